@@ -1,0 +1,86 @@
+# Every target sets up what it needs: a virtual environment in .venv, from pyproject.toml and constraints.txt.
+# PIPFLAGS= (empty) shows pip at work; PYTHON=python3.13 builds .venv with another interpreter (make clean first).
+
+PYTHON ?= python3
+PYTHONS ?= 3.12 3.13
+ARGS ?=
+PIPFLAGS ?= --quiet
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL = -m pip --disable-pip-version-check install $(PIPFLAGS) -c constraints.txt
+SOURCES := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint types bench test-all-pythons clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+	@echo "  ARGS='...' is handed on: make test ARGS='-k sessions -x'"
+
+demo: $(VENV)/.demo ## a server to try, made for the moment: nothing is kept
+	@$(BIN)/watchword demo $(ARGS)
+
+test: $(VENV)/.ready ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ready ## what CI runs: style, architecture, types, tests
+	@$(MAKE) --no-print-directory --keep-going lint types test || \
+		{ printf '\n==== make check: FAILED (see above) ====\n' >&2; exit 1; }
+	@printf '\n==== make check: style, architecture, types and tests all passed ====\n'
+
+lint: $(VENV)/.ready ## style and architecture: ruff, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache --no-logo
+
+types: $(VENV)/.ready ## mypy --strict
+	@$(BIN)/mypy
+
+bench: $(VENV)/.ready ## measure the hot path against other libraries
+	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
+
+# PYENV_VERSION lets pyenv's python3.12 answer when another version is its default; without pyenv it says nothing.
+test-all-pythons: ## the tests again on python3.12 and python3.13, where they are found
+	@for version in $(PYTHONS); do \
+		if PYENV_VERSION=$$version python$$version -c '' 2>/dev/null; then \
+			$(MAKE) --no-print-directory $(VENV)-$$version/.ready || exit 1; \
+			printf '\n==== python%s ====\n' $$version; \
+			$(VENV)-$$version/bin/python -m pytest $(ARGS) || exit 1; \
+		else \
+			printf '\n==== python%s: not found, not tested ====\n' $$version; \
+		fi; \
+	done
+
+clean: ## remove the virtual environments, caches and build results
+	rm -rf $(VENV) $(VENV)-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+
+# Set-up. The stamps are kept inside the environments, so that they go with them.
+
+$(VENV)/.demo: $(SOURCES) | $(BIN)/pip
+	@echo "Installing watchword with its server into $(VENV) ..."
+	@$(BIN)/python $(PIP_INSTALL) -e '.[server]'
+	@touch $@
+
+$(VENV)/.ready: $(SOURCES) | $(BIN)/pip
+	@echo "Installing watchword with everything its tests need into $(VENV) (a minute or two) ..."
+	@$(BIN)/python $(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/.demo $@
+
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON) here. Name a Python from 3.11 on: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "watchword needs Python 3.11 or newer; this is $$($(PYTHON) --version)." \
+			"Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)-%/.ready: $(SOURCES)
+	@echo "Installing watchword with everything its tests need into $(VENV)-$* (a minute or two) ..."
+	@PYENV_VERSION=$* python$* -m venv $(VENV)-$*
+	@$(VENV)-$*/bin/python $(PIP_INSTALL) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,38 @@
+"""Watchword: the token that fits each job in a backend, and one way to stop any of them.
+
+    from watchword import Watchword, Principal
+
+Everything else is found by its room: ``watchword.keys``, ``watchword.errors``, ``watchword.integrations.fastapi`` …
+"""
+
+from .app import Watchword
+from .clock import Clock, FrozenClock, SystemClock
+from .keys import Key, KeyRing, RotationPolicy, State
+from .principal import Principal
+from .revocation.event import Revocation
+from .revocation.view import View
+from .stores.base import open_store
+from .tokens.access import AccessTokens
+from .tokens.base import Issued
+from .tokens.refresh import RefreshTokens
+from .tokens.sessions import Sessions
+
+__all__ = [
+    "AccessTokens",
+    "Clock",
+    "FrozenClock",
+    "Issued",
+    "Key",
+    "KeyRing",
+    "Principal",
+    "RefreshTokens",
+    "Revocation",
+    "RotationPolicy",
+    "Sessions",
+    "State",
+    "SystemClock",
+    "View",
+    "Watchword",
+    "open_store",
+]
+__version__ = "0.1.0"

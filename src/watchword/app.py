@@ -1,0 +1,261 @@
+"""Watchword: the composition root. Every component is made here, wired to one store, one ring and one view."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Coroutine, Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Required, Self, TypedDict, TypeVar
+
+from .authn.authenticator import Authenticator
+from .clock import Clock, SystemClock
+from .config import Settings, read_settings
+from .errors import ConfigurationError, MalformedTokenError
+from .keys.key import Key
+from .keys.ring import KeyRing, Slot
+from .keys.sources import load_or_create
+from .revocation.event import Revocation, event
+from .revocation.feed import catch_up, catch_up_now
+from .revocation.view import View
+from .runtime.follow import Follower
+from .runtime.janitor import EVERY, Janitor
+from .runtime.ticker import TaskTicker, ThreadTicker
+from .stores.base import Audit, Event, open_store
+from .tokens.access import AccessTokens
+from .tokens.base import Authenticates
+from .tokens.refresh import RefreshTokens
+from .tokens.sessions import Sessions
+from .web.cookies import CookiePolicy
+
+R = TypeVar("R")
+
+
+class Options(TypedDict, total=False):
+    """The keywords of ``Watchword``, for those who pass them on."""
+
+    issuer: Required[str]
+    audience: Required[str | Sequence[str]]
+    keys: str | Path | None
+    ring: KeyRing | None
+    clock: Clock | None
+    max_staleness: timedelta
+    session_idle: timedelta
+    session_absolute: timedelta | None
+    access_lifetime: timedelta | None
+    refresh_grace: timedelta
+
+
+class Watchword:
+    """Every kind of token over one store, and one way to stop any of them.
+
+    Parameters:
+        url: ``memory:`` (starts empty each time) or ``sqlite:///path.db`` (four slashes for an absolute path).
+        issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
+        keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
+        anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
+        session_idle, session_absolute, access_lifetime, refresh_grace: lifetimes, see the kinds.
+
+    The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
+    keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        issuer: str,
+        audience: str | Sequence[str],
+        keys: str | Path | None = None,
+        ring: KeyRing | None = None,
+        clock: Clock | None = None,
+        max_staleness: timedelta = timedelta(seconds=5),
+        session_idle: timedelta = timedelta(minutes=30),
+        session_absolute: timedelta | None = None,
+        access_lifetime: timedelta | None = None,
+        refresh_grace: timedelta = timedelta(seconds=10),
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.store = open_store(url)
+        self.issuer = issuer
+        self._key_file = Path(keys) if keys is not None else self.store.keys_beside
+        self._own_ring = ring
+        self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
+        self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
+        shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
+        self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
+        self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
+        self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
+        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh)
+        self._follower = Follower(self.store, self.view)
+        self._janitor = Janitor(self.store, self.clock)
+        self._tickers: list[TaskTicker | ThreadTicker] = []
+
+    @classmethod
+    def from_config(cls, path: str | Path) -> Self:
+        """The Watchword of a ``watchword.toml`` (and of ``WATCHWORD_…`` variables, which win)."""
+        return cls.from_settings(read_settings(path))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        return cls(settings.url, **keywords(settings))
+
+    async def open(self) -> None:
+        """Migrate, load or create the keys, hear the feed, and follow it on this event loop.
+
+        Opening twice is no error.
+        """
+        if self._tickers:
+            await self.close()
+        await self.store.open()
+        self._wire()
+        await catch_up(self.store, self.view)
+        follow = TaskTicker("follower", self._follower.tick, self._follower.seconds)
+        self._begin(follow, TaskTicker("janitor", self._janitor.tick, EVERY))
+
+    async def close(self) -> None:
+        """Stop following and let go of the store. Afterwards every verb asks to be opened again."""
+        for ticker in self._tickers:
+            if isinstance(ticker, TaskTicker):
+                await ticker.stop()
+        self._unwire()
+        await self.store.close()
+
+    def open_blocking(self) -> None:
+        """The same for threads: no event loop, a daemon thread follows.
+
+        Raises: ConfigurationError for a store that suspends.
+        """
+        self.store.open_blocking()
+        self._wire()
+        catch_up_now(self.store, self.view)
+        follow = ThreadTicker("follower", self._follower.tick_now, self._follower.seconds)
+        self._begin(follow, ThreadTicker("janitor", lambda: drive(self._janitor.tick()), EVERY))
+
+    def close_blocking(self) -> None:
+        for ticker in self._tickers:
+            if isinstance(ticker, ThreadTicker):
+                ticker.stop()
+        self._unwire()
+        self.store.close_blocking()
+
+    def authenticator(self, *, cookie: CookiePolicy | None = None, origins: Iterable[str] = ()) -> Authenticator:
+        """The corridor over this Watchword's kinds, for an integration.
+
+        ``origins``: other origins that may send our cookie.
+        """
+        return Authenticator((self.sessions, self.access), cookie=cookie, origins=origins)
+
+    async def revoke(
+        self,
+        *,
+        token: str | None = None,
+        session: str | None = None,
+        family: str | None = None,
+        subject: str | None = None,
+        client: str | None = None,
+        key: str | None = None,
+        everything: bool = False,
+    ) -> Revocation:
+        """Stop a token of ours, or all that a session, family, subject, client, key or everything stands for.
+
+        Exactly one keyword. Returns after the fact is durable and this process applies it; other processes follow
+        within ``max_staleness``, normally within milliseconds. A token that has ended by itself needs nothing; one
+        that is not ours is a TokenError.
+        """
+        given = {"session": session, "family": family, "subject": subject, "client": client, "key": key}
+        named = [(what, value) for what, value in given.items() if value is not None]
+        if (token is not None) + len(named) + (everything is True) != 1 or any(not value for _, value in named):
+            raise ConfigurationError(
+                "revoke takes exactly one of token=, session=, family=, subject=, client=, key=, everything=True"
+            )
+        what, value = named[0] if named else ("everything", "")
+        fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
+        return await self._publish(fact)
+
+    async def events(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[Audit]:
+        """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
+        return await self.store.audited(after=after, subject=subject, limit=limit)
+
+    async def _stopping(self, token: str) -> Event | None:
+        for kind in self._kinds:
+            if isinstance(token, str) and token.startswith(kind.kind.starts):
+                return await kind.revocation_of(token)
+        raise MalformedTokenError("no kind of token here begins like this one")
+
+    async def _publish(self, fact: Event | None) -> Revocation:
+        if fact is None:
+            return Revocation(seq=await self.store.append(), acknowledged=("self",))
+        about = {"what": fact.what, "value": fact.value}
+        subject = fact.value if fact.what == "subject" else None
+        seq = await self.store.append(fact, audit=[Audit(name="revoked", at=fact.at, subject=subject, detail=about)])
+        await catch_up(self.store, self.view)
+        return Revocation(seq=seq, acknowledged=("self",))
+
+    def _wire(self) -> None:
+        if self._own_ring is None and not self.ring.opened:
+            fresh = _fresh_slots()
+            self.ring.adopt(fresh if self._key_file is None else load_or_create(self._key_file, fresh))
+        self.view.forget()
+        self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
+
+    def _unwire(self) -> None:
+        self._tickers = []
+        self.view.forget()
+        self.view.pull = None
+        if self._own_ring is None:
+            self.ring.adopt(None)
+
+    def _begin(self, *tickers: TaskTicker | ThreadTicker) -> None:
+        self._tickers = list(tickers)
+        for ticker in tickers:
+            ticker.start()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"Watchword(issuer={self.issuer!r}, ring={self.ring!r}, view={self.view!r})"
+
+
+def keywords(settings: Settings) -> Options:
+    """What the constructor takes, from settings."""
+    return {
+        "issuer": settings.issuer,
+        "audience": settings.audience,
+        "keys": settings.keys,
+        "max_staleness": timedelta(seconds=settings.max_staleness),
+        "session_idle": timedelta(seconds=settings.session.idle),
+        "session_absolute": timedelta(seconds=settings.session.absolute),
+        "access_lifetime": timedelta(seconds=settings.access.lifetime),
+        "refresh_grace": timedelta(seconds=settings.refresh.grace),
+    }
+
+
+def drive(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine that never suspends, in one step and without a loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+    coroutine.close()
+    raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
+
+
+def _fresh_slots() -> list[Slot]:
+    """The keys of a new installation: ES256 for JWT, v4.public for PASETO, v4.local to seal, HS256 for our own MACs."""
+    keys = (
+        Key.generate("ES256"),
+        Key.generate("v4.public"),
+        Key.generate("v4.local"),
+        Key.generate("HS256", use="mac"),
+    )
+    return [Slot(key, announced_at=0, activates_at=0) for key in keys]

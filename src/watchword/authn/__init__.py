@@ -1,0 +1,1 @@
+"""From what a request presents to a Principal: credentials, binding and the corridor."""

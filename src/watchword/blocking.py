@@ -1,0 +1,130 @@
+"""The same words without ``await``: for threads (Flask, Django, scripts). One line for each verb of a kind.
+
+``from watchword.blocking import Watchword``. Opened lazily by the first verb, once in each process: after a fork the
+child leaves its parent's connections, view and follower alone and opens its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
+
+from . import app
+from .app import drive
+from .config import read_settings
+from .keys.ring import KeyRing
+from .tokens import refresh, sessions
+from .tokens.access import AccessTokens
+
+F = TypeVar("F")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Face(Generic[F]):
+    """The blocking side of one component, found anew at each call."""
+
+    def __init__(self, find: Callable[[], F]) -> None:
+        self._find = find
+
+
+def _now(verb: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Any, P], R]:
+    """The verb driven to its end in one step; same parameters, same errors."""
+
+    def call(face: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return drive(verb(face._find(), *args, **kwargs))
+
+    return update_wrapper(call, verb)
+
+
+class Sessions(_Face[sessions.Sessions]):
+    """``tokens.sessions.Sessions`` for threads."""
+
+    start = _now(sessions.Sessions.start)
+    authenticate = _now(sessions.Sessions.authenticate)
+    update = _now(sessions.Sessions.update)
+    rotate = _now(sessions.Sessions.rotate)
+    list = _now(sessions.Sessions.list)
+    end = _now(sessions.Sessions.end)
+    end_all = _now(sessions.Sessions.end_all)
+    revocation_of = _now(sessions.Sessions.revocation_of)
+
+
+class RefreshTokens(_Face[refresh.RefreshTokens]):
+    """``tokens.refresh.RefreshTokens`` for threads."""
+
+    issue = _now(refresh.RefreshTokens.issue)
+    rotate = _now(refresh.RefreshTokens.rotate)
+    list = _now(refresh.RefreshTokens.list)
+    authenticate = _now(refresh.RefreshTokens.authenticate)
+    family_of = _now(refresh.RefreshTokens.family_of)
+    revocation_of = _now(refresh.RefreshTokens.revocation_of)
+
+
+class Watchword(_Face[app.Watchword]):
+    """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
+
+    Raises: ConfigurationError at the first verb for a store that can only be used under an event loop.
+    """
+
+    def __init__(self, url: str, **options: Unpack[app.Options]) -> None:
+        super().__init__(self._opened)
+        self._url, self._options = url, options
+        self._cores: dict[int, app.Watchword] = {}
+        self._locks: dict[int, threading.Lock] = {}
+        app.Watchword(url, **options)  # a mistake in the parameters shows here, not at the first verb
+        self.sessions = Sessions(lambda: self._opened().sessions)
+        self.refresh = RefreshTokens(lambda: self._opened().refresh)
+
+    revoke = _now(app.Watchword.revoke)
+    events = _now(app.Watchword.events)
+
+    @classmethod
+    def from_config(cls, path: str) -> Self:
+        """The Watchword of a ``watchword.toml``."""
+        settings = read_settings(path)
+        return cls(settings.url, **app.keywords(settings))
+
+    @property
+    def access(self) -> AccessTokens:
+        """Access tokens are plain ``def`` in both worlds."""
+        return self._opened().access
+
+    @property
+    def ring(self) -> KeyRing:
+        return self._opened().ring
+
+    def open(self) -> None:
+        """Open now instead of at the first verb."""
+        self._opened()
+
+    def close(self) -> None:
+        """Stop following and let go of the store, in this process. The next verb opens it again."""
+        core = self._cores.pop(os.getpid(), None)
+        if core is not None:
+            core.close_blocking()
+
+    def _opened(self) -> app.Watchword:
+        pid = os.getpid()
+        core = self._cores.get(pid)
+        if core is not None:
+            return core
+        with self._locks.setdefault(pid, threading.Lock()):
+            if pid not in self._cores:
+                fresh = app.Watchword(self._url, **self._options)
+                fresh.open_blocking()
+                self._cores[pid] = fresh  # a parent's core stays in the dictionary, so that nothing closes it here
+        return self._cores[pid]
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

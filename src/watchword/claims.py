@@ -1,0 +1,114 @@
+"""ClaimsPolicy: what a verified token must say to be meant for us, now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from .errors import (
+    ClaimError,
+    ConfigurationError,
+    MissingClaimError,
+    NotYetValidError,
+    TokenExpiredError,
+    WrongAudienceError,
+    WrongIssuerError,
+)
+
+MAX_CLAIMS = 64
+MAX_TEXT = 1024
+MAX_AUDIENCES = 16
+MAX_LEEWAY = 60
+_LATEST = 2**53
+
+
+class ClaimsPolicy(Struct, frozen=True, kw_only=True):
+    """Judges claims that a signature has vouched for (RFC 7519 §4.1, RFC 8725 §3.8–3.12).
+
+    Times are whole seconds. ``exp`` is half-open: expired when ``now >= exp + exp_leeway``. ``leeway`` lets ``nbf`` and
+    ``iat`` lie that far in the future. ``max_life`` bounds ``exp - iat``.
+    """
+
+    issuer: str
+    audiences: frozenset[str]
+    required: tuple[str, ...] = ("iss", "aud", "exp")
+    text: tuple[str, ...] = ()
+    """Claims that, where present, are printable text of 1 to 1024 characters."""
+    words: tuple[str, ...] = ()
+    """Claims that, where present, are lists of such texts."""
+    leeway: int = 10
+    exp_leeway: int = 0
+    max_life: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.issuer or not self.audiences or "" in self.audiences or not {"iss", "aud"} <= set(self.required):
+            raise ConfigurationError("a verifier knows its issuer and its audience; neither can be empty")
+        if not (0 <= self.leeway <= MAX_LEEWAY and 0 <= self.exp_leeway <= MAX_LEEWAY):
+            raise ConfigurationError(f"leeway is 0 to {MAX_LEEWAY} seconds; a clock that is off by more needs mending")
+
+    def check(self, claims: Mapping[str, Any], now: int) -> None:
+        """Raise the ClaimError that fits, or return. Nothing here depends on the order of the claims."""
+        if len(claims) > MAX_CLAIMS:
+            raise ClaimError(f"more than {MAX_CLAIMS} claims", claim="*")
+        for name in self.required:
+            if name not in claims:
+                raise MissingClaimError(claim=name)
+        for name in self.text:
+            if name in claims and not printable(claims[name]):
+                raise ClaimError(claim=name)
+        for name in self.words:
+            if name in claims:
+                _check_words(claims[name], name)
+        if claims.get("iss") != self.issuer:
+            raise WrongIssuerError(claim="iss") if printable(claims["iss"]) else ClaimError(claim="iss")
+        self._check_audience(claims["aud"])
+        self._check_times(claims, now)
+
+    def _check_audience(self, aud: Any) -> None:
+        if isinstance(aud, str):
+            if aud in self.audiences:
+                return
+            if not aud:
+                raise ClaimError(claim="aud")
+        elif not isinstance(aud, list) or not 0 < len(aud) <= MAX_AUDIENCES or not all(printable(one) for one in aud):
+            raise ClaimError(claim="aud")
+        elif not self.audiences.isdisjoint(aud):
+            return
+        raise WrongAudienceError(claim="aud")
+
+    def _check_times(self, claims: Mapping[str, Any], now: int) -> None:
+        exp, nbf, iat = seconds(claims, "exp"), seconds(claims, "nbf"), seconds(claims, "iat")
+        if exp is not None and now >= exp + self.exp_leeway:
+            raise TokenExpiredError(f"expired {now - exp} s ago; get a new one", claim="exp")
+        if nbf is not None and now + self.leeway < nbf:
+            raise NotYetValidError(f"not valid for another {nbf - now} s", claim="nbf")
+        if iat is None:
+            return
+        if now + self.leeway < iat:
+            raise NotYetValidError(
+                f"issued {iat - now} s in the future; compare the clocks", claim="iat", reason="issued_in_future"
+            )
+        if exp is not None and (exp <= iat or (self.max_life is not None and exp - iat > self.max_life)):
+            raise ClaimError("lives longer than tokens of this kind may, or ends before it begins", claim="exp")
+
+
+def printable(value: Any) -> bool:
+    """Whether this is text of 1 to 1024 printable characters."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable()
+
+
+def seconds(claims: Mapping[str, Any], name: str) -> int | None:
+    """A time claim as whole seconds, None if it is not there. Raises: ClaimError for anything but 0 < n < 2^53."""
+    value = claims.get(name)
+    if type(value) is int and 0 < value < _LATEST:
+        return value
+    if value is None and name not in claims:
+        return None
+    raise ClaimError(f"{name!r} is not a whole number of seconds", claim=name)
+
+
+def _check_words(value: Any, name: str) -> None:
+    if not isinstance(value, list) or len(value) > MAX_CLAIMS or not all(printable(one) for one in value):
+        raise ClaimError(claim=name)

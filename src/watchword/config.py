@@ -1,0 +1,124 @@
+"""watchword.toml and WATCHWORD_… variables -> Settings; an unknown name is an error that suggests the right one."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from .errors import ConfigurationError
+
+PREFIX = "WATCHWORD_"
+
+
+class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[session]``: seconds, and the cookie."""
+
+    idle: int = 1800
+    absolute: int = 43_200
+    same_site: Literal["lax", "strict"] = "lax"
+
+
+class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[access]``: seconds."""
+
+    lifetime: int = 900
+
+
+class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[refresh]``: seconds."""
+
+    grace: int = 10
+
+
+class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[server.clients]]``: who may introspect and revoke.
+
+    ``secret_sha256`` is the hex SHA-256 of a random secret.
+    """
+
+    id: str
+    secret_sha256: str
+
+
+class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[server]``: where to listen, and which other origins may use its cookies."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    origins: tuple[str, ...] = ()
+    clients: tuple[ClientSettings, ...] = ()
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of ``watchword.toml``."""
+
+    url: str
+    issuer: str
+    audience: str
+    keys: str | None = None
+    max_staleness: float = 5.0
+    session: SessionSettings = SessionSettings()
+    access: AccessSettings = AccessSettings()
+    refresh: RefreshSettings = RefreshSettings()
+    server: ServerSettings = ServerSettings()
+
+
+def read_settings(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in a TOML file, overridden by ``WATCHWORD_URL``, ``WATCHWORD_SESSION__IDLE`` and so on.
+
+    Raises: ConfigurationError for a missing file, broken TOML, an unknown name, a value of the wrong type, an empty
+    variable.
+    """
+    try:
+        with open(path, "rb") as file:
+            document = tomllib.load(file)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    return settings_of(document, os.environ if environ is None else environ)
+
+
+def settings_of(document: dict[str, Any], environ: Mapping[str, str]) -> Settings:
+    """The settings of a parsed document and an environment."""
+    merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX):
+            _override(merged, variable, text)
+    _refuse_unknown(merged, Settings, "")
+    try:
+        return msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"the configuration does not fit: {error}") from error
+
+
+def _override(document: dict[str, Any], variable: str, text: str) -> None:
+    section, _, name = variable.removeprefix(PREFIX).lower().partition("__")
+    known = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    if section not in known:
+        return  # WATCHWORD_REQUIRE and the like belong to somebody else
+    if not text:
+        raise ConfigurationError(f"{variable} is set and empty; unset it or give it a value")
+    if not name:
+        document[section] = text
+    else:
+        document.setdefault(section, {})[name] = text.split(",") if name == "origins" else text
+
+
+def _refuse_unknown(document: Mapping[str, Any], shape: type[Struct], where: str) -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(shape)}
+    for name, value in document.items():
+        if name not in fields:
+            close = get_close_matches(name, fields, n=1)
+            hint = f"; did you mean {where}{close[0]!s}?" if close else f"; known are: {', '.join(fields)}"
+            raise ConfigurationError(f"unknown setting {where}{name}{hint}")
+        inner = fields[name]
+        if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, Mapping):
+            _refuse_unknown(value, inner, f"{where}{name}.")

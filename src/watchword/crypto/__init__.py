@@ -1,0 +1,1 @@
+"""The only room that imports pyca/cryptography (and PyNaCl, when it is installed)."""

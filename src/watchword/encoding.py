@@ -1,0 +1,183 @@
+"""The strict front door: one way to write each value, and only that way is read. Every failure is MalformedTokenError.
+
+base64url without padding and with zero spare bits (RFC 4648 §3.5, §5), JSON objects without duplicate names, NaN or
+deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, and PASETO's pre-authentication encoding (PAE).
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import Error as BinasciiError
+from binascii import a2b_base64, b2a_base64
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import msgspec
+
+from .errors import MalformedTokenError
+
+MAX_TOKEN = 8192
+"""Bytes of a whole token, D-28."""
+MAX_HEADER = 1024
+"""Bytes of a decoded header or footer."""
+MAX_DEPTH = 8
+"""Levels of nesting in JSON; the object itself is level 1."""
+
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", None, b"==", b"=")
+_LAST_OF_2 = frozenset(b"AQgw")  # one byte in two characters: four spare bits
+_LAST_OF_3 = frozenset(b"AEIMQUYcgkosw048")  # two bytes in three: two spare bits
+
+_decode_json = msgspec.json.Decoder().decode
+_encode_json = msgspec.json.Encoder().encode
+
+
+def malformed(message: str, reason: str = "malformed") -> NoReturn:
+    raise MalformedTokenError(message, reason=reason)
+
+
+def gate(untrusted: object, limit: int = MAX_TOKEN) -> bytes:
+    """Text or bytes of at most ``limit`` ASCII bytes, as bytes; looked at by length before anything is copied."""
+    if isinstance(untrusted, str):
+        if len(untrusted) > limit:
+            malformed(f"longer than {limit} bytes", "too_large")
+        if not untrusted.isascii():
+            malformed("holds a character outside ASCII")
+        return untrusted.encode("ascii")
+    if isinstance(untrusted, bytes):
+        if len(untrusted) > limit:
+            malformed(f"longer than {limit} bytes", "too_large")
+        if not untrusted.isascii():
+            malformed("holds a byte outside ASCII")
+        return untrusted
+    malformed(f"a token is str or bytes, not {type(untrusted).__name__}")
+
+
+def b64url(raw: bytes) -> str:
+    """base64url without padding, RFC 7515 §2."""
+    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+def unb64url(text: bytes) -> bytes:
+    """The bytes behind base64url; padding, foreign characters, white space and non-zero spare bits are refused."""
+    tail = len(text) & 3
+    if tail == 1 or (tail == 2 and text[-1] not in _LAST_OF_2) or (tail == 3 and text[-1] not in _LAST_OF_3):
+        malformed("base64url is not canonical")
+    try:
+        return a2b_base64(text.translate(_TO_STANDARD) + _PADDING[tail], strict_mode=True)  # type: ignore[operator]  # tail 1 left above
+    except BinasciiError:
+        malformed("holds a character outside base64url")
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in ``raw`` (UTF-8): no duplicate names at any depth, no NaN, at most MAX_DEPTH levels.
+
+    A text that encodes back to itself holds no name twice, so only unusual spellings take the slow road.
+    """
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _refuse_depth(raw)
+    try:
+        value = _decode_json(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        malformed("not JSON in UTF-8")
+    if type(value) is not dict:
+        malformed("not a JSON object")
+    if _encode_json(value) != raw:
+        _refuse_duplicates(raw)
+    return value
+
+
+def dump_json(value: object) -> bytes:
+    """Compact JSON in UTF-8; a value that JSON cannot hold is a TypeError of the caller."""
+    return _encode_json(value)
+
+
+def _refuse_depth(raw: bytes) -> None:
+    depth, in_text, escaped = 0, False, False
+    for byte in raw:
+        if in_text:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_text = False
+        elif byte == 0x22:
+            in_text = True
+        elif byte in b"{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                malformed(f"JSON nests deeper than {MAX_DEPTH}")
+        elif byte in b"}]":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        malformed("a JSON name occurs twice")
+    return seen
+
+
+def _refuse_duplicates(raw: bytes) -> None:
+    try:
+        json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        malformed("not JSON in UTF-8")
+
+
+def pae(*pieces: bytes) -> bytes:
+    """PASETO's pre-authentication encoding: the count, then each piece behind its length, as 64-bit little-endian."""
+    parts = [len(pieces).to_bytes(8, "little")]
+    for piece in pieces:
+        parts.append(len(piece).to_bytes(8, "little"))
+        parts.append(piece)
+    return b"".join(parts)
+
+
+def rfc3339(seconds: int) -> str:
+    """Seconds since 1970 as ``2027-01-15T08:00:00Z``."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds_of(text: str) -> int:
+    """Whole seconds since 1970 of an RFC 3339 time with an upper-case T and a zone; a fraction is cut off.
+
+    Raises: ValueError for anything else: a space or lower-case t, no zone, hour 24, second 60.
+    """
+    if len(text) == 20 and text[19] == "Z" and text[10] == "T":
+        return _plain_seconds(text)
+    return _zoned_seconds(text)
+
+
+def _digits(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("not a number")
+    return int(text)
+
+
+def _plain_seconds(text: str) -> int:
+    if text[4] != "-" or text[7] != "-" or text[13] != ":" or text[16] != ":" or text[11:13] == "24":
+        raise ValueError("not an RFC 3339 time")
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def _zoned_seconds(text: str) -> int:
+    head, rest = text[:19], text[19:]
+    if len(head) != 19 or head[10] != "T" or not text.isascii():
+        raise ValueError("not an RFC 3339 time")
+    if rest.startswith("."):
+        fraction = rest[1:].rstrip("Z") if rest.endswith("Z") else rest[1:-6]
+        _digits(fraction)
+        rest = rest[1 + len(fraction) :]
+    base = _plain_seconds(head + "Z")
+    if rest == "Z":
+        return base
+    if len(rest) != 6 or rest[0] not in "+-" or rest[3] != ":":
+        raise ValueError("an RFC 3339 time needs a zone")
+    hours, minutes = _digits(rest[1:3]), _digits(rest[4:6])
+    if hours > 23 or minutes > 59:
+        raise ValueError("no such zone")
+    offset = hours * 3600 + minutes * 60
+    return base - offset if rest[0] == "+" else base + offset

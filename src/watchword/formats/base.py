@@ -1,0 +1,117 @@
+"""What a format does, the two types on either side of a signature check, and the table of formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from ..errors import AlgorithmError, ConfigurationError, UnknownKeyError
+from ..keys.ring import KeyRing, Slot
+
+
+class Envelope(Struct, frozen=True):
+    """A token taken apart and not yet verified: nothing in it is true. ``head`` may choose a key and do no more."""
+
+    head: Mapping[str, Any]
+    head_segment: bytes
+    message: bytes
+    """What the signature must cover, as it stood in the token."""
+    signature: bytes
+    body: bytes
+    """The payload as it travelled; for a format that encrypts, still hidden."""
+
+
+class Verified(Struct, frozen=True):
+    """What a good signature vouches for. Only a format makes one. Times in ``claims`` are whole seconds."""
+
+    claims: dict[str, Any]
+    slot: Slot
+    typ: str
+
+
+class Format(Protocol):
+    """One way to write the tokens of one type (``typ``) with the keys of one ring."""
+
+    name: str
+    starts: str
+    """How each token of this format begins; routing looks at nothing else."""
+
+    def issue(self, claims: dict[str, Any]) -> str:
+        """Write and sign. ``claims`` holds times as whole seconds. Raises: ConfigurationError without an active key."""
+        ...
+
+    def parse(self, untrusted: object) -> Envelope:
+        """Stage *parse*. Raises: MalformedTokenError."""
+        ...
+
+    def key(self, envelope: Envelope) -> Slot:
+        """Stage *key*. Raises: AlgorithmError, UnknownKeyError, WrongTypeError."""
+        ...
+
+    def verify(self, envelope: Envelope, slot: Slot) -> Verified:
+        """Stage *verify*. Raises: SignatureError; MalformedTokenError for a signed payload that is no JSON object."""
+        ...
+
+
+FORMATS: dict[str, str] = {
+    "jwt": "watchword.formats.jwt:Jwt",
+    "paseto": "watchword.formats.paseto:PasetoPublic",
+}
+"""Format -> dotted name; a new format is a new file and a row."""
+
+
+def make_format(name: str, ring: KeyRing, *, typ: str) -> Format:
+    """The format of that name, for one ring and one type. Raises: ConfigurationError for an unknown name."""
+    target = FORMATS.get(name)
+    if target is None:
+        raise ConfigurationError(f"no format {name!r}; there are: {', '.join(FORMATS)}")
+    module, _, cls = target.partition(":")
+    made: Format = getattr(import_module(module), cls)(ring, typ)
+    return made
+
+
+class Vouched:
+    """Heads that a good signature has vouched for, by their encoded segment: read once, then looked up.
+
+    Bounded, and filled only after a signature was right, so that strangers cannot fill it. A key that has left the
+    ring or no longer verifies takes its heads along.
+    """
+
+    CAPACITY = 256
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._known: dict[bytes, tuple[Mapping[str, Any], Slot]] = {}
+
+    def head(self, segment: bytes) -> Mapping[str, Any] | None:
+        found = self._known.get(segment)
+        return None if found is None else found[0]
+
+    def slot(self, segment: bytes) -> Slot | None:
+        found = self._known.get(segment)
+        if (
+            found is None
+            or self._ring.find(found[1].key.kid) is not found[1]
+            or not found[1].verifies(self._ring.clock.now())
+        ):
+            return None
+        return found[1]
+
+    def add(self, envelope: Envelope, slot: Slot) -> None:
+        if envelope.head_segment not in self._known:
+            if len(self._known) >= self.CAPACITY:
+                self._known = {}
+            self._known[envelope.head_segment] = (envelope.head, slot)
+
+
+def usable(ring: KeyRing, kid: str, algorithm: str) -> Slot:
+    """The slot of ``kid`` if its key may verify this algorithm's signatures now."""
+    slot = ring.find(kid)
+    if slot is None or slot.key.use != "sign" or not slot.verifies(ring.clock.now()):
+        raise UnknownKeyError
+    if slot.key.algorithm.name != algorithm:
+        raise AlgorithmError("the token's algorithm is not its key's", reason="key_alg_mismatch")
+    return slot

@@ -1,0 +1,140 @@
+"""Key: material bound to one algorithm and one use. Bytes and text are never keys."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, Self
+
+from ..crypto import material
+from ..crypto.algorithms import ALGORITHMS, Algorithm
+from ..crypto.digest import new_id, same
+from ..errors import ConfigurationError, KeyUseError
+from . import jwk, paserk
+
+_KID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
+
+
+def kid_is_sound(kid: object) -> bool:
+    """1 to 128 unreserved characters: a key id is only ever looked up in a dictionary."""
+    return isinstance(kid, str) and 0 < len(kid) <= 128 and _KID.issuperset(kid)
+
+
+class Key:
+    """One key for one algorithm (ES256, Ed25519, RS256, HS256, v4.public, v4.local) and one use.
+
+    ``use`` is ``sign`` (tokens that others read), ``mac`` (our own opaque tokens; HS256 alone) or ``seal`` (v4.local).
+    ``sign`` and ``verify`` are the bare primitive, prepared once. A public key has ``can_sign`` False.
+    Raises: WeakKeyError, KeyUseError, ConfigurationError, always while it is made and never later.
+    """
+
+    __slots__ = ("_private", "_public", "algorithm", "can_sign", "kid", "sign", "use", "verify")
+
+    def __init__(
+        self, algorithm: Algorithm, private: Any, public: Any, *, kid: str | None = None, use: str | None = None
+    ) -> None:
+        algorithm.check(public)
+        self.algorithm = algorithm
+        self.use = use or algorithm.uses[0]
+        if self.use not in algorithm.uses:
+            raise KeyUseError(f"a key for {algorithm.name} cannot be used to {self.use}")
+        self._private = private
+        self._public = public
+        self.can_sign = private is not None
+        if kid is not None and not kid_is_sound(kid):
+            raise ConfigurationError("a kid is 1 to 128 letters, digits, '.', '_', '~' or '-'")
+        self.kid = kid or self._natural_kid()
+        self.sign = algorithm.signer(private) if algorithm.signer and self.can_sign else self._cannot
+        self.verify = algorithm.verifier(public) if algorithm.verifier else self._cannot
+
+    @classmethod
+    def generate(cls, algorithm: str, *, kid: str | None = None, use: str | None = None) -> Self:
+        """A fresh key: ``Key.generate("ES256")``, ``Key.generate("v4.public")``. RSA has 3072 bits."""
+        row = row_of(algorithm)
+        private = row.generate()
+        return cls(row, private, row.public_of(private), kid=kid, use=use)
+
+    @classmethod
+    def from_pem(
+        cls, data: bytes | str, *, algorithm: str, password: bytes | None = None, kid: str | None = None
+    ) -> Self:
+        """A private (PKCS#8, PKCS#1, SEC1) or public (SPKI) key in PEM; the algorithm is yours to say."""
+        private, public = material.read_pem(data.encode(errors="replace") if isinstance(data, str) else data, password)
+        return cls(row_of(algorithm), private, public, kid=kid)
+
+    @classmethod
+    def from_jwk(cls, value: dict[str, Any], *, algorithm: str | None = None) -> Self:
+        """A JSON Web Key (RFC 7517). Its ``alg`` decides; ``algorithm`` may stand in for one that is missing."""
+        name, private, public = jwk.read(value, algorithm)
+        return cls(row_of(name), private, public, kid=value.get("kid"))
+
+    @classmethod
+    def from_paserk(cls, text: str) -> Self:
+        """``k4.local.…``, ``k4.secret.…`` or ``k4.public.…``."""
+        name, private, public = paserk.read(text)
+        return cls(row_of(name), private, public)
+
+    def public(self) -> Key:
+        """The same key without what must stay secret. Raises KeyUseError for a symmetric key: it has no public half."""
+        if self.algorithm.symmetric:
+            raise KeyUseError(f"{self.algorithm.name} has no public half; for others to verify use ES256 or v4.public")
+        return Key(self.algorithm, None, self._public, kid=self.kid, use=self.use)
+
+    def to_pem(self, *, password: bytes | None = None) -> bytes:
+        """PKCS#8 (SPKI for a public key). Raises KeyUseError for a symmetric key."""
+        if self.algorithm.symmetric:
+            raise KeyUseError("a symmetric key has no PEM form")
+        return material.write_pem(self._private, self._public, password)
+
+    def to_jwk(self, *, private: bool = False) -> dict[str, Any]:
+        """The JWK with ``alg``, ``kid`` and ``use``; with ``private=True`` the secret members as well."""
+        return jwk.write(self.algorithm, self._public, self._secret(private), kid=self.kid)
+
+    def to_paserk(self, *, private: bool = False) -> str:
+        """The PASERK of a v4 key; with ``private=True`` ``k4.secret`` or ``k4.local``, else ``k4.public``."""
+        return paserk.write(self.algorithm, self._public, self._secret(private))
+
+    def secret_bytes(self) -> bytes:
+        """The raw bytes of a symmetric key, for the formats that encrypt with it."""
+        if not self.algorithm.symmetric:
+            raise KeyUseError("only a symmetric key is bytes")
+        raw: bytes = self._private
+        return raw
+
+    def _secret(self, private: bool) -> Any:
+        if private and self._private is None:
+            raise KeyUseError("this is a public key")
+        if self.algorithm.symmetric and not private:
+            raise KeyUseError(f"a {self.algorithm.name} key is all secret; say private=True, or use ES256 or v4.public")
+        return self._private if private else None
+
+    def _natural_kid(self) -> str:
+        if self.algorithm.format == "paseto":
+            return paserk.identify(self.algorithm, self._public)
+        return new_id() if self.algorithm.symmetric else jwk.thumbprint_of(self._public)
+
+    def _cannot(self, *_: bytes) -> NoReturn:
+        half = "" if self.can_sign else ", and it is the public half"
+        raise KeyUseError(f"this {self.algorithm.name} key cannot do that: it is for use to {self.use}{half}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Key) or self.algorithm is not other.algorithm or self.can_sign != other.can_sign:
+            return False
+        mine, theirs = (material.jwk_members(key._public, None) for key in (self, other))
+        return same(repr(mine), repr(theirs)) and self.use == other.use
+
+    def __hash__(self) -> int:
+        return hash((self.algorithm.name, self.kid))
+
+    def __repr__(self) -> str:
+        half = "private" if self.can_sign else "public"
+        return f"Key({self.algorithm.name!r}, kid={self.kid!r}, use={self.use!r}, {half})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Key is not pickled; write it with to_pem, to_jwk or to_paserk")
+
+
+def row_of(algorithm: str) -> Algorithm:
+    """The row of an algorithm's name. Raises: ConfigurationError with the names there are."""
+    row = ALGORITHMS.get(algorithm) if isinstance(algorithm, str) else None
+    if row is None:
+        raise ConfigurationError(f"no algorithm {str(algorithm)[:40]!r}; there are: {', '.join(ALGORITHMS)}")
+    return row

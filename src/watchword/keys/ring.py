@@ -1,0 +1,215 @@
+"""KeyRing: which key signs now, which still verify, which are only announced; pure, told the time by its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from msgspec import Struct
+
+from ..clock import Clock, SystemClock
+from ..errors import ConfigurationError, KeyUseError
+from .key import Key
+
+
+class State(StrEnum):
+    """announced (published, not yet used) -> active (signs) -> retiring (verifies only) -> retired (nothing)."""
+
+    ANNOUNCED = "announced"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+
+
+class RotationPolicy(Struct, frozen=True, kw_only=True):
+    """How long a key is published before it signs, and kept after it has signed last (D-26)."""
+
+    discovery_cache: timedelta = timedelta(minutes=5)
+    token_life: timedelta = timedelta(minutes=60)
+    leeway: timedelta = timedelta(seconds=60)
+
+    @property
+    def lead(self) -> int:
+        """Seconds from announcing to signing: every verifier has fetched the document again by then."""
+        return int(self.discovery_cache.total_seconds()) + 60
+
+    @property
+    def keep(self) -> int:
+        """Seconds from the last signature to retiring: every token of this key has expired by then."""
+        return int((self.token_life + self.leeway).total_seconds()) + 300
+
+
+class Slot:
+    """One key on a ring with the times of its life (seconds since 1970); its state follows from the clock."""
+
+    __slots__ = ("activates_at", "announced_at", "key", "retires_at", "signs_until")
+
+    def __init__(
+        self,
+        key: Key,
+        *,
+        announced_at: int,
+        activates_at: int,
+        signs_until: int | None = None,
+        retires_at: int | None = None,
+    ) -> None:
+        if not isinstance(key, Key):
+            raise KeyUseError("bytes and text are never keys; make a Key of them, bound to one algorithm")
+        self.key = key
+        self.announced_at = announced_at
+        self.activates_at = activates_at
+        self.signs_until = signs_until
+        self.retires_at = retires_at
+
+    def state(self, now: int) -> State:
+        if self.retires_at is not None and now >= self.retires_at:
+            return State.RETIRED
+        if now < self.activates_at:
+            return State.ANNOUNCED
+        if self.signs_until is not None and now >= self.signs_until:
+            return State.RETIRING
+        return State.ACTIVE
+
+    def verifies(self, now: int) -> bool:
+        """Whether tokens of this key are good at all: active or retiring."""
+        return now >= self.activates_at and (self.retires_at is None or now < self.retires_at)
+
+
+class KeyRing:
+    """Keys with states: one is active for each use (sign, mac, seal) and algorithm, and the first one is the default.
+
+    ``ring.active("sign")`` signs; ``ring.find(kid)`` verifies. A ring made by ``Watchword`` is empty until it is
+    opened.
+    """
+
+    def __init__(
+        self, slots: Iterable[Slot] | None = (), *, policy: RotationPolicy | None = None, clock: Clock | None = None
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.policy = policy or RotationPolicy()
+        self._slots: dict[str, Slot] = {}
+        self.opened = slots is not None
+        for slot in slots or ():
+            self._place(slot)
+
+    @classmethod
+    def generate(cls, *algorithms: str, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
+        """A ring with one fresh active key for each algorithm: ``KeyRing.generate("ES256", "v4.public")``."""
+        return cls.of(*(Key.generate(name) for name in algorithms or ("ES256",)), policy=policy, clock=clock)
+
+    @classmethod
+    def of(cls, *keys: Key, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
+        """A ring of keys that are active at once. Public keys verify and never sign."""
+        slots = [Slot(key, announced_at=0, activates_at=0) for key in keys]
+        signers = [(key.algorithm.name, key.use) for key in keys if key.can_sign]
+        if len(set(signers)) != len(signers):
+            raise KeyUseError("two active keys for one algorithm and use; announce() the second, then activate() it")
+        return cls(slots, policy=policy, clock=clock)
+
+    @classmethod
+    def load(cls, path: str, *, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
+        """The ring in a key file (see ``keys.sources``).
+
+        Raises: ConfigurationError when it is missing, open to others or broken.
+        """
+        from .sources import read_file
+
+        return cls(read_file(path), policy=policy, clock=clock)
+
+    def adopt(self, slots: Iterable[Slot] | None) -> None:
+        """Replace every key, as when a key file was read; None closes the ring again."""
+        self._slots = {}
+        self.opened = slots is not None
+        for slot in slots or ():
+            self._place(slot)
+
+    def add(self, key: Key) -> None:
+        """Put another verifying key on the ring, active at once; it becomes the signer only where none is active."""
+        self._place(Slot(key, announced_at=self.clock.now(), activates_at=0))
+
+    def active(self, use: str = "sign", *, algorithm: str | None = None, format: str | None = None) -> Key:
+        """The key that signs, MACs or seals now. Raises: ConfigurationError if there is none."""
+        now = self.clock.now()
+        for slot in self:
+            row = slot.key.algorithm
+            fits = slot.key.use == use and algorithm in (None, row.name) and format in (None, row.format)
+            if fits and slot.key.can_sign and slot.state(now) is State.ACTIVE:
+                return slot.key
+        wanted = algorithm or format or use
+        raise ConfigurationError(f"this ring has no active key for {wanted!r}; make it with KeyRing.generate(...)")
+
+    def ensure_open(self) -> None:
+        if not self.opened:
+            raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()' reads the keys")
+
+    def find(self, kid: str) -> Slot | None:
+        """The slot of a key id, in whatever state; ask ``slot.verifies(now)``."""
+        self.ensure_open()
+        return self._slots.get(kid)
+
+    def announce(self, key: Key) -> None:
+        """Publish a key that will sign after ``policy.lead`` seconds."""
+        now = self.clock.now()
+        self._place(Slot(key, announced_at=now, activates_at=now + self.policy.lead))
+
+    def activate(self, kid: str) -> None:
+        """Make an announced key the signer now; the one before it goes on verifying for ``policy.keep`` seconds.
+
+        Raises: ConfigurationError before its lead has passed: some verifier may not have heard of it.
+        """
+        slot, now = self._known(kid), self.clock.now()
+        if now < slot.announced_at + self.policy.lead:
+            raise ConfigurationError(
+                f"key {kid} was announced less than {self.policy.lead} s ago; wait, or verifiers will refuse it"
+            )
+        if slot.signs_until is not None or slot.state(now) is State.RETIRED:
+            raise ConfigurationError(f"key {kid} has had its turn; announce a fresh one")
+        for other in self._alike(slot.key):
+            if other is not slot and other.key.can_sign and other.state(now) is State.ACTIVE:
+                other.signs_until, other.retires_at = now, now + self.policy.keep
+        slot.activates_at = min(slot.activates_at, now)
+
+    def retire(self, kid: str) -> None:
+        """From now on this key verifies nothing."""
+        self._known(kid).retires_at = self.clock.now()
+
+    def jwks(self) -> dict[str, Any]:
+        """The JWK Set (RFC 7517 §5) of all signing keys that are announced, active or retiring."""
+        from .discovery import jwks
+
+        return jwks(self)
+
+    def paseto_keys(self) -> dict[str, Any]:
+        """The PASETO key document of the same ring: PASERK ids, public keys, states."""
+        from .discovery import paseto_keys
+
+        return paseto_keys(self)
+
+    def __iter__(self) -> Iterator[Slot]:
+        self.ensure_open()
+        return iter(list(self._slots.values()))
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{slot.key.algorithm.name}:{slot.key.kid[:12]}" for slot in self._slots.values())
+        return f"KeyRing({keys})" if self.opened else "KeyRing(not open)"
+
+    def _place(self, slot: Slot) -> None:
+        if slot.key.kid in self._slots:
+            raise ConfigurationError(f"two keys with the kid {slot.key.kid!r}")
+        self._slots = {**self._slots, slot.key.kid: slot}
+
+    def _alike(self, key: Key) -> list[Slot]:
+        return [
+            slot for slot in self._slots.values() if slot.key.algorithm is key.algorithm and slot.key.use == key.use
+        ]
+
+    def _known(self, kid: str) -> Slot:
+        slot = self.find(kid)
+        if slot is None:
+            raise ConfigurationError(f"no key {kid!r} on this ring")
+        return slot

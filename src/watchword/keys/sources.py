@@ -1,0 +1,109 @@
+"""Where a ring's keys come from: the key file, one JSON document beside the record, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..encoding import dump_json
+from ..errors import ConfigurationError, KeysUnavailableError
+from .key import Key
+from .ring import Slot
+
+FORMAT = "watchword-keys-1"
+
+
+def _written(slot: Slot) -> dict[str, Any]:
+    key = slot.key
+    paseto = key.algorithm.format == "paseto"
+    return {
+        "kid": key.kid,
+        "algorithm": key.algorithm.name,
+        "use": key.use,
+        "material": key.to_paserk(private=key.can_sign) if paseto else key.to_jwk(private=key.can_sign),
+        "announced_at": slot.announced_at,
+        "activates_at": slot.activates_at,
+        "signs_until": slot.signs_until,
+        "retires_at": slot.retires_at,
+    }
+
+
+def _slot(row: dict[str, Any]) -> Slot:
+    material = row["material"]
+    loaded = Key.from_paserk(material) if isinstance(material, str) else Key.from_jwk(material)
+    key = Key(loaded.algorithm, loaded._private, loaded._public, kid=row["kid"], use=row["use"])
+    times = {name: row[name] for name in ("announced_at", "activates_at", "signs_until", "retires_at")}
+    for name, time in times.items():
+        if type(time) is not int and (time is not None or name in ("announced_at", "activates_at")):
+            raise TypeError(f"{name} is not a whole number of seconds")
+    return Slot(key, **times)
+
+
+def read_file(path: str | Path) -> list[Slot]:
+    """The slots in a key file. Raises: ConfigurationError if it is missing, readable by others, or not such a file."""
+    try:
+        with open(path, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            raw = file.read()
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"no key file at {path}") from error
+    except OSError as error:
+        raise KeysUnavailableError(f"the key file {path} cannot be read: {error.strerror}") from error
+    if mode & 0o077:
+        raise ConfigurationError(
+            f"the key file {path} has mode {mode:04o}: others can read it; 'chmod 600' it and rotate its keys"
+        )
+    return _parse(raw, path)
+
+
+def _parse(raw: bytes, path: str | Path) -> list[Slot]:
+    import json
+
+    try:
+        document = json.loads(raw)
+        if document["format"] != FORMAT:
+            raise ConfigurationError(f"{path} is not a {FORMAT} file")
+        return [_slot(row) for row in document["keys"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not a whole {FORMAT} file") from error
+
+
+def write_file(path: str | Path, slots: Iterable[Slot]) -> None:
+    """Replace a key file in one step: a reader sees the old one or the new one."""
+    temporary = Path(f"{path}.{os.getpid()}.new")
+    _create(temporary, slots)
+    os.replace(temporary, path)
+
+
+def load_or_create(path: str | Path, fresh: Iterable[Slot]) -> list[Slot]:
+    """The keys at ``path``; where there are none, ``fresh`` ones are written (0600, exclusively).
+
+    Who loses that race reads the winner's.
+    """
+    if not os.path.exists(path):
+        temporary = Path(f"{path}.{os.getpid()}.{os.urandom(4).hex()}.new")
+        _create(temporary, fresh)
+        try:
+            os.link(temporary, path)  # whole or not at all, and never over another's
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise KeysUnavailableError(f"the key file {path} cannot be written: {error.strerror}") from error
+        finally:
+            os.unlink(temporary)
+    return read_file(path)
+
+
+def _create(path: Path, slots: Iterable[Slot]) -> None:
+    body = dump_json({"format": FORMAT, "keys": [_written(slot) for slot in slots]})
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise KeysUnavailableError(f"the key file {path} cannot be written: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())

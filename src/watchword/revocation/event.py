@@ -1,0 +1,38 @@
+"""What can be revoked, and for how long the fact must be remembered."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ..errors import ConfigurationError
+from ..stores.base import Event
+
+BY_NAME = ("token", "session", "family", "key")
+"""Dead from now on, whatever its age: the value names one thing that is never issued again."""
+BY_CUTOFF = ("subject", "client", "everything")
+"""A cut-off: what was issued before this event is dead, what comes after lives.
+
+Decided by ``rev``, never by a clock.
+"""
+
+LONGEST_LIFE = 30 * 86_400
+"""Seconds that the longest-lived token can live; after that no event has anything left to stop."""
+MARGIN = 120
+"""Seconds added to each event's life: the largest leeway twice."""
+
+
+class Revocation(Struct, frozen=True):
+    """What ``revoke`` returns: the feed number that carries it, who has applied it, and who is not known to have."""
+
+    seq: int
+    acknowledged: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def event(what: str, value: str, *, now: int, life: int = LONGEST_LIFE) -> Event:
+    """An event that dies with the last token it could stop: ``life`` seconds from now, and a margin."""
+    if what not in BY_NAME and what not in BY_CUTOFF:
+        raise ConfigurationError(
+            f"nothing called {what!r} can be revoked; use one of: {', '.join(BY_NAME + BY_CUTOFF)}"
+        )
+    return Event(what=what, value=value, at=now, until=now + life + MARGIN)

@@ -1,0 +1,35 @@
+"""Asking the feed: one question ("everything after S?"), in the two ways a store can answer it."""
+
+from __future__ import annotations
+
+from ..stores.base import Feed, Store
+from .view import View
+
+PAGE = 10_000
+
+
+async def catch_up(store: Store, view: View) -> None:
+    """Bring the view to the head of the feed. Where the store answers inline nothing is awaited."""
+    if store.pulls_inline:
+        catch_up_now(store, view)
+        return
+    after: int | None = view.seq
+    while after is not None:
+        sent_at = view.clock.monotonic()
+        after = _heard(view, await store.tail(after, now=view.clock.now(), limit=PAGE), after, sent_at)
+
+
+def catch_up_now(store: Store, view: View) -> None:
+    """The same in one step, for stores that pull inline."""
+    after: int | None = view.seq
+    while after is not None:
+        sent_at = view.clock.monotonic()
+        after = _heard(view, store.tail_now(after, now=view.clock.now()), after, sent_at)
+
+
+def _heard(view: View, answer: Feed, asked_after: int, sent_at: float) -> int | None:
+    """What to ask after next; None when the view is at the head."""
+    complete = len(answer.events) < PAGE
+    if not view.hear(answer, asked_after=asked_after, sent_at=sent_at, complete=complete):
+        return 0
+    return None if complete else answer.head

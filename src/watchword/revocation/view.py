@@ -1,0 +1,158 @@
+"""The View: all live revocations in process memory, and the lease that says how old its word may be.
+
+A pure state machine: it is told the answers of the feed, and reads no store.
+
+A question to the feed is timed when it is *sent*; its answer is good until ``sent + max_staleness`` on the boot-time
+clock. An answer that lacks a revocation was taken before that revocation returned, so its question was sent before,
+so the lease ends within ``max_staleness`` of it: whatever the network, a paused process or two disagreeing clocks do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+
+from ..clock import Clock, SystemClock
+from ..errors import StaleRevocationError, TokenRevokedError
+from ..principal import Principal
+from ..stores.base import Event, Feed
+from .event import BY_CUTOFF, BY_NAME
+
+SWEEP_EVERY = 60
+
+
+class View:
+    """What is revoked, as far as this process has heard.
+
+    ``check(principal, kid)`` is a handful of dictionary look-ups. ``pull``, where a store can answer at once, is called
+    when the lease has run out; without it a stale view refuses to answer (StaleRevocationError, 503). Where several
+    threads may bring answers, ``lock`` keeps them apart; checks never wait for it.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_staleness: timedelta = timedelta(seconds=5),
+        clock: Clock | None = None,
+        lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self._lock = lock or nullcontext()
+        self.max_staleness = max_staleness.total_seconds()
+        self.pull: Callable[[], None] | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """As if nothing had ever been heard: no lease, no epoch."""
+        self.epoch = ""
+        self.seq = 0
+        self.lease_until = float("-inf")
+        self._named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
+        self._cut: dict[str, dict[str, tuple[int, int]]] = {what: {} for what in BY_CUTOFF}
+        self._any = False
+        self._swept_at = 0
+        self._heard_at = float("-inf")
+        self._told_to_restart = True
+
+    @property
+    def rev(self) -> str:
+        """The feed position that a token issued now carries: ``<epoch>.<seq>``."""
+        return f"{self.epoch}.{self.seq}"
+
+    def __len__(self) -> int:
+        return sum(map(len, self._named.values())) + sum(map(len, self._cut.values()))
+
+    def hear(self, feed: Feed, *, asked_after: int, sent_at: float, complete: bool = True) -> bool:
+        """Take in an answer to "everything after ``asked_after``?", sent at ``sent_at`` (boot-time seconds).
+
+        False: the feed began a new life or went back, and this answer is no snapshot; ask again from 0. ``complete`` is
+        False while more is to come; the lease is renewed only by the last part.
+        """
+        with self._lock:
+            if sent_at < self._heard_at:
+                return True  # the answer to a later question, which knew all of this, was quicker
+            if feed.epoch != self.epoch or feed.head < asked_after:
+                self._told_to_restart = True
+            if self._told_to_restart and asked_after != 0:
+                return False
+            self._take_in(feed)
+            self._heard_at = sent_at
+            if complete:
+                self.lease_until = max(self.lease_until, sent_at + self.max_staleness)
+            return True
+
+    def _take_in(self, feed: Feed) -> None:
+        if self._told_to_restart:
+            named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
+            cut: dict[str, dict[str, tuple[int, int]]] = {what: {} for what in BY_CUTOFF}
+            _apply(feed.events, named, cut)
+            self._named, self._cut, self.epoch, self.seq = named, cut, feed.epoch, feed.head
+            self._told_to_restart = False
+        else:
+            _apply(feed.events, self._named, self._cut)
+            self.seq = max(self.seq, feed.head)
+        self._sweep(self.clock.now())
+        self._any = len(self) > 0
+
+    def fresh(self) -> bool:
+        return self.clock.monotonic() < self.lease_until
+
+    def ensure_fresh(self) -> None:
+        """Return with a lease in hand, pulling inline where that is possible. Raises: StaleRevocationError."""
+        if self.fresh():
+            return
+        if self.pull is not None:
+            self.pull()
+        if not self.fresh():
+            raise StaleRevocationError(
+                f"no word about revocations for {self.max_staleness:g} s; is the store reachable?"
+            )
+
+    def check(self, who: Principal, kid: str | None = None) -> None:
+        """Raise TokenRevokedError if the credential, or anything it belongs to, is revoked."""
+        if self.clock.monotonic() >= self.lease_until:
+            self.ensure_fresh()
+        if self._any:
+            self._look_up(who, kid)
+
+    def _look_up(self, who: Principal, kid: str | None) -> None:
+        named, cut = self._named, self._cut
+        if who.token_id in named["token"] or who.session_id in named["session"] or who.family_id in named["family"]:
+            raise TokenRevokedError
+        if kid is not None and kid in named["key"]:
+            raise TokenRevokedError("the key of this token was revoked")
+        for what, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
+            entry = cut[what].get(value) if value is not None else None
+            if entry is not None and self._issued_before(who.rev, entry[0]):
+                raise TokenRevokedError(f"all that {what} held at the time was revoked")
+
+    def _issued_before(self, rev: str | None, cutoff: int) -> bool:
+        """A position in another life of the feed, or none at all, is before everything."""
+        epoch, _, seq = (rev or "").rpartition(".")
+        return epoch != self.epoch or not (seq.isascii() and seq.isdigit()) or int(seq[:20]) < cutoff
+
+    def _sweep(self, now: int) -> None:
+        if now < self._swept_at + SWEEP_EVERY:
+            return
+        self._swept_at = now
+        self._named = {
+            what: {value: until for value, until in held.items() if until > now} for what, held in self._named.items()
+        }
+        self._cut = {
+            what: {value: entry for value, entry in held.items() if entry[1] > now} for what, held in self._cut.items()
+        }
+
+    def __repr__(self) -> str:
+        return f"View(rev={self.rev!r}, entries={len(self)}, {'fresh' if self.fresh() else 'stale'})"
+
+
+def _apply(
+    events: Iterable[Event], named: dict[str, dict[str, int]], cut: dict[str, dict[str, tuple[int, int]]]
+) -> None:
+    for one in events:
+        if one.what in named:
+            named[one.what][one.value] = max(one.until, named[one.what].get(one.value, 0))
+        elif one.what in cut:
+            before = cut[one.what].get(one.value, (0, 0))
+            cut[one.what][one.value] = (max(one.seq, before[0]), max(one.until, before[1]))

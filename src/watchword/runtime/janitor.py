@@ -1,0 +1,17 @@
+"""The janitor: removes what has expired from the store, so that nothing sealed or personal outlives its use."""
+
+from __future__ import annotations
+
+from ..clock import Clock
+from ..stores.base import Store
+
+EVERY = 30.0
+"""Seconds between sweeps."""
+
+
+class Janitor:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    async def tick(self) -> None:
+        await self._store.purge(now=self._clock.now())

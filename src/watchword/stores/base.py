@@ -1,0 +1,196 @@
+"""What a store promises, in words, and the table of stores.
+
+A store keeps three things: *records* (one row per session, refresh family, user …), *events* (the revocation feed, in
+commit order) and *audit* rows (the trail for people). A store never sees a token: keys are digests or public ids.
+
+The rules every store keeps, and that ``tests/contracts`` holds it to:
+
+- Missing and expired are the same: ``None``. A record is expired when ``now >= expires_at``.
+- Every time comes from the caller (``now``); a store reads no clock.
+- Each write verb is one transaction: all of it happens, or none. When it returns, it is durable.
+- ``version`` counts the writes to a record, from 1. ``swap`` writes only over the version it names; of any number of
+  parallel swaps over one version exactly one returns True.
+- ``take`` removes and returns: of any number of parallel takes exactly one gets the record.
+- Events get the next number when they are committed, never before: who has read up to N will never see a number
+  below N appear. Numbers start at 1. ``epoch`` names the life of the feed; a new epoch means: forget, read all again.
+- Before ``open`` and after ``close`` every verb is ConfigurationError; to open an open store again changes nothing.
+- Errors speak of the machine (StoreUnavailableError), never of a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from ..errors import ConfigurationError
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One row. ``data`` is plain JSON (bytes travel as base64url text); ``subject`` and ``group`` can be searched."""
+
+    kind: str
+    key: str
+    data: Mapping[str, Any]
+    version: int = 1
+    subject: str | None = None
+    group: str | None = None
+    expires_at: int | None = None
+
+    def live(self, now: int) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One fact of the revocation feed: from ``seq`` on, ``value`` of sort ``what`` is dead until second ``until``."""
+
+    what: str
+    value: str
+    at: int
+    until: int
+    seq: int = 0
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """One row of the audit trail. ``detail`` never holds a token."""
+
+    name: str
+    at: int
+    subject: str | None = None
+    detail: Mapping[str, Any] = {}
+    seq: int = 0
+
+
+class Feed(Struct, frozen=True):
+    """An answer of ``tail``: all live events after the asked number, in order, and ``head``, the newest number ever
+    committed, whether or not its event still lives."""
+
+    epoch: str
+    head: int
+    events: Sequence[Event] = ()
+
+
+class Store(Protocol):
+    """The verbs. Written as coroutines; a store whose ``suspends`` is False finishes each in one step."""
+
+    suspends: bool
+    """True when a verb may wait for the network or another thread."""
+    pulls_inline: bool
+    """True when ``tail_now`` answers at once from this very thread (memory, SQLite)."""
+
+    keys_beside: Path | None
+    """Where the key file goes when nobody says: ``app.db`` has ``app.db.keys``.
+
+    None: keys in memory, or to be named.
+    """
+
+    async def open(self) -> None:
+        """Connect and migrate, for use under an event loop. ConfigurationError if that cannot be."""
+        ...
+
+    def open_blocking(self) -> None:
+        """The same for threads: afterwards no verb suspends. ConfigurationError where a store cannot do that."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of files and connections; closing twice is no error."""
+        ...
+
+    def close_blocking(self) -> None: ...
+
+    async def put(self, *records: Record, audit: Sequence[Audit] = ()) -> None:
+        """Write new records, at version 1 whatever theirs says.
+
+        A record with the same kind and key, expired or not, is StoreConflictError, and then nothing is written.
+        """
+        ...
+
+    async def get(self, kind: str, key: str, *, now: int) -> Record | None: ...
+
+    async def take(self, kind: str, key: str, *, now: int, audit: Sequence[Audit] = ()) -> Record | None:
+        """Remove and return; exactly one caller gets it. ``audit`` is written only by that caller."""
+        ...
+
+    async def swap(
+        self,
+        record: Record,
+        *,
+        version: int,
+        puts: Sequence[Record] = (),
+        events: Sequence[Event] = (),
+        audit: Sequence[Audit] = (),
+    ) -> bool:
+        """Replace the record with the same kind and key if it still has ``version``; it then has ``version + 1``.
+
+        ``puts``, ``events`` and ``audit`` are written in the same transaction, and only if the swap happens.
+        False, and nothing written, when the version is another or the record is gone. StoreConflictError, and nothing
+        written, when one of ``puts`` is already there. An expired record can be swapped and dropped like any other.
+        """
+        ...
+
+    async def drop(self, kind: str, key: str, *, events: Sequence[Event] = (), audit: Sequence[Audit] = ()) -> bool:
+        """Remove if there; True if it was. ``events`` and ``audit`` are written only then."""
+        ...
+
+    async def find(
+        self, kind: str, *, now: int, subject: str | None = None, group: str | None = None, limit: int = 1000
+    ) -> list[Record]:
+        """The live records of a kind with this subject and/or group, oldest first."""
+        ...
+
+    async def append(self, *events: Event, audit: Sequence[Audit] = ()) -> int:
+        """Write events to the feed and return the number of the last; with no events, the head."""
+        ...
+
+    async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
+        """The live events (``until > now``) with a number above ``after``, at most ``limit``.
+
+        When more are left, ``head`` is the number of the last one given: ask again from there.
+        """
+        ...
+
+    def tail_now(self, after: int, *, now: int) -> Feed:
+        """``tail`` in one step, for stores that pull inline; others raise ConfigurationError."""
+        ...
+
+    def changed(self) -> bool:
+        """A cheap hint, for stores that pull inline: False only when surely nothing was committed since the last call.
+
+        True at the first call after opening. The store remembers one last call, so it serves one asker.
+        """
+        ...
+
+    async def audited(self, *, after: int = 0, subject: str | None = None, limit: int = 1000) -> list[Audit]:
+        """The audit trail above a row number, oldest first."""
+        ...
+
+    async def purge(self, *, now: int) -> int:
+        """Remove expired records and events; returns how many."""
+        ...
+
+
+SCHEMES: dict[str, str] = {
+    "memory": "watchword.stores.memory:MemoryStore",
+    "sqlite": "watchword.stores.sqlite:SQLiteStore",
+}
+"""URL scheme -> dotted name of the store class; a new store is a new file and a row."""
+
+
+def open_store(url: str) -> Store:
+    """Make the store that a URL names; no I/O happens until its ``open``.
+
+    Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path).
+    Raises: ConfigurationError for an unknown scheme.
+    """
+    scheme = urlsplit(url).scheme if ":" in url else ""
+    target = SCHEMES.get(scheme)
+    if target is None:
+        known = ", ".join(sorted(SCHEMES))
+        raise ConfigurationError(f"no store for the URL scheme {scheme!r}; use one of: {known}")
+    module, _, name = target.partition(":")
+    store: Store = getattr(import_module(module), name)(url)
+    return store

@@ -1,0 +1,1 @@
+"""The kinds of token: one file each, and the table that binds what a kind may be."""

@@ -1,0 +1,376 @@
+"""refresh: opaque, rotated at each use. One live successor per token; one that comes back too late ends its family.
+
+Wire form: ``ww_rt_<family>.<generation>.<secret>.<mac>``. The MAC is under the ring's ``mac`` key: without it nobody
+can even name a family, and a right MAC with an old generation proves reuse although no old token was kept (RFC 9700
+§4.14.2). For ``grace`` seconds the last predecessor gets the very same successor again, which is kept sealed under the
+predecessor's own secret: a copy of the database opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..clock import Clock, SystemClock
+from ..crypto.digest import digest, new_id, new_secret, same
+from ..crypto.encryption import open_under, seal_under
+from ..encoding import b64url, gate, malformed, unb64url
+from ..errors import (
+    BindingError,
+    InsufficientScopeError,
+    SealError,
+    SignatureError,
+    StoreConflictError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenReusedError,
+    TokenRevokedError,
+)
+from ..keys.ring import KeyRing
+from ..principal import Principal
+from ..revocation.event import event
+from ..revocation.feed import catch_up
+from ..revocation.view import View
+from ..stores.base import Audit, Event, Record, Store
+from .base import KINDS, Issued, life_of, named, rev_of, words
+
+FAMILY, SEALED = "refresh", "refresh_sealed"
+EXPLAINED_FOR = 86_400
+ATTEMPTS = 50
+_CONTEXT = b"watchword.refresh.v1"
+_MAC_BYTES = 16
+
+
+class Presented(Struct, frozen=True):
+    """A refresh token taken apart, its MAC found right."""
+
+    family_id: str
+    generation: int
+    secret: str
+
+
+class FamilyInfo(Struct, frozen=True, kw_only=True):
+    """One refresh family of a subject: a device or client that may ask for access tokens."""
+
+    family_id: str
+    client_id: str
+    created_at: int
+    rotated_at: int
+    expires_at: int
+    scopes: frozenset[str]
+    session_id: str | None = None
+    device: str | None = None
+
+
+class RefreshTokens:
+    """Rotating refresh tokens over a store; stands alone: ``RefreshTokens(store, ring)``. The ring has a ``mac`` key.
+
+    Parameters: grace: how long the last predecessor may come again (10 s; 0 is strict). idle: ends a family that is
+    not used (14 d). life: ends it in any case, counted from sign-in and never extended (30 d).
+    """
+
+    kind = KINDS["refresh"]
+    prefix = KINDS["refresh"].starts[0]
+
+    def __init__(
+        self,
+        store: Store,
+        ring: KeyRing,
+        *,
+        view: View | None = None,
+        clock: Clock | None = None,
+        grace: timedelta = timedelta(seconds=10),
+        idle: timedelta | None = None,
+        life: timedelta | None = None,
+    ) -> None:
+        self._store = store
+        self._ring = ring
+        self._view = view
+        self._clock = clock or (view.clock if view is not None else SystemClock())
+        self._grace = int(grace.total_seconds())
+        self._idle = life_of(self.kind, idle, self.kind.life)
+        self._life = life_of(self.kind, life, self.kind.cap)
+
+    async def issue(
+        self,
+        subject: str,
+        *,
+        client_id: str,
+        session_id: str | None = None,
+        device: str | None = None,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        auth_time: int | None = None,
+        rev: str | None = None,
+    ) -> Issued:
+        """The first token of a new family. It is revoked with ``session_id``, where one is given.
+
+        ``rev``: as for access tokens.
+        """
+        now, secret, family_id = self._clock.now(), new_secret(), new_id()
+        held = {
+            "state": "live",
+            "generation": 1,
+            "current": _kept(secret),
+            "previous": None,
+            "created_at": now,
+            "rotated_at": now,
+            "ends_at": now + self._life,
+            "client_id": named(client_id, "a client_id"),
+            "session_id": session_id,
+            "device": device if device is None else named(device[:255], "a device"),
+            "scopes": words(scopes, "scopes"),
+            "roles": words(roles, "roles"),
+            "auth_time": auth_time if auth_time is not None else now,
+            "rev": rev_of(self._view, rev),
+        }
+        until = now + self._life + EXPLAINED_FOR
+        record = Record(
+            kind=FAMILY,
+            key=family_id,
+            data=held,
+            subject=named(subject, "a subject"),
+            group=session_id,
+            expires_at=until,
+        )
+        await self._store.put(record, audit=[_audit("refresh_issued", record, now)])
+        return self._issued(self._write(family_id, 1, secret), record, None)
+
+    async def rotate(self, token: str, *, client_id: str | None = None, scopes: Iterable[str] | None = None) -> Issued:
+        """The successor of a refresh token; the token itself is spent.
+
+        Again within the grace, by the same client: the same successor. Later: TokenReusedError, and the family, its
+        session and their access tokens are dead. ``scopes`` may narrow what the Issued carries; the family keeps its
+        grant (RFC 6749 §6).
+        Raises: BindingError for another client and InsufficientScopeError for a wider scope, both without any change.
+        """
+        presented = self._read(token)
+        for _ in range(ATTEMPTS):
+            record = await self._family(presented)
+            narrowed = _narrowed(record, client_id, scopes)
+            if self._is_current(presented, record):
+                issued = await self._rotate(presented, record, narrowed)
+            else:
+                issued = await self._again(presented, record, narrowed)
+            if issued is not None:
+                return issued
+        raise StoreConflictError
+
+    async def list(self, subject: str) -> list[FamilyInfo]:
+        """The live families of a subject, oldest first."""
+        found = await self._store.find(FAMILY, now=self._clock.now(), subject=subject)
+        return [_info(record, self._idle) for record in found if self._why_dead(record) is None]
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        """Stops the whole family; any generation of it names the family."""
+        try:
+            record = await self._family(self._read(untrusted))
+        except (TokenExpiredError, TokenRevokedError):
+            return None
+        return event("family", record.key, now=self._clock.now())
+
+    async def authenticate(self, untrusted: object) -> Principal:
+        """The Principal behind a live, current token, without using it up: for introspection, never for access."""
+        presented = self._read(untrusted)
+        record = await self._family(presented)
+        if not self._is_current(presented, record):
+            raise TokenRevokedError("this refresh token was rotated")
+        return _principal(record, self._ends(record))
+
+    async def family_of(self, untrusted: object) -> FamilyInfo:
+        """The live family that a token of ours names, whichever generation it is of."""
+        return _info(await self._family(self._read(untrusted)), self._idle)
+
+    async def _rotate(self, presented: Presented, record: Record, scopes: frozenset[str]) -> Issued | None:
+        """Compare-and-swap to the next generation; None when somebody was quicker."""
+        now, secret, generation = self._clock.now(), new_secret(), presented.generation + 1
+        successor = self._write(record.key, generation, secret)
+        held = dict(record.data) | {
+            "generation": generation,
+            "current": _kept(secret),
+            "previous": record.data["current"],
+            "rotated_at": now,
+        }
+        rotated = replace(record, data=held)
+        won = await self._store.swap(
+            rotated,
+            version=record.version,
+            puts=[self._sealed(presented, successor, now)] if self._grace else (),
+            audit=[_audit("refresh_rotated", rotated, now)],
+        )
+        return self._issued(successor, rotated, scopes) if won else None
+
+    async def _again(self, presented: Presented, record: Record, scopes: frozenset[str]) -> Issued | None:
+        """The same successor inside the grace; otherwise this is reuse. None when the family moved meanwhile."""
+        held, now = record.data, self._clock.now()
+        predecessor = presented.generation == held["generation"] - 1 and same(
+            held["previous"] or "", _kept(presented.secret)
+        )
+        if predecessor and now - held["rotated_at"] <= self._grace:
+            sealed = await self._store.get(SEALED, _place(presented), now=now)
+            if sealed is not None:
+                return self._issued(_unsealed(presented, sealed), record, scopes)
+        if await self._kill(record):
+            raise TokenReusedError(family_id=record.key)
+        return None
+
+    async def _kill(self, record: Record) -> bool:
+        """End the family, its session and their access tokens together; False when the family moved meanwhile."""
+        now, session_id = self._clock.now(), record.data["session_id"]
+        events = [event("family", record.key, now=now)]
+        if session_id is not None:
+            events.append(event("session", session_id, now=now))
+        dead = replace(record, data=dict(record.data) | {"state": "reused"})
+        audit = [_audit("refresh_reused", record, now)]
+        killed = await self._store.swap(dead, version=record.version, events=events, audit=audit)
+        if killed and self._view is not None:
+            await catch_up(self._store, self._view)
+        return killed
+
+    async def _family(self, presented: Presented) -> Record:
+        record = await self._store.get(FAMILY, presented.family_id, now=self._clock.now())
+        if record is None:
+            raise TokenNotFoundError("no such refresh family; sign in again")
+        why = self._why_dead(record)
+        if why == "expired":
+            raise TokenExpiredError("the refresh family has ended by time; sign in again", claim="exp")
+        if why is not None:
+            raise TokenRevokedError(f"this refresh family is {why}; sign in again")
+        return record
+
+    def _why_dead(self, record: Record) -> str | None:
+        if record.data["state"] != "live":
+            return f"dead, because one of its tokens was {record.data['state']}"
+        if self._clock.now() >= self._ends(record):
+            return "expired"
+        try:
+            if self._view is not None:
+                self._view.check(_principal(record, self._ends(record)))
+        except TokenRevokedError:
+            return "revoked"
+        return None
+
+    def _ends(self, record: Record) -> int:
+        return int(min(record.data["ends_at"], record.data["rotated_at"] + self._idle))
+
+    def _is_current(self, presented: Presented, record: Record) -> bool:
+        return presented.generation == record.data["generation"] and same(
+            record.data["current"], _kept(presented.secret)
+        )
+
+    def _sealed(self, presented: Presented, successor: str, now: int) -> Record:
+        hidden = seal_under(unb64url(presented.secret.encode()), successor.encode(), _CONTEXT)
+        return Record(
+            kind=SEALED, key=_place(presented), data={"sealed": b64url(hidden)}, expires_at=now + self._grace + 1
+        )
+
+    def _write(self, family_id: str, generation: int, secret: str) -> str:
+        body = f"{self.prefix}{family_id}.{generation}.{secret}"
+        return f"{body}.{b64url(self._ring.active('mac').sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
+
+    def _read(self, untrusted: object) -> Presented:
+        """Stages *parse* and *verify*. Raises: MalformedTokenError, SignatureError."""
+        token = gate(untrusted, 256)
+        body, _, mac = token.rpartition(b".")
+        parts = body.removeprefix(self.prefix.encode()).split(b".")
+        if not body.startswith(self.prefix.encode()) or len(parts) != 3 or len(parts[0]) != 22 or len(parts[2]) != 43:
+            malformed("not a refresh token")
+        family, generation, secret = parts
+        if not generation.isdigit() or generation.startswith(b"0") or len(generation) > 9:
+            malformed("not a refresh token")
+        unb64url(family), unb64url(secret)
+        found = unb64url(mac)
+        now = self._ring.clock.now()
+        macs = [slot.key for slot in self._ring if slot.key.use == "mac" and slot.verifies(now)]
+        if not any(same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found) for key in macs):
+            raise SignatureError("not a refresh token of ours")
+        return Presented(family.decode(), int(generation), secret.decode())
+
+    def _issued(self, token: str, record: Record, scopes: frozenset[str] | None) -> Issued:
+        held = record.data
+        return Issued(
+            token=token,
+            token_id=f"{record.key}.{held['generation']}",
+            subject=str(record.subject),
+            expires_at=self._ends(record),
+            scopes=frozenset(held["scopes"]) if scopes is None else scopes,
+            roles=frozenset(held["roles"]),
+            client_id=held["client_id"],
+            session_id=held["session_id"],
+            family_id=record.key,
+            rev=held["rev"],
+            auth_time=held["auth_time"],
+        )
+
+
+def _kept(secret: str) -> str:
+    return digest(FAMILY, unb64url(secret.encode()))
+
+
+def _place(presented: Presented) -> str:
+    return f"{presented.family_id}.{presented.generation}"
+
+
+def _unsealed(presented: Presented, record: Record) -> str:
+    try:
+        return open_under(
+            unb64url(presented.secret.encode()), unb64url(record.data["sealed"].encode()), _CONTEXT
+        ).decode()
+    except SealError:
+        raise TokenNotFoundError("the kept successor does not open; sign in again") from None
+
+
+def _narrowed(record: Record, client_id: str | None, scopes: Iterable[str] | None) -> frozenset[str]:
+    if client_id is not None and client_id != record.data["client_id"]:
+        raise BindingError("this refresh token belongs to another client")
+    granted = frozenset(record.data["scopes"])
+    wanted = granted if scopes is None else frozenset(words(scopes, "scopes"))
+    if not wanted <= granted:
+        raise InsufficientScopeError(
+            "a refresh may narrow its scopes, never widen them", scope=" ".join(sorted(wanted - granted))
+        )
+    return wanted
+
+
+def _principal(record: Record, ends_at: int) -> Principal:
+    held = record.data
+    return Principal(
+        subject=str(record.subject),
+        kind="refresh",
+        token_id=f"{record.key}.{held['generation']}",
+        issued_at=held["rotated_at"],
+        expires_at=ends_at,
+        scopes=frozenset(held["scopes"]),
+        roles=frozenset(held["roles"]),
+        session_id=held["session_id"],
+        family_id=record.key,
+        client_id=held["client_id"],
+        auth_time=held["auth_time"],
+        rev=held["rev"],
+    )
+
+
+def _info(record: Record, idle: int) -> FamilyInfo:
+    held = record.data
+    return FamilyInfo(
+        family_id=record.key,
+        client_id=held["client_id"],
+        created_at=held["created_at"],
+        rotated_at=held["rotated_at"],
+        expires_at=min(held["ends_at"], held["rotated_at"] + idle),
+        scopes=frozenset(held["scopes"]),
+        session_id=held["session_id"],
+        device=held["device"],
+    )
+
+
+def _audit(name: str, record: Record, now: int) -> Audit:
+    return Audit(
+        name=name,
+        at=now,
+        subject=record.subject,
+        detail={"family_id": record.key, "client_id": record.data["client_id"]},
+    )

@@ -1,0 +1,297 @@
+"""session: opaque, for browsers; its data and roles stay on the server, and it can be ended at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..clock import Clock, SystemClock
+from ..crypto.digest import digest, new_id, same
+from ..errors import ConfigurationError, StoreConflictError, TokenExpiredError, TokenNotFoundError, TokenRevokedError
+from ..formats import opaque
+from ..principal import Principal
+from ..revocation.event import event
+from ..revocation.feed import catch_up
+from ..revocation.view import View
+from ..stores.base import Audit, Event, Record, Store
+from .base import KINDS, Issued, life_of, named, plain_json, rev_of, words
+
+RECORD = "session"
+MAX_DATA = 16_384
+TOUCH_EVERY = 60
+"""Seconds between writes of ``last_seen``; expiry counts from what is written, so a session ends early, never late."""
+EXPLAINED_FOR = 86_400
+"""Seconds that a dead row is kept, so that the refusal can say why."""
+ATTEMPTS = 10
+
+
+class SessionInfo(Struct, frozen=True, kw_only=True):
+    """One session of a subject, for lists that people see. ``session_id`` names it and opens nothing."""
+
+    session_id: str
+    created_at: int
+    last_seen: int
+    expires_at: int
+    device: str | None = None
+    ip: str | None = None
+
+
+class Sessions:
+    """Server-side sessions over a store; stands alone: ``Sessions(store)``.
+
+    Parameters: idle: ended after this long without a request (30 min). absolute: ended this long after sign-in (12 h,
+    at most 30 d). remember: idle and absolute life of a session started with ``remember=True`` (30 d). view: where
+    revocations are heard. Every verb raises UnavailableError when the store does not answer.
+    """
+
+    kind = KINDS["session"]
+    prefix = KINDS["session"].starts[0]
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        view: View | None = None,
+        clock: Clock | None = None,
+        idle: timedelta = timedelta(minutes=30),
+        absolute: timedelta | None = None,
+        remember: timedelta = timedelta(days=30),
+    ) -> None:
+        self._store = store
+        self._view = view
+        self._clock = clock or (view.clock if view is not None else SystemClock())
+        self._absolute = life_of(self.kind, absolute, self.kind.life)
+        self._idle = min(int(idle.total_seconds()), self._absolute)
+        self._remember = life_of(self.kind, remember, self.kind.cap)
+        if self._idle < TOUCH_EVERY:
+            raise ConfigurationError(f"an idle time under {TOUCH_EVERY} s would end sessions that are in use")
+
+    async def start(
+        self,
+        subject: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        device: str | None = None,
+        ip: str | None = None,
+        remember: bool = False,
+    ) -> Issued:
+        """Sign ``subject`` in: a new token, always. ``data`` is plain JSON of up to 16 KiB and stays on the server."""
+        now = self._clock.now()
+        idle, absolute = (self._remember, self._remember) if remember else (self._idle, self._absolute)
+        content = {
+            "state": "live",
+            "session_id": new_id(),
+            "created_at": now,
+            "last_seen": now,
+            "idle": idle,
+            "absolute_at": now + absolute,
+            "auth_time": now,
+            "rev": rev_of(self._view, None),
+            "roles": words(roles, "roles"),
+            "scopes": words(scopes, "scopes"),
+            "device": device if device is None else named(device[:255], "a device"),
+            "ip": ip,
+            "data": plain_json(data, "session data", MAX_DATA),
+        }
+        token = opaque.issue(self.prefix)
+        record = self._record(token, named(subject, "a subject"), content)
+        await self._store.put(record, audit=[_audit("session_started", record, now)])
+        return self._issued(token, record)
+
+    async def authenticate(self, untrusted: object) -> Principal:
+        """The Principal behind a session token; ``claims`` is the session's data.
+
+        Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError.
+        """
+        (record, who), now = await self._live(untrusted), self._clock.now()
+        if now - record.data["last_seen"] >= TOUCH_EVERY:
+            await self._store.swap(
+                _changed(record, last_seen=now), version=record.version
+            )  # a lost race was a touch as well
+        return who
+
+    async def update(
+        self,
+        token: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        remove: Iterable[str] = (),
+        roles: Iterable[str] | None = None,
+    ) -> Principal:
+        """Merge ``data`` into the session's data by top-level name, drop the names in ``remove``; both or neither.
+
+        Raises: StoreConflictError when other writers keep winning.
+        """
+        added = plain_json(data, "session data", MAX_DATA)
+        new_roles = None if roles is None else words(roles, "roles")
+
+        def merged(held: Mapping[str, Any]) -> dict[str, Any]:
+            kept = {name: value for name, value in held["data"].items() if name not in set(remove)}
+            changes: dict[str, Any] = {"data": plain_json(kept | added, "session data", MAX_DATA)}
+            return changes if new_roles is None else changes | {"roles": new_roles}
+
+        for _ in range(ATTEMPTS):
+            record, _ = await self._live(token)
+            changed = _changed(record, **merged(record.data))
+            if await self._store.swap(changed, version=record.version):
+                return self._principal(changed)
+        raise StoreConflictError
+
+    async def rotate(self, token: str, *, roles: Iterable[str] | None = None) -> Issued:
+        """A new token for the same session, at every change of privilege; the old one is dead at once.
+
+        Raises: TokenRevokedError when another rotation won.
+        """
+        for _ in range(ATTEMPTS):
+            (record, _), now = await self._live(token), self._clock.now()
+            content = (
+                dict(record.data) | {"last_seen": now} | ({} if roles is None else {"roles": words(roles, "roles")})
+            )
+            fresh = opaque.issue(self.prefix)
+            successor = self._record(fresh, str(record.subject), content)
+            dead, audit = _tombstone(record, "rotated"), [_audit("session_rotated", successor, now)]
+            if await self._store.swap(dead, version=record.version, puts=[successor], audit=audit):
+                return self._issued(fresh, successor)
+        raise StoreConflictError  # each time a touch or an update was quicker
+
+    async def list(self, subject: str) -> list[SessionInfo]:
+        """The live sessions of a subject, oldest first."""
+        now = self._clock.now()
+        found = await self._store.find(RECORD, now=now, subject=subject)
+        return [_info(record) for record in found if self._stands(record, now)]
+
+    async def end(self, session_id: str) -> bool:
+        """Sign one session out, and with it its refresh families and access tokens. False if there was none."""
+        now, ended = self._clock.now(), False
+        for record in await self._store.find(RECORD, now=now, group=session_id):
+            ended = await self._end(record) or ended
+        if ended and self._view is not None:
+            await catch_up(self._store, self._view)
+        return ended
+
+    async def end_all(self, subject: str, *, keep: str | None = None) -> int:
+        """Sign all sessions of a subject out, but for ``keep``; returns how many."""
+        sessions = [info.session_id for info in await self.list(subject)]
+        return sum([await self.end(session_id) for session_id in sessions if session_id != keep])
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        try:
+            record, _ = await self._live(untrusted)
+        except (TokenExpiredError, TokenRevokedError):
+            return None
+        return event("session", record.data["session_id"], now=self._clock.now())
+
+    async def _live(self, untrusted: object) -> tuple[Record, Principal]:
+        key, now = digest(RECORD, opaque.parse(untrusted, self.prefix)), self._clock.now()
+        record = await self._store.get(RECORD, key, now=now)
+        if record is None or not same(record.key, key):
+            raise TokenNotFoundError("no such session; sign in")
+        if record.data["state"] != "live":
+            raise TokenRevokedError(f"this session token was {record.data['state']}; sign in again")
+        if now >= _ends_at(record):
+            raise TokenExpiredError("the session has ended by time; sign in again", claim="exp")
+        who = self._principal(record)
+        if self._view is not None:
+            self._view.check(who)
+        return record, who
+
+    def _stands(self, record: Record, now: int) -> bool:
+        if record.data["state"] != "live" or now >= _ends_at(record):
+            return False
+        try:
+            if self._view is not None:
+                self._view.check(self._principal(record))
+        except TokenRevokedError:
+            return False
+        return True
+
+    async def _end(self, record: Record) -> bool:
+        while record.data["state"] == "live":
+            now = self._clock.now()
+            ended = await self._store.swap(
+                _tombstone(record, "ended"),
+                version=record.version,
+                events=[event("session", record.data["session_id"], now=now)],
+                audit=[_audit("session_ended", record, now)],
+            )
+            if ended:
+                return True
+            again = await self._store.get(RECORD, record.key, now=now)
+            if again is None:
+                return False
+            record = again
+        return False
+
+    def _record(self, token: str, subject: str, content: Mapping[str, Any]) -> Record:
+        key = digest(RECORD, opaque.parse(token, self.prefix))
+        until = content["absolute_at"] + EXPLAINED_FOR
+        return Record(
+            kind=RECORD, key=key, data=content, subject=subject, group=content["session_id"], expires_at=until
+        )
+
+    def _principal(self, record: Record) -> Principal:
+        held = record.data
+        return Principal(
+            subject=str(record.subject),
+            kind="session",
+            token_id=held["session_id"],
+            session_id=held["session_id"],
+            issued_at=held["created_at"],
+            expires_at=_ends_at(record),
+            auth_time=held["auth_time"],
+            scopes=frozenset(held["scopes"]),
+            roles=frozenset(held["roles"]),
+            rev=held["rev"],
+            raw_claims=held["data"],
+        )
+
+    def _issued(self, token: str, record: Record) -> Issued:
+        who = self._principal(record)
+        return Issued(
+            token=token,
+            token_id=who.token_id,
+            subject=who.subject,
+            expires_at=who.expires_at,
+            scopes=who.scopes,
+            roles=who.roles,
+            session_id=who.session_id,
+            rev=who.rev,
+            auth_time=who.auth_time,
+        )
+
+
+def _ends_at(record: Record) -> int:
+    held = record.data
+    return int(min(held["last_seen"] + held["idle"], held["absolute_at"]))
+
+
+def _changed(record: Record, **changes: Any) -> Record:
+    return replace(record, data=dict(record.data) | changes)
+
+
+def _tombstone(record: Record, state: str) -> Record:
+    """The row without what it held, so that a late token can be told why it is refused."""
+    kept = {name: record.data[name] for name in ("session_id", "created_at", "last_seen", "idle", "absolute_at")}
+    return replace(record, data=kept | {"state": state})
+
+
+def _info(record: Record) -> SessionInfo:
+    held = record.data
+    return SessionInfo(
+        session_id=held["session_id"],
+        created_at=held["created_at"],
+        last_seen=held["last_seen"],
+        expires_at=_ends_at(record),
+        device=held["device"],
+        ip=held["ip"],
+    )
+
+
+def _audit(name: str, record: Record, now: int) -> Audit:
+    return Audit(name=name, at=now, subject=record.subject, detail={"session_id": record.data["session_id"]})

@@ -1,0 +1,119 @@
+"""The replies to refusals: status, WWW-Authenticate and a body that never says more than the public code."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from json import dumps
+from math import ceil
+from typing import NamedTuple
+
+from watchword.errors import (
+    AccessDeniedError,
+    BadRequestError,
+    ConfigurationError,
+    CsrfError,
+    InsufficientScopeError,
+    RateLimitedError,
+    StepUpRequiredError,
+    TokenError,
+    UnavailableError,
+    WatchwordError,
+)
+from watchword.web.messages import Reply
+
+# What the outside may read, by public code. Nothing else about an error ever leaves the process.
+DESCRIPTIONS = {
+    "invalid_request": "The request is malformed: send exactly one credential, in one well-formed header or cookie.",
+    "invalid_token": "The credential was refused; sign in again or get a new token.",
+    "access_denied": "This caller may not do this.",
+    "csrf": "Refused as cross-site request forgery (CSRF): nothing shows that this request, which carries a cookie, "
+    "comes from a page of this application. The server's log names the header and the setting.",
+    "insufficient_scope": "The credential lacks a scope or role that is needed here.",
+    "insufficient_user_authentication": "This needs a more recent or stronger sign-in; sign in again.",
+    "rate_limited": "Too many attempts; wait as long as Retry-After says.",
+    "temporarily_unavailable": "The answer cannot be known right now; keep the credential and try again.",
+    "server_error": "The server cannot answer this request.",
+}
+_NOTHING_PRESENTED = "No credential was presented."
+
+# Which classes challenge, with RFC 6750 section 3.1 and RFC 9470; a subclass gets the reply of its nearest row.
+_CASES: dict[type[BaseException], tuple[type[WatchwordError], bool]] = {
+    TokenError: (TokenError, True),
+    BadRequestError: (BadRequestError, True),
+    InsufficientScopeError: (InsufficientScopeError, True),
+    StepUpRequiredError: (StepUpRequiredError, True),
+    CsrfError: (CsrfError, False),
+    AccessDeniedError: (AccessDeniedError, False),
+    RateLimitedError: (RateLimitedError, False),
+    UnavailableError: (UnavailableError, False),
+    BaseException: (ConfigurationError, False),
+}
+_SCOPE_CHARACTERS = "".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("\\", "")
+_LONGEST_SCOPE = 1024
+
+
+class _Prepared(NamedTuple):
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    challenge: str = ""
+
+    def reply(self, *more: tuple[bytes, bytes]) -> Reply:
+        return Reply(self.status, [*self.headers, *more], self.body)
+
+
+def reply_to(error: BaseException | None, *, realm: str = "watchword") -> Reply:
+    """The reply to a refusal; ``None`` is the request that presented no credential where one is needed."""
+    prepared = _prepare(realm)
+    if error is None:
+        return prepared[None].reply()
+    row = next(base for base in type(error).__mro__ if base in _CASES)
+    found = prepared[row]
+    if isinstance(error, InsufficientScopeError):
+        scope = _safe_scope(error.scope)
+        challenge = f'{found.challenge}, scope="{scope}"' if scope else found.challenge
+        return found.reply((b"www-authenticate", challenge.encode("ascii")))
+    if isinstance(error, RateLimitedError):
+        return found.reply((b"retry-after", str(max(1, ceil(error.retry_after))).encode("ascii")))
+    return found.reply()
+
+
+@lru_cache(maxsize=16)
+def _prepare(realm: str) -> dict[type[BaseException] | None, _Prepared]:
+    if not realm.isascii() or not realm.isprintable() or '"' in realm or "\\" in realm:
+        raise ConfigurationError(f"realm {realm!a} must be printable ASCII without quotes and backslashes")
+    bearer = f'Bearer realm="{realm}"'
+    rows: dict[type[BaseException] | None, _Prepared] = {
+        None: _Prepared(401, *_body({"error_description": _NOTHING_PRESENTED}, (b"www-authenticate", bearer.encode())))
+    }
+    for row, (case, challenges) in _CASES.items():
+        challenge = f'{bearer}, error="{case.public}"' if challenges else ""
+        more = []
+        if challenges and case is not InsufficientScopeError:  # its own challenge names the scope
+            more.append((b"www-authenticate", challenge.encode()))
+        if case is UnavailableError:
+            more.append((b"retry-after", b"1"))
+        body = {"error": case.public, "error_description": DESCRIPTIONS[case.public]}
+        rows[row] = _Prepared(case.status, *_body(body, *more), challenge)
+    return rows
+
+
+def _body(content: dict[str, str], *more: tuple[bytes, bytes]) -> tuple[tuple[tuple[bytes, bytes], ...], bytes]:
+    body = dumps(content).encode("ascii")
+    headers = (
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode("ascii")),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *more,
+    )
+    return headers, body
+
+
+def _safe_scope(scope: str) -> str:
+    """The words of ``scope`` that RFC 6750 can quote; what cannot stand in the header is left out."""
+    words = " ".join(word for word in scope.split(" ") if word and not word.strip(_SCOPE_CHARACTERS))
+    return words if len(words) <= _LONGEST_SCOPE else ""
+
+
+_prepare("watchword")

@@ -1,0 +1,40 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+T = TypeVar("T")
+
+
+def require(service: str, found: T | None, why: str) -> T:
+    """Return `found`, or end the test because the service is missing.
+
+    A missing service is a skip, unless WATCHWORD_REQUIRE (`redis,postgres,browser,vectors`) names it: then it is a
+    failure. `why` says what was looked for and how to get it.
+
+        url = require("redis", start_redis(), "no valkey-server or redis-server on PATH")
+    """
+    if found is not None:
+        return found
+    demanded = {name.strip() for name in os.environ.get("WATCHWORD_REQUIRE", "").split(",")}
+    if service in demanded:
+        pytest.fail(f"{service} is required by WATCHWORD_REQUIRE and missing: {why}", pytrace=False)
+    pytest.skip(f"{service} is missing: {why}")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder with the published test vectors."""
+    folder = (ROOT / os.environ.get("WATCHWORD_VECTORS", "../shared/vectors")).resolve()
+    return require("vectors", folder if folder.is_dir() else None, f"no folder {folder}; set WATCHWORD_VECTORS")

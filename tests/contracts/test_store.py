@@ -1,0 +1,671 @@
+"""What every store promises (`watchword.stores.base`), line by line, for each row of SCHEMES, opened each way."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio.lowlevel
+import pytest
+
+from watchword.errors import ConfigurationError, StoreConflictError
+from watchword.stores.base import SCHEMES, Audit, Event, Feed, Record, Store, open_store
+
+pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+Call = Callable[[], Coroutine[Any, Any, T]]
+
+PLACES = {"memory": "memory:", "sqlite": "sqlite:///{folder}/store.db"}
+FORGETFUL = {"memory"}
+"""Schemes whose stores are empty at each opening."""
+CASES = [pytest.param((scheme, way), id=f"{scheme}-{way}") for scheme in SCHEMES for way in ("loop", "threads")]
+NOW = 1_800_000_000
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a caller without an event loop does with a store that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        answer: T = stop.value
+        return answer
+    coroutine.close()
+    raise AssertionError("the store suspended")
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    scheme, way = request.param
+    return scheme, way
+
+
+@pytest.fixture
+def closed(case: tuple[str, str], tmp_path: Path) -> Store:
+    return open_store(PLACES[case[0]].format(folder=tmp_path))
+
+
+async def start(store: Store, case: tuple[str, str]) -> None:
+    if case[1] == "loop":
+        await store.open()
+    else:
+        store.open_blocking()
+
+
+@pytest.fixture
+async def store(closed: Store, case: tuple[str, str]) -> AsyncIterator[Store]:
+    await start(closed, case)
+    yield closed
+    await closed.close()
+
+
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """Threads change places all the time, so that a race between them is lost soon."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+async def race(store: Store, calls: Sequence[Call[T]]) -> list[T]:
+    """All the calls at once, as tasks or as threads, whichever this store serves."""
+    if store.suspends:
+        return list(await asyncio.gather(*(call() for call in calls)))
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Call[T]) -> T:
+        barrier.wait()
+        return drive(call())
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+def session(key: str, **changes: Any) -> Record:
+    return Record(**{"kind": "session", "key": key, "data": {"plan": "pro"}, **changes})
+
+
+def revoked(value: str, until: int = NOW + 100) -> Event:
+    return Event(what="session", value=value, at=NOW, until=until)
+
+
+def keys(records: Sequence[Record]) -> list[str]:
+    return [record.key for record in records]
+
+
+async def names(store: Store) -> list[str]:
+    return [entry.name for entry in await store.audited()]
+
+
+async def values(store: Store) -> list[str]:
+    return [event.value for event in (await store.tail(0, now=NOW)).events]
+
+
+# Records
+
+
+async def test_a_record_comes_back_as_it_went_in(store: Store) -> None:
+    data = {"text": "naïve \x00 \U0001f511", "list": [1, 2.5, None, True], "deep": {"big": 2**70}, "none": {}}
+    whole = session("k", data=data, subject="user-7", group="fam\x001", expires_at=NOW + 1)
+    await store.put(whole, session("bare", data={}))
+    assert await store.get("session", "k", now=NOW) == whole
+    assert await store.get("session", "bare", now=NOW) == Record(kind="session", key="bare", data={})
+
+
+async def test_data_is_plain_json_and_nobody_holds_a_live_piece_of_it(store: Store) -> None:
+    data: dict[str, Any] = {"roles": ("a", "b"), "inner": {"n": 1}}
+    await store.put(session("k", data=data))
+    data["inner"]["n"] = 2
+    first = await store.get("session", "k", now=NOW)
+    assert first is not None
+    assert first.data == {"roles": ["a", "b"], "inner": {"n": 1}}
+    first.data["inner"]["n"] = 3
+    second = await store.get("session", "k", now=NOW)
+    assert second is not None
+    assert second.data["inner"] == {"n": 1}
+
+
+async def test_a_new_record_has_version_1_whatever_it_says(store: Store) -> None:
+    await store.put(session("k", version=7))
+    found = await store.get("session", "k", now=NOW)
+    assert found is not None
+    assert found.version == 1
+
+
+async def test_what_is_missing_is_none(store: Store) -> None:
+    await store.put(session("k"))
+    assert await store.get("session", "other", now=NOW) is None
+    assert await store.get("other", "k", now=NOW) is None
+    assert await store.take("session", "other", now=NOW) is None
+    assert await store.take("other", "k", now=NOW) is None
+    assert await store.find("other", now=NOW) == []
+
+
+async def test_a_record_is_live_one_second_before_it_expires_and_gone_at_that_second(store: Store) -> None:
+    record = session("k", subject="user-7", group="g", expires_at=NOW)
+    await store.put(record)
+    for now, there in ((NOW - 1, True), (NOW, False), (NOW + 1, False)):
+        assert (await store.get("session", "k", now=now) is not None) is there
+        assert (await store.find("session", now=now) != []) is there
+        assert (await store.find("session", now=now, subject="user-7") != []) is there
+        assert (await store.find("session", now=now, group="g") != []) is there
+    assert await store.take("session", "k", now=NOW, audit=[Audit(name="taken", at=NOW)]) is None
+    assert await names(store) == []
+    assert await store.take("session", "k", now=NOW - 1) == record
+
+
+# put
+
+
+@pytest.mark.parametrize("expires_at", [None, NOW + 100, 1])
+async def test_a_put_that_meets_a_record_writes_nothing(store: Store, expires_at: int | None) -> None:
+    old = session("old", expires_at=expires_at)
+    await store.put(old)
+    with pytest.raises(StoreConflictError):
+        await store.put(session("new-1"), session("old", data={}), session("new-2"), audit=[Audit(name="put", at=NOW)])
+    assert await store.find("session", now=0) == [old]
+    assert await names(store) == []
+
+
+async def test_a_put_that_names_a_key_twice_writes_nothing(store: Store) -> None:
+    with pytest.raises(StoreConflictError):
+        await store.put(session("a"), session("b"), session("a"))
+    assert await store.find("session", now=NOW) == []
+    await store.put(session("a"), session("a", kind="other"))
+
+
+async def test_one_of_many_puts_of_one_key_wins(store: Store, restless_threads: None) -> None:
+    async def put(n: int) -> bool:
+        try:
+            await store.put(session("k", data={"n": n}), session(f"own-{n}"), audit=[Audit(name=f"{n}", at=NOW)])
+        except StoreConflictError:
+            return False
+        return True
+
+    won = await race(store, [partial(put, n) for n in range(20)])
+    assert won.count(True) == 1
+    winner = won.index(True)
+    found = await store.get("session", "k", now=NOW)
+    assert found is not None
+    assert found.data == {"n": winner}
+    assert sorted(keys(await store.find("session", now=NOW))) == ["k", f"own-{winner}"]
+    assert await names(store) == [str(winner)]
+
+
+async def test_what_is_not_json_is_refused_and_nothing_is_written(store: Store) -> None:
+    await store.put(session("k"))
+    with pytest.raises(TypeError):
+        await store.put(session("a"), session("b", data={"x": object()}))
+    with pytest.raises(TypeError):
+        await store.swap(session("k", data={}), version=1, puts=[session("c", data={"x": object()})])
+    with pytest.raises(TypeError):
+        await store.take("session", "k", now=NOW, audit=[Audit(name="n", at=NOW, detail={"x": object()})])
+    with pytest.raises(TypeError):
+        await store.append(revoked("a"), audit=[Audit(name="n", at=NOW, detail={"x": object()})])
+    assert await store.find("session", now=NOW) == [session("k")]
+    assert (await store.tail(0, now=NOW)).head == 0
+    assert await names(store) == []
+
+
+# take and drop
+
+
+async def test_take_removes_what_it_returns(store: Store) -> None:
+    await store.put(session("k", subject="user-7", group="g"), session("stays"))
+    audit = [Audit(name="taken", at=NOW)]
+    assert await store.take("session", "k", now=NOW, audit=audit) == session("k", subject="user-7", group="g")
+    assert await store.take("session", "k", now=NOW, audit=audit) is None
+    assert await store.get("session", "k", now=NOW) is None
+    assert keys(await store.find("session", now=NOW)) == ["stays"]
+    assert await store.find("session", now=NOW, subject="user-7") == []
+    assert await store.find("session", now=NOW, group="g") == []
+    assert await names(store) == ["taken"]
+
+
+async def test_one_of_a_hundred_takes_gets_it(store: Store, restless_threads: None) -> None:
+    for turn in range(5):
+        await store.put(session(f"k{turn}"))
+        take = partial(store.take, "session", f"k{turn}", now=NOW, audit=[Audit(name="taken", at=NOW)])
+        taken = await race(store, [take] * 100)
+        assert len([record for record in taken if record is not None]) == 1
+        assert len(await names(store)) == turn + 1
+
+
+async def test_drop_tells_whether_it_was_there(store: Store) -> None:
+    await store.put(session("k", subject="user-7", expires_at=1), session("stays"))
+    events, audit = [revoked("k")], [Audit(name="ended", at=NOW)]
+    assert await store.drop("session", "other", events=events, audit=audit) is False
+    assert await values(store) == await names(store) == []
+    assert await store.drop("session", "k", events=events, audit=audit) is True
+    assert await store.drop("session", "k", events=events, audit=audit) is False
+    assert (await values(store), await names(store)) == (["k"], ["ended"])
+    assert keys(await store.find("session", now=0)) == ["stays"]
+
+
+# swap
+
+
+async def test_swap_replaces_the_record_and_counts(store: Store) -> None:
+    await store.put(session("k", subject="user-7", group="g", expires_at=NOW + 1))
+    new = session("k", data={"plan": "team"}, subject="user-8", expires_at=NOW + 50, version=99)
+    assert await store.swap(new, version=1) is True
+    found = await store.get("session", "k", now=NOW + 49)
+    assert found == session("k", data={"plan": "team"}, subject="user-8", expires_at=NOW + 50, version=2)
+    assert await store.find("session", now=NOW, subject="user-8") == [found]
+    assert await store.find("session", now=NOW, subject="user-7") == []
+    assert await store.find("session", now=NOW, group="g") == []
+    assert await store.swap(session("k"), version=2) is True
+    assert await store.get("session", "k", now=NOW) == session("k", version=3)
+
+
+async def test_swap_writes_all_that_comes_with_it(store: Store) -> None:
+    await store.put(session("k"))
+    done = await store.swap(
+        session("k", data={}),
+        version=1,
+        puts=[session("next"), session("third")],
+        events=[revoked("a"), revoked("b")],
+        audit=[Audit(name="rotated", at=NOW)],
+    )
+    assert done is True
+    assert keys(await store.find("session", now=NOW)) == ["k", "next", "third"]
+    assert (await values(store), await names(store)) == (["a", "b"], ["rotated"])
+
+
+@pytest.mark.parametrize(("key", "version"), [("k", 1), ("k", 3), ("k", 0), ("gone", 1)])
+async def test_a_swap_over_another_version_writes_nothing(store: Store, key: str, version: int) -> None:
+    await store.put(session("k"))
+    await store.swap(session("k"), version=1)
+    done = await store.swap(
+        session(key, data={}),
+        version=version,
+        puts=[session("next")],
+        events=[revoked("a")],
+        audit=[Audit(name="rotated", at=NOW)],
+    )
+    assert done is False
+    assert await store.find("session", now=NOW) == [session("k", version=2)]
+    assert await values(store) == await names(store) == []
+
+
+@pytest.mark.parametrize("taken", ["there", "k"])
+async def test_a_swap_whose_puts_meet_a_record_writes_nothing(store: Store, taken: str) -> None:
+    await store.put(session("k"), session("there"))
+    with pytest.raises(StoreConflictError):
+        await store.swap(
+            session("k", data={}),
+            version=1,
+            puts=[session("next"), session(taken)],
+            events=[revoked("a")],
+            audit=[Audit(name="rotated", at=NOW)],
+        )
+    assert await store.find("session", now=NOW) == [session("k"), session("there")]
+    assert await values(store) == await names(store) == []
+    assert await store.append() == 0
+
+
+async def test_an_expired_record_can_be_swapped(store: Store) -> None:
+    await store.put(session("k", expires_at=1))
+    assert await store.swap(session("k", expires_at=NOW + 1), version=1) is True
+    assert await store.get("session", "k", now=NOW) == session("k", expires_at=NOW + 1, version=2)
+
+
+async def test_one_of_fifty_swaps_over_one_version_wins(store: Store, restless_threads: None) -> None:
+    await store.put(session("k"))
+
+    async def swap(n: int, version: int) -> bool:
+        return await store.swap(
+            session("k", data={"n": n}), version=version, puts=[session(f"{version}-{n}")], events=[revoked(f"{n}")]
+        )
+
+    for version in range(1, 6):
+        won = await race(store, [partial(swap, n, version) for n in range(50)])
+        assert won.count(True) == 1
+        winner = won.index(True)
+        assert await store.get("session", "k", now=NOW) == session("k", data={"n": winner}, version=version + 1)
+        assert await store.get("session", f"{version}-{winner}", now=NOW) is not None
+        assert len(await store.find("session", now=NOW)) == version + 1
+        assert len(await values(store)) == version
+
+
+async def test_no_reader_misses_a_record_while_it_is_swapped(store: Store, restless_threads: None) -> None:
+    await store.put(session("k", subject="user-7"))
+
+    async def swap() -> bool:
+        done = [await store.swap(session("k", subject="user-7"), version=version) for version in range(1, 51)]
+        return all(done)
+
+    async def read() -> bool:
+        seen = []
+        for _ in range(200):
+            seen.append(await store.get("session", "k", now=NOW) is not None)
+            seen.append(len(await store.find("session", now=NOW, subject="user-7")) == 1)
+            if store.suspends:
+                await anyio.lowlevel.checkpoint()
+        return all(seen)
+
+    assert await race(store, [swap, read, read]) == [True, True, True]
+
+
+# find
+
+
+async def test_find_gives_the_oldest_first_by_subject_group_or_both(store: Store) -> None:
+    await store.put(session("d", subject="u1", group="g1"), session("a", subject="u1", group="g2"))
+    await store.put(session("c", subject="u2", group="g1"), session("other", kind="family", subject="u1", group="g1"))
+    await store.put(session("b", subject="u1", group="g1"), session("e"))
+
+    async def found(**filters: Any) -> list[str]:
+        return keys(await store.find("session", now=NOW, **filters))
+
+    assert await found() == ["d", "a", "c", "b", "e"]
+    assert await found(subject="u1") == ["d", "a", "b"]
+    assert await found(group="g1") == ["d", "c", "b"]
+    assert await found(subject="u1", group="g1") == ["d", "b"]
+    assert await found(subject="u2", group="g2") == await found(subject="") == await found(group="u1") == []
+    assert await found(limit=2) == ["d", "a"]
+    assert await found(subject="u1", limit=2) == ["d", "a"]
+    assert await found(group="g1", limit=1) == ["d"]
+    assert await found(limit=0) == []
+
+
+async def test_a_swap_keeps_its_place_and_a_new_put_goes_last(store: Store) -> None:
+    await store.put(*(session(key, subject="u") for key in "abc"))
+    await store.swap(session("a", subject="u"), version=1)
+    assert keys(await store.find("session", now=NOW, subject="u")) == ["a", "b", "c"]
+    await store.take("session", "b", now=NOW)
+    await store.put(session("b", subject="u"))
+    assert keys(await store.find("session", now=NOW, subject="u")) == ["a", "c", "b"]
+    await store.take("session", "b", now=NOW)
+    await store.put(session("0", subject="u"))
+    assert keys(await store.find("session", now=NOW)) == ["a", "c", "0"]
+
+
+async def test_limits_count_live_records_only(store: Store) -> None:
+    await store.put(session("dead", subject="u", expires_at=NOW), session("x", subject="u"), session("y", subject="u"))
+    assert keys(await store.find("session", now=NOW, subject="u", limit=2)) == ["x", "y"]
+    assert keys(await store.find("session", now=NOW, limit=1)) == ["x"]
+
+
+# The feed
+
+
+async def test_events_are_numbered_from_1_in_the_order_they_were_written(store: Store) -> None:
+    assert await store.append() == 0
+    assert await store.append(revoked("a"), revoked("b")) == 2
+    assert await store.append(Event(what="subject", value="c", at=1, until=NOW + 1, seq=77)) == 3
+    assert await store.append() == 3
+    feed = await store.tail(0, now=NOW)
+    assert feed.head == 3
+    assert feed.events == (
+        Event(what="session", value="a", at=NOW, until=NOW + 100, seq=1),
+        Event(what="session", value="b", at=NOW, until=NOW + 100, seq=2),
+        Event(what="subject", value="c", at=1, until=NOW + 1, seq=3),
+    )
+    assert [event.seq for event in (await store.tail(1, now=NOW)).events] == [2, 3]
+    assert await store.tail(3, now=NOW) == Feed(feed.epoch, 3)
+    assert await store.tail(9, now=NOW) == Feed(feed.epoch, 3)
+
+
+async def test_an_audited_append_returns_the_head(store: Store) -> None:
+    assert await store.append(audit=[Audit(name="looked", at=NOW)]) == 0
+    assert await store.append(revoked("a"), audit=[Audit(name="revoked", at=NOW)]) == 1
+    assert await store.append(audit=[Audit(name="looked", at=NOW)]) == 1
+    assert await names(store) == ["looked", "revoked", "looked"]
+
+
+async def test_an_event_lives_until_its_second(store: Store) -> None:
+    await store.append(revoked("a", until=NOW), revoked("b", until=NOW + 1), revoked("c", until=NOW + 2))
+    assert [event.value for event in (await store.tail(0, now=NOW - 1)).events] == ["a", "b", "c"]
+    assert [event.value for event in (await store.tail(0, now=NOW)).events] == ["b", "c"]
+    last = await store.tail(0, now=NOW + 2)
+    assert (last.events, last.head) == ((), 3)
+
+
+async def test_a_limited_tail_says_where_to_go_on(store: Store) -> None:
+    await store.append(*(revoked(f"{n}") for n in range(1, 6)), revoked("dead", until=NOW), revoked("7"))
+    after, read = 0, []
+    for expected in (2, 4, 7):
+        feed = await store.tail(after, now=NOW, limit=2)
+        assert feed.head == expected
+        read += [event.seq for event in feed.events]
+        after = feed.head
+    assert read == [1, 2, 3, 4, 5, 7]
+    assert (await store.tail(5, now=NOW, limit=1)).head == 7
+    assert (await store.tail(0, now=NOW, limit=6)).head == 7
+    assert len((await store.tail(0, now=NOW, limit=0)).events) == 1
+
+
+async def test_the_head_stays_when_its_event_is_purged(store: Store) -> None:
+    await store.append(revoked("a"), revoked("b", until=NOW))
+    assert await store.purge(now=NOW) == 1
+    assert (await store.tail(0, now=NOW)).head == await store.append() == 2
+    assert await store.purge(now=NOW + 1000) == 1
+    assert await store.tail(0, now=0) == Feed((await store.tail(0, now=0)).epoch, 2)
+    assert await store.append(revoked("c")) == 3
+
+
+async def test_a_failed_write_takes_no_number_that_the_head_counts(store: Store) -> None:
+    await store.put(session("k"), session("there"))
+    await store.append(revoked("a"))
+    with pytest.raises(StoreConflictError):
+        await store.swap(session("k"), version=1, puts=[session("there")], events=[revoked("b"), revoked("c")])
+    with pytest.raises(TypeError):
+        await store.append(revoked("b"), audit=[Audit(name="n", at=NOW, detail={"x": object()})])
+    feed = await store.tail(0, now=NOW)
+    assert (feed.head, [event.value for event in feed.events]) == (1, ["a"])
+    last = await store.append(revoked("d"))
+    feed = await store.tail(1, now=NOW)
+    assert (feed.head, [event.value for event in feed.events]) == (last, ["d"])
+
+
+async def test_who_has_read_up_to_a_number_never_sees_a_lower_one_appear(store: Store, restless_threads: None) -> None:
+    writers, turns = 8, 25
+    written = 0
+
+    async def write(writer: int) -> list[tuple[int, str]]:
+        nonlocal written
+        mine = []
+        for turn in range(turns):
+            name = f"{writer}.{turn}"
+            if turn % 3:
+                last = await store.append(revoked(f"{name}.1"), revoked(f"{name}.2"))
+                mine += [(last - 1, f"{name}.1"), (last, f"{name}.2")]
+            else:
+                await store.put(session(name))
+                assert await store.swap(session(name), version=1, events=[revoked(name)])
+        written += 1
+        return mine
+
+    async def read() -> list[tuple[int, str]]:
+        after, ending = 0, False
+        seen: list[tuple[int, str]] = []
+        while not ending:
+            ending = written == writers
+            feed = await store.tail(after, now=NOW, limit=7)
+            assert [event.seq for event in feed.events] == list(range(after + 1, feed.head + 1))
+            assert feed.head >= after
+            ending = ending and not feed.events
+            seen += [(event.seq, event.value) for event in feed.events]
+            after = feed.head
+            if store.suspends:
+                await anyio.lowlevel.checkpoint()
+        return seen
+
+    calls: list[Call[list[tuple[int, str]]]] = [*(partial(write, writer) for writer in range(writers)), read]
+    *mine, seen = await race(store, calls)
+    assert len(seen) == await store.append() == writers * (turns + 16)
+    assert {pair for pairs in mine for pair in pairs} <= set(seen)
+    assert [(event.seq, event.value) for event in (await store.tail(0, now=NOW)).events] == seen
+
+
+async def test_a_store_that_pulls_inline_tails_at_once_and_hints_at_changes(store: Store) -> None:
+    if not store.pulls_inline:
+        with pytest.raises(ConfigurationError):
+            store.tail_now(0, now=NOW)
+        return
+    assert store.changed() is True
+    await store.append(revoked("a"))
+    assert store.changed() is True
+    assert store.tail_now(0, now=NOW) == await store.tail(0, now=NOW)
+    assert store.tail_now(1, now=NOW) == Feed(store.tail_now(0, now=NOW).epoch, 1)
+    store.changed()
+    assert store.changed() is False
+    await store.put(session("k"))
+    await store.swap(session("k"), version=1, events=[revoked("b")])
+    assert store.changed() is True
+    await store.drop("session", "k", events=[revoked("c")])
+    assert store.changed() is True
+    assert store.changed() is False
+
+
+# The audit trail
+
+
+async def test_the_audit_trail_is_read_from_a_number_on_and_by_subject(store: Store) -> None:
+    detail = {"ip": "203.0.113.9", "roles": ["a"]}
+    await store.append(audit=[Audit(name="a", at=5, subject="u1", detail=detail), Audit(name="b", at=4, seq=50)])
+    await store.put(session("k"), audit=[Audit(name="c", at=6, subject="u2")])
+    await store.append(revoked("x"), audit=[Audit(name="d", at=7, subject="u1")])
+    trail = await store.audited()
+    assert trail[0] == Audit(name="a", at=5, subject="u1", detail=detail, seq=trail[0].seq)
+    assert trail[1] == Audit(name="b", at=4, seq=trail[1].seq)
+    assert [entry.name for entry in trail] == ["a", "b", "c", "d"]
+    numbers = [entry.seq for entry in trail]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] > 0
+    assert await store.audited(after=numbers[1]) == trail[2:]
+    assert await store.audited(subject="u1") == [trail[0], trail[3]]
+    assert await store.audited(subject="u1", after=numbers[0]) == [trail[3]]
+    assert await store.audited(limit=2) == trail[:2]
+    assert await store.audited(subject="nobody") == await store.audited(limit=0) == []
+
+
+# purge
+
+
+async def test_purge_removes_what_is_dead_and_nothing_else(store: Store) -> None:
+    await store.put(session("dead", expires_at=NOW), session("live", expires_at=NOW + 1), session("forever"))
+    await store.append(revoked("dead", until=NOW), revoked("live", until=NOW + 1), audit=[Audit(name="a", at=1)])
+    assert await store.purge(now=NOW - 1) == 0
+    assert await store.purge(now=NOW) == 2
+    assert await store.purge(now=NOW) == 0
+    assert keys(await store.find("session", now=0)) == ["live", "forever"]
+    assert [event.value for event in (await store.tail(0, now=0)).events] == ["live"]
+    assert await names(store) == ["a"]
+    await store.put(session("dead"))
+
+
+async def test_purge_removes_any_number(store: Store) -> None:
+    await store.put(*(session(f"{n}", subject="u", expires_at=1) for n in range(1201)), session("live"))
+    await store.append(*(revoked(f"{n}", until=1) for n in range(801)))
+    assert await store.purge(now=NOW) == 2002
+    assert keys(await store.find("session", now=0)) == ["live"]
+    assert await store.append() == 801
+
+
+# Opening and closing
+
+
+VERBS: dict[str, Callable[[Store], Coroutine[Any, Any, object]]] = {
+    "put": lambda store: store.put(session("x")),
+    "get": lambda store: store.get("session", "x", now=NOW),
+    "take": lambda store: store.take("session", "x", now=NOW),
+    "swap": lambda store: store.swap(session("x"), version=1),
+    "drop": lambda store: store.drop("session", "x"),
+    "find": lambda store: store.find("session", now=NOW),
+    "append": lambda store: store.append(revoked("x")),
+    "append nothing": lambda store: store.append(),
+    "tail": lambda store: store.tail(0, now=NOW),
+    "audited": lambda store: store.audited(),
+    "purge": lambda store: store.purge(now=NOW),
+}
+
+
+def refuses_everything(store: Store) -> bool:
+    for verb in VERBS.values():
+        with pytest.raises(ConfigurationError, match="open the store first"):
+            drive(verb(store))
+    if store.pulls_inline:
+        with pytest.raises(ConfigurationError, match="open the store first"):
+            store.tail_now(0, now=NOW)
+        with pytest.raises(ConfigurationError, match="open the store first"):
+            store.changed()
+    return True
+
+
+async def test_before_opening_and_after_closing_every_verb_refuses(closed: Store, case: tuple[str, str]) -> None:
+    await closed.close()
+    assert refuses_everything(closed)
+    await start(closed, case)
+    await closed.put(session("k"))
+    await closed.close()
+    await closed.close()
+    assert refuses_everything(closed)
+    closed.close_blocking()
+
+
+async def test_opening_an_open_store_changes_nothing(store: Store, case: tuple[str, str]) -> None:
+    await store.put(session("k"))
+    await store.append(revoked("a"))
+    before = await store.tail(0, now=NOW)
+    await start(store, case)
+    assert await store.get("session", "k", now=NOW) == session("k")
+    assert await store.tail(0, now=NOW) == before
+
+
+async def test_opening_again_finds_all_of_it_or_a_new_life(closed: Store, case: tuple[str, str]) -> None:
+    await start(closed, case)
+    await closed.put(session("k"), audit=[Audit(name="a", at=NOW)])
+    await closed.append(revoked("a"))
+    before = await closed.tail(0, now=NOW)
+    await closed.close()
+    await start(closed, case)
+    after = await closed.tail(0, now=NOW)
+    if case[0] in FORGETFUL:
+        assert after == Feed(after.epoch, 0)
+        assert after.epoch != before.epoch
+        assert await closed.find("session", now=NOW) == []
+        assert await closed.audited() == []
+    else:
+        assert after == before
+        assert await closed.find("session", now=NOW) == [session("k")]
+        assert await names(closed) == ["a"]
+    if closed.pulls_inline:
+        assert closed.changed() is True
+    await closed.close()
+
+
+def test_a_store_opens_on_one_loop_after_the_other(closed: Store, case: tuple[str, str]) -> None:
+    async def once(key: str, *, close: bool) -> Record | None:
+        await start(closed, case)
+        await closed.put(session(key))
+        found = await closed.get("session", key, now=NOW)
+        if close:
+            await closed.close()
+        return found
+
+    assert asyncio.run(once("a", close=True)) == session("a")
+    assert asyncio.run(once("b", close=False)) == session("b")  # the loop ends, the store stays open
+    assert asyncio.run(once("c", close=False)) == session("c")
+    closed.close_blocking()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_opened_for_threads_no_verb_suspends(closed: Store, verb: str) -> None:
+    closed.open_blocking()
+    assert closed.suspends is False
+    drive(VERBS[verb](closed))
+    closed.close_blocking()
+    closed.close_blocking()
+
+
+@pytest.mark.parametrize("url", ["", "nothing", "file:///x.db", "sqlite", "memory:/x", "memory:?a=b", ":memory:"])
+def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        open_store(url)

@@ -1,0 +1,131 @@
+"""Store equivalence (I22): memory and SQLite are asked the same things in the same order, and give the same answers."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from watchword.errors import WatchwordError
+from watchword.stores.base import Audit, Event, Feed, Record, Store, open_store
+
+TIMES = st.integers(0, 12)
+KINDS = st.sampled_from(["session", "family"])
+KEYS = st.sampled_from(["k1", "k2", "k3", "k4"])
+OWNERS = st.none() | st.sampled_from(["o1", "o2"])
+LIMITS = st.integers(0, 6)
+DATA = st.dictionaries(
+    st.text(max_size=3),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers()),
+    max_size=2,
+)
+RECORDS = st.builds(
+    Record,
+    kind=KINDS,
+    key=KEYS,
+    data=DATA,
+    version=st.integers(1, 3),
+    subject=OWNERS,
+    group=OWNERS,
+    expires_at=st.none() | TIMES,
+)
+EVENTS = st.lists(st.builds(Event, what=KINDS, value=KEYS, at=TIMES, until=TIMES, seq=st.integers(0, 9)), max_size=3)
+AUDIT = st.lists(st.builds(Audit, name=KEYS, at=TIMES, subject=OWNERS, detail=DATA, seq=st.integers(0, 9)), max_size=2)
+
+Verb = Callable[[Store], Coroutine[Any, Any, Any]]
+
+
+def outcome(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The answer of a verb, or the class of its error."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    except WatchwordError as error:
+        return type(error)
+    raise AssertionError("the store suspended")
+
+
+class TwoStores(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        urls = ["memory:", f"sqlite:///{Path(self.folder.name)}/store.db"]
+        self.stores = [open_store(url) for url in urls]
+        for store in self.stores:
+            store.open_blocking()
+
+    def teardown(self) -> None:
+        for store in self.stores:
+            store.close_blocking()
+        self.folder.cleanup()
+
+    def ask(self, verb: Verb) -> Any:
+        answer, *others = [outcome(verb(store)) for store in self.stores]
+        assert others == [answer]
+        return answer
+
+    def ask_feed(self, after: int, now: int, limit: int) -> None:
+        feeds: list[Feed] = [outcome(store.tail(after, now=now, limit=limit)) for store in self.stores]
+        first, *others = [(feed.head, feed.events) for feed in feeds]
+        assert others == [first]
+
+    @rule(records=st.lists(RECORDS, max_size=3), audit=AUDIT)
+    def put(self, records: list[Record], audit: list[Audit]) -> None:
+        self.ask(lambda store: store.put(*records, audit=audit))
+
+    @rule(kind=KINDS, key=KEYS, now=TIMES)
+    def get(self, kind: str, key: str, now: int) -> None:
+        self.ask(lambda store: store.get(kind, key, now=now))
+
+    @rule(kind=KINDS, key=KEYS, now=TIMES, audit=AUDIT)
+    def take(self, kind: str, key: str, now: int, audit: list[Audit]) -> None:
+        self.ask(lambda store: store.take(kind, key, now=now, audit=audit))
+
+    @rule(record=RECORDS, version=st.integers(1, 3), puts=st.lists(RECORDS, max_size=1), events=EVENTS, audit=AUDIT)
+    def swap(self, record: Record, version: int, puts: list[Record], events: list[Event], audit: list[Audit]) -> None:
+        self.ask(lambda store: store.swap(record, version=version, puts=puts, events=events, audit=audit))
+
+    @rule(record=RECORDS, puts=st.lists(RECORDS, max_size=2), events=EVENTS, audit=AUDIT)
+    def swap_what_is_there(self, record: Record, puts: list[Record], events: list[Event], audit: list[Audit]) -> None:
+        now = self.ask(lambda store: store.get(record.kind, record.key, now=0))
+        if now is not None:
+            self.ask(lambda store: store.swap(record, version=now.version, puts=puts, events=events, audit=audit))
+
+    @rule(kind=KINDS, key=KEYS, events=EVENTS, audit=AUDIT)
+    def drop(self, kind: str, key: str, events: list[Event], audit: list[Audit]) -> None:
+        self.ask(lambda store: store.drop(kind, key, events=events, audit=audit))
+
+    @rule(kind=KINDS, now=TIMES, subject=OWNERS, group=OWNERS, limit=LIMITS)
+    def find(self, kind: str, now: int, subject: str | None, group: str | None, limit: int) -> None:
+        self.ask(lambda store: store.find(kind, now=now, subject=subject, group=group, limit=limit))
+
+    @rule(events=EVENTS, audit=AUDIT)
+    def append(self, events: list[Event], audit: list[Audit]) -> None:
+        self.ask(lambda store: store.append(*events, audit=audit))
+
+    @rule(after=st.integers(0, 20), now=TIMES, limit=LIMITS)
+    def tail(self, after: int, now: int, limit: int) -> None:
+        self.ask_feed(after, now, limit)
+
+    @rule(after=st.integers(0, 20), subject=OWNERS, limit=LIMITS)
+    def audited(self, after: int, subject: str | None, limit: int) -> None:
+        self.ask(lambda store: store.audited(after=after, subject=subject, limit=limit))
+
+    @rule(now=TIMES)
+    def purge(self, now: int) -> None:
+        self.ask(lambda store: store.purge(now=now))
+
+    @invariant()
+    def everything_is_the_same(self) -> None:
+        for kind in ("session", "family"):
+            self.ask(lambda store, kind=kind: store.find(kind, now=-1))  # type: ignore[misc]
+        self.ask(lambda store: store.audited())
+        self.ask_feed(0, -1, 100)
+
+
+TestTwoStores = TwoStores.TestCase
+TestTwoStores.settings = settings(max_examples=50, stateful_step_count=40, deadline=None, derandomize=True)

@@ -1,0 +1,87 @@
+"""F-21, F-36, I4: two processes on one SQLite file. What one revokes, the other refuses, however it is scheduled."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+
+import pytest
+
+from watchword.blocking import Watchword
+from watchword.clock import SystemClock
+
+VERIFIER = Path(__file__).with_name("verifier_process.py")
+
+
+class Verifier:
+    """The other process, and the lines it says."""
+
+    def __init__(self, url: str, max_staleness: float) -> None:
+        command = [sys.executable, str(VERIFIER), url, str(max_staleness)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.said() == "open"
+
+    def said(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def watch(self, mode: str, token: str) -> None:
+        """Returns once the other process has accepted the token for the first time."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{mode} {token}\n")
+        self.process.stdin.flush()
+        assert self.said() == "ready"
+
+    def verdict(self) -> tuple[float, float]:
+        last, first = self.said().split()
+        return float(last), float(first)
+
+
+@contextmanager
+def _pair(tmp_path: Path, max_staleness: float) -> Iterator[tuple[Watchword, Verifier]]:
+    url = f"sqlite:///{tmp_path}/app.db"
+    with Watchword(url, issuer="https://as.test", audience="https://api.test") as ww:
+        other = Verifier(url, max_staleness)
+        try:
+            yield ww, other
+        finally:
+            other.process.kill()
+            other.process.communicate()
+
+
+def test_a_revocation_reaches_the_other_process_within_100_ms_p99_of_200(tmp_path: Path) -> None:
+    clock, delays = SystemClock(), []
+    with _pair(tmp_path, max_staleness=5) as (ww, other):
+        for _ in range(200):
+            token = ww.access.issue("user-7").token
+            other.watch("polite", token)
+            ww.revoke(token=token)
+            returned = clock.monotonic()
+            last, _ = other.verdict()
+            delays.append(max(0.0, last - returned))
+    assert quantiles(delays, n=100)[98] <= 0.1, f"p99 of {len(delays)}: {quantiles(delays, n=100)[98] * 1000:.1f} ms"
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["starved", "stopped"])
+def test_past_max_staleness_nothing_revoked_is_accepted(tmp_path: Path, pause: bool) -> None:
+    """The other process never lets its follower run, and in one case is stopped (SIGSTOP) over the revocation."""
+    clock, bound = SystemClock(), 0.3
+    with _pair(tmp_path, max_staleness=bound) as (ww, other):
+        for round_ in range(5):
+            token = ww.access.issue("user-7", session_id=f"session-{round_}").token
+            other.watch("greedy", token)
+            if pause:
+                other.process.send_signal(signal.SIGSTOP)
+            ww.revoke(session=f"session-{round_}")
+            returned = clock.monotonic()
+            while pause and clock.monotonic() < returned + bound:
+                ww.access.issue("user-8")  # work goes on here while the other stands still
+            other.process.send_signal(signal.SIGCONT)
+            last, first = other.verdict()
+            assert last < returned + bound, f"accepted {last - returned:.3f} s after the revocation had returned"
+            assert first > returned - bound

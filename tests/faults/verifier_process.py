@@ -1,0 +1,49 @@
+"""A second process for the two-process tests: verifies the tokens it is sent until each is refused, and says when.
+
+Each line on stdin is ``<mode> <token>``; the answers are ``ready`` and ``<last accepted> <first refused>`` in boot-time
+seconds, both taken before the verify began. ``polite`` yields to the event loop between verifies, so that the follower
+runs; ``greedy`` never does, so that only the lease can bring news.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from watchword import Watchword
+from watchword.errors import TokenRevokedError
+
+
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, float]:
+    last = 0.0
+    while True:
+        began = ww.clock.monotonic()
+        try:
+            ww.access.verify(token)
+        except TokenRevokedError:
+            return last, began
+        if not last:
+            _say("ready")
+        last = began
+        if polite:
+            await asyncio.sleep(0)
+
+
+async def _main(url: str, max_staleness: float) -> None:
+    bound = timedelta(seconds=max_staleness)
+    async with Watchword(url, issuer="https://as.test", audience="https://api.test", max_staleness=bound) as ww:
+        _say("open")
+        for line in sys.stdin:
+            mode, token = line.split()
+            last, first = await _refused(ww, token, polite=mode == "polite")
+            _say(last, first)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], float(sys.argv[2])))
