@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Required, Self, TypedDict, TypeVar
+from typing import Any, Required, Self, TypedDict
 
 from .authn.authenticator import Authenticator
 from .clock import Clock, SystemClock
@@ -20,16 +20,16 @@ from .revocation.event import Revocation, event
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
 from .runtime.follow import Follower
-from .runtime.janitor import EVERY, Janitor
-from .runtime.ticker import TaskTicker, ThreadTicker
+from .runtime.janitor import Janitor
+from .runtime.refresh import KeyFileRefresh
+from .runtime.ticker import Chore, TaskTicker, ThreadTicker
+from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.base import Authenticates
 from .tokens.refresh import RefreshTokens
 from .tokens.sessions import Sessions
 from .web.cookies import CookiePolicy
-
-R = TypeVar("R")
 
 
 class Options(TypedDict, total=False):
@@ -79,7 +79,7 @@ class Watchword:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
         self.issuer = issuer
-        self._key_file = Path(keys) if keys is not None else self.store.keys_beside
+        self.key_file = Path(keys) if keys is not None else self.store.keys_beside
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
         self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
@@ -88,8 +88,6 @@ class Watchword:
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh)
-        self._follower = Follower(self.store, self.view)
-        self._janitor = Janitor(self.store, self.clock)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -102,17 +100,16 @@ class Watchword:
         return cls(settings.url, **keywords(settings))
 
     async def open(self) -> None:
-        """Migrate, load or create the keys, hear the feed, and follow it on this event loop.
-
-        Opening twice is no error.
-        """
-        if self._tickers:
+        """Migrate, load or create the keys, hear the feed, follow it on this event loop; opening again starts over."""
+        await self.close()
+        try:
+            await self.store.open()
+            self._wire()
+            await catch_up(self.store, self.view)
+        except BaseException:
             await self.close()
-        await self.store.open()
-        self._wire()
-        await catch_up(self.store, self.view)
-        follow = TaskTicker("follower", self._follower.tick, self._follower.seconds)
-        self._begin(follow, TaskTicker("janitor", self._janitor.tick, EVERY))
+            raise
+        self._begin([TaskTicker(chore) for chore in self._chores()])
 
     async def close(self) -> None:
         """Stop following and let go of the store. Afterwards every verb asks to be opened again."""
@@ -123,15 +120,16 @@ class Watchword:
         await self.store.close()
 
     def open_blocking(self) -> None:
-        """The same for threads: no event loop, a daemon thread follows.
-
-        Raises: ConfigurationError for a store that suspends.
-        """
-        self.store.open_blocking()
-        self._wire()
-        catch_up_now(self.store, self.view)
-        follow = ThreadTicker("follower", self._follower.tick_now, self._follower.seconds)
-        self._begin(follow, ThreadTicker("janitor", lambda: drive(self._janitor.tick()), EVERY))
+        """``open`` for threads: a daemon thread follows. Raises: ConfigurationError for a store that suspends."""
+        self.close_blocking()
+        try:
+            self.store.open_blocking()
+            self._wire()
+            catch_up_now(self.store, self.view)
+        except BaseException:
+            self.close_blocking()
+            raise
+        self._begin([ThreadTicker(chore) for chore in self._chores()])
 
     def close_blocking(self) -> None:
         for ticker in self._tickers:
@@ -196,7 +194,7 @@ class Watchword:
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
             fresh = _fresh_slots()
-            self.ring.adopt(fresh if self._key_file is None else load_or_create(self._key_file, fresh))
+            self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
         self.view.forget()
         self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
 
@@ -207,7 +205,13 @@ class Watchword:
         if self._own_ring is None:
             self.ring.adopt(None)
 
-    def _begin(self, *tickers: TaskTicker | ThreadTicker) -> None:
+    def _chores(self) -> list[Chore]:
+        chores: list[Chore] = [Follower(self.store, self.view), Janitor(self.store, self.clock)]
+        if self._own_ring is None and self.key_file is not None:
+            chores.append(KeyFileRefresh(self.ring, self.key_file))
+        return chores
+
+    def _begin(self, tickers: Sequence[TaskTicker | ThreadTicker]) -> None:
         self._tickers = list(tickers)
         for ticker in tickers:
             ticker.start()
@@ -237,17 +241,6 @@ def keywords(settings: Settings) -> Options:
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
     }
-
-
-def drive(coroutine: Coroutine[Any, Any, R]) -> R:
-    """Run a coroutine that never suspends, in one step and without a loop."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        result: R = done.value
-        return result
-    coroutine.close()
-    raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
 
 
 def _fresh_slots() -> list[Slot]:

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from . import app
-from .app import drive
 from .config import read_settings
 from .keys.ring import KeyRing
+from .runtime.ticker import drive
 from .tokens import refresh, sessions
 from .tokens.access import AccessTokens
 

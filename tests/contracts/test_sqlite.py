@@ -20,7 +20,7 @@ import watchword
 from watchword.errors import ConfigurationError, StoreConflictError, StoreUnavailableError
 from watchword.stores import sqlite
 from watchword.stores.base import Audit, Event, Record
-from watchword.stores.sql import Migration, migrations
+from watchword.stores.sql import Job, Migration, migrations
 from watchword.stores.sqlite import SQLiteStore
 
 pytestmark = pytest.mark.anyio
@@ -80,7 +80,7 @@ async def looped(path: Path) -> AsyncIterator[SQLiteStore]:
 @pytest.fixture
 def stranger(path: Path) -> Iterator[sqlite3.Connection]:
     """Another connection to the file, as another process has one."""
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)) as connection:
         yield connection
 
 
@@ -326,6 +326,21 @@ async def test_a_locked_database_is_unavailable_and_nothing_is_half_written(
     assert await store.find("session", now=NOW) == [record("k")]
     assert (await store.audited(), await store.append()) == ([], 0)
     assert await store.swap(record("k"), version=1, puts=[record("c")], events=[revoked("k")]) is True
+
+
+async def test_a_write_holds_the_lock_before_it_reads(store: SQLiteStore, stranger: sqlite3.Connection) -> None:
+    await store.append(revoked("a"))
+    stranger.execute("PRAGMA busy_timeout = 0")
+
+    def job() -> Job[int]:
+        before = yield "SELECT head FROM watchword_feed", ()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            stranger.execute("UPDATE watchword_feed SET head = head + 1")
+        yield "UPDATE watchword_feed SET head = ?", (before.rows[0][0] + 1,)
+        return int(before.rows[0][0])
+
+    assert await store._write(job()) == 1
+    assert await store.append() == 2
 
 
 async def test_opening_waits_for_a_locked_database_and_gives_up(

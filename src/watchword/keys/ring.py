@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Self
 
 from msgspec import Struct
@@ -89,10 +90,8 @@ class KeyRing:
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.policy = policy or RotationPolicy()
-        self._slots: dict[str, Slot] = {}
+        self._slots = _by_kid(slots or ())
         self.opened = slots is not None
-        for slot in slots or ():
-            self._place(slot)
 
     @classmethod
     def generate(cls, *algorithms: str, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
@@ -109,7 +108,7 @@ class KeyRing:
         return cls(slots, policy=policy, clock=clock)
 
     @classmethod
-    def load(cls, path: str, *, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
+    def load(cls, path: str | Path, *, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
         """The ring in a key file (see ``keys.sources``).
 
         Raises: ConfigurationError when it is missing, open to others or broken.
@@ -118,12 +117,16 @@ class KeyRing:
 
         return cls(read_file(path), policy=policy, clock=clock)
 
+    def save(self, path: str | Path) -> None:
+        """Write the ring, private keys and all, to a key file (0600), in one step; running processes soon read it."""
+        from .sources import write_file
+
+        write_file(path, self)
+
     def adopt(self, slots: Iterable[Slot] | None) -> None:
-        """Replace every key, as when a key file was read; None closes the ring again."""
-        self._slots = {}
+        """Replace every key in one step, as when a key file was read; None closes the ring again."""
+        self._slots = _by_kid(slots or ())
         self.opened = slots is not None
-        for slot in slots or ():
-            self._place(slot)
 
     def add(self, key: Key) -> None:
         """Put another verifying key on the ring, active at once; it becomes the signer only where none is active."""
@@ -171,6 +174,17 @@ class KeyRing:
                 other.signs_until, other.retires_at = now, now + self.policy.keep
         slot.activates_at = min(slot.activates_at, now)
 
+    def replace(self, kid: str) -> Key:
+        """Emergency: a fresh key of the same algorithm and use signs from now on, and the old one verifies nothing.
+
+        There is no lead: verifiers that have not fetched the new key refuse its tokens until they do.
+        """
+        slot, now = self._known(kid), self.clock.now()
+        fresh = Key.generate(slot.key.algorithm.name, use=slot.key.use)
+        self.retire(kid)
+        self._place(Slot(fresh, announced_at=now, activates_at=now))
+        return fresh
+
     def retire(self, kid: str) -> None:
         """From now on this key verifies nothing."""
         self._known(kid).retires_at = self.clock.now()
@@ -199,9 +213,7 @@ class KeyRing:
         return f"KeyRing({keys})" if self.opened else "KeyRing(not open)"
 
     def _place(self, slot: Slot) -> None:
-        if slot.key.kid in self._slots:
-            raise ConfigurationError(f"two keys with the kid {slot.key.kid!r}")
-        self._slots = {**self._slots, slot.key.kid: slot}
+        self._slots = _by_kid([*self, slot])
 
     def _alike(self, key: Key) -> list[Slot]:
         return [
@@ -213,3 +225,12 @@ class KeyRing:
         if slot is None:
             raise ConfigurationError(f"no key {kid!r} on this ring")
         return slot
+
+
+def _by_kid(slots: Iterable[Slot]) -> dict[str, Slot]:
+    found: dict[str, Slot] = {}
+    for slot in slots:
+        if slot.key.kid in found:
+            raise ConfigurationError(f"two keys with the kid {slot.key.kid!r}")
+        found[slot.key.kid] = slot
+    return found

@@ -17,6 +17,8 @@ Decided by ``rev``, never by a clock.
 
 LONGEST_LIFE = 30 * 86_400
 """Seconds that the longest-lived token can live; after that no event has anything left to stop."""
+KEY_LIFE = 10 * 365 * 86_400
+"""Seconds for which a revoked key stays revoked: whoever stole it can sign new tokens with it for ever."""
 MARGIN = 120
 """Seconds added to each event's life: the largest leeway twice."""
 
@@ -29,8 +31,10 @@ class Revocation(Struct, frozen=True):
     missing: tuple[str, ...] = ()
 
 
-def event(what: str, value: str, *, now: int, life: int = LONGEST_LIFE) -> Event:
+def event(what: str, value: str, *, now: int, life: int | None = None) -> Event:
     """An event that dies with the last token it could stop: ``life`` seconds from now, and a margin."""
+    if life is None:
+        life = KEY_LIFE if what == "key" else LONGEST_LIFE
     if what not in BY_NAME and what not in BY_CUTOFF:
         raise ConfigurationError(
             f"nothing called {what!r} can be revoked; use one of: {', '.join(BY_NAME + BY_CUTOFF)}"

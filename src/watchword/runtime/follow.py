@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..revocation.feed import catch_up, catch_up_now
+from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Store
 
@@ -14,18 +14,13 @@ EVERY_REMOTE = 1.0
 class Follower:
     """One tick asks the feed if there may be news, and anyway before half the lease is gone."""
 
+    name = "follower"
+
     def __init__(self, store: Store, view: View) -> None:
         self._store, self._view = store, view
         self.seconds = EVERY_INLINE if store.pulls_inline else EVERY_REMOTE
 
     async def tick(self) -> None:
-        if self._due():
-            await catch_up(self._store, self._view)
-
-    def tick_now(self) -> None:
-        if self._due():
-            catch_up_now(self._store, self._view)
-
-    def _due(self) -> bool:
         left = self._view.lease_until - self._view.clock.monotonic()
-        return not self._store.pulls_inline or self._store.changed() or left < self._view.max_staleness / 2
+        if not self._store.pulls_inline or self._store.changed() or left < self._view.max_staleness / 2:
+            await catch_up(self._store, self._view)

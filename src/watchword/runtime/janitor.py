@@ -5,11 +5,13 @@ from __future__ import annotations
 from ..clock import Clock
 from ..stores.base import Store
 
-EVERY = 30.0
-"""Seconds between sweeps."""
-
 
 class Janitor:
+    """One tick is one sweep."""
+
+    name = "janitor"
+    seconds = 30.0
+
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
 

@@ -5,52 +5,76 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any, Protocol, TypeVar
 
-from ..errors import UnavailableError
+from ..errors import ConfigurationError, WatchwordError
 
+R = TypeVar("R")
 log = logging.getLogger("watchword.runtime")
 
 
-class TaskTicker:
-    """Awaits ``tick`` every ``seconds`` on the running loop. A tick that fails is logged and tried again."""
+def drive(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine that never suspends, in one step and without a loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+    coroutine.close()
+    raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
 
-    def __init__(self, name: str, tick: Callable[[], Awaitable[None]], seconds: float) -> None:
-        self._name, self._tick, self._seconds = name, tick, seconds
+
+class Chore(Protocol):
+    """Something to be done every ``seconds``."""
+
+    name: str
+    seconds: float
+
+    async def tick(self) -> None: ...
+
+
+class TaskTicker:
+    """Does a chore on the running loop. A tick that fails is logged, and the next one comes all the same."""
+
+    def __init__(self, chore: Chore) -> None:
+        self._chore = chore
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"watchword-{self._name}")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"watchword-{self._chore.name}")
 
     async def stop(self) -> None:
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
             with suppress(asyncio.CancelledError, RuntimeError):  # RuntimeError: it belonged to a loop that is gone
+                task.cancel()
                 await task
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(self._chore.seconds)
             try:
-                await self._tick()
-            except UnavailableError as error:
-                log.warning("%s: %s", self._name, error)
+                await self._chore.tick()
+            except WatchwordError as error:
+                log.warning("%s: %s", self._chore.name, error)
+            except Exception:  # whatever it was, the next tick may do better; until then leases run out
+                log.exception("%s failed", self._chore.name)
 
 
 class ThreadTicker:
-    """Calls ``tick`` every ``seconds`` on a daemon thread."""
+    """Does a chore on a daemon thread, over a store that does not suspend."""
 
-    def __init__(self, name: str, tick: Callable[[], None], seconds: float) -> None:
-        self._name, self._tick, self._seconds = name, tick, seconds
+    def __init__(self, chore: Chore) -> None:
+        self._chore = chore
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         self._stopping = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(self._stopping,), name=f"watchword-{self._name}", daemon=True
+            target=self._run, args=(self._stopping,), name=f"watchword-{self._chore.name}", daemon=True
         )
         self._thread.start()
 
@@ -61,8 +85,10 @@ class ThreadTicker:
             thread.join(timeout=5)
 
     def _run(self, stopping: threading.Event) -> None:
-        while not stopping.wait(self._seconds):
+        while not stopping.wait(self._chore.seconds):
             try:
-                self._tick()
-            except UnavailableError as error:
-                log.warning("%s: %s", self._name, error)
+                drive(self._chore.tick())
+            except WatchwordError as error:
+                log.warning("%s: %s", self._chore.name, error)
+            except Exception:  # whatever it was, the next tick may do better; until then leases run out
+                log.exception("%s failed", self._chore.name)

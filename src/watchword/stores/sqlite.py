@@ -137,7 +137,7 @@ class _Outcome(NamedTuple):
     """How one job ended."""
 
     answer: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def get(self) -> Any:
         if self.error is not None:
@@ -240,7 +240,7 @@ class _ThreadWriter(_Writer):
             if group:
                 try:
                     outcomes = self._commit([waiting.job for waiting in group])
-                except Exception as error:  # noqa: BLE001 - whatever it was, the thread lives on and somebody hears of it
+                except BaseException as error:  # noqa: BLE001 - whatever it was, the thread lives on and it is told
                     outcomes = [_Outcome(error=error)] * len(group)
                 _tell(group, outcomes)
         self._drop_connection()

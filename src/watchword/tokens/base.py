@@ -134,6 +134,13 @@ def named(value: object, what: str) -> str:
     return value
 
 
+def shown(value: str | None) -> str | None:
+    """Free text that people will see in a list: at most 255 characters, what cannot be printed as ``?``."""
+    if value is None:
+        return None
+    return "".join(char if char.isprintable() else "?" for char in value[:255])
+
+
 def plain_json(value: Mapping[str, Any] | None, what: str, limit: int) -> dict[str, Any]:
     """A copy of a JSON object; ConfigurationError for what JSON cannot hold as it is, or more than ``limit`` bytes."""
     import msgspec

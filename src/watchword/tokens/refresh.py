@@ -20,6 +20,7 @@ from ..crypto.encryption import open_under, seal_under
 from ..encoding import b64url, gate, malformed, unb64url
 from ..errors import (
     BindingError,
+    ConfigurationError,
     InsufficientScopeError,
     SealError,
     SignatureError,
@@ -35,11 +36,13 @@ from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, rev_of, words
+from .base import KINDS, Issued, life_of, named, rev_of, shown, words
 
 FAMILY, SEALED = "refresh", "refresh_sealed"
 EXPLAINED_FOR = 86_400
 ATTEMPTS = 50
+ALL = 1_000_000
+"""Rows of one subject that are looked through: dead families are kept for a while, and hide no live one."""
 _CONTEXT = b"watchword.refresh.v1"
 _MAC_BYTES = 16
 
@@ -91,6 +94,8 @@ class RefreshTokens:
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._grace = int(grace.total_seconds())
+        if self._grace < 0:
+            raise ConfigurationError("the grace is 0 s (strict) or more")
         self._idle = life_of(self.kind, idle, self.kind.life)
         self._life = life_of(self.kind, life, self.kind.cap)
 
@@ -121,7 +126,7 @@ class RefreshTokens:
             "ends_at": now + self._life,
             "client_id": named(client_id, "a client_id"),
             "session_id": session_id,
-            "device": device if device is None else named(device[:255], "a device"),
+            "device": shown(device),
             "scopes": words(scopes, "scopes"),
             "roles": words(roles, "roles"),
             "auth_time": auth_time if auth_time is not None else now,
@@ -148,9 +153,10 @@ class RefreshTokens:
         Raises: BindingError for another client and InsufficientScopeError for a wider scope, both without any change.
         """
         presented = self._read(token)
+        wanted = None if scopes is None else frozenset(words(scopes, "scopes"))
         for _ in range(ATTEMPTS):
             record = await self._family(presented)
-            narrowed = _narrowed(record, client_id, scopes)
+            narrowed = _narrowed(record, client_id, wanted)
             if self._is_current(presented, record):
                 issued = await self._rotate(presented, record, narrowed)
             else:
@@ -161,7 +167,7 @@ class RefreshTokens:
 
     async def list(self, subject: str) -> list[FamilyInfo]:
         """The live families of a subject, oldest first."""
-        found = await self._store.find(FAMILY, now=self._clock.now(), subject=subject)
+        found = await self._store.find(FAMILY, now=self._clock.now(), subject=subject, limit=ALL)
         return [_info(record, self._idle) for record in found if self._why_dead(record) is None]
 
     async def revocation_of(self, untrusted: object) -> Event | None:
@@ -323,11 +329,11 @@ def _unsealed(presented: Presented, record: Record) -> str:
         raise TokenNotFoundError("the kept successor does not open; sign in again") from None
 
 
-def _narrowed(record: Record, client_id: str | None, scopes: Iterable[str] | None) -> frozenset[str]:
+def _narrowed(record: Record, client_id: str | None, scopes: frozenset[str] | None) -> frozenset[str]:
     if client_id is not None and client_id != record.data["client_id"]:
         raise BindingError("this refresh token belongs to another client")
     granted = frozenset(record.data["scopes"])
-    wanted = granted if scopes is None else frozenset(words(scopes, "scopes"))
+    wanted = granted if scopes is None else scopes
     if not wanted <= granted:
         raise InsufficientScopeError(
             "a refresh may narrow its scopes, never widen them", scope=" ".join(sorted(wanted - granted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, plain_json, rev_of, words
+from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, words
 
 RECORD = "session"
 MAX_DATA = 16_384
@@ -27,6 +28,8 @@ TOUCH_EVERY = 60
 EXPLAINED_FOR = 86_400
 """Seconds that a dead row is kept, so that the refusal can say why."""
 ATTEMPTS = 10
+ALL = 1_000_000
+"""Rows of one subject or session that are looked through: dead ones are kept for a day, and hide no live one."""
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True):
@@ -95,8 +98,8 @@ class Sessions:
             "rev": rev_of(self._view, None),
             "roles": words(roles, "roles"),
             "scopes": words(scopes, "scopes"),
-            "device": device if device is None else named(device[:255], "a device"),
-            "ip": ip,
+            "device": shown(device),
+            "ip": shown(ip),
             "data": plain_json(data, "session data", MAX_DATA),
         }
         token = opaque.issue(self.prefix)
@@ -129,10 +132,11 @@ class Sessions:
         Raises: StoreConflictError when other writers keep winning.
         """
         added = plain_json(data, "session data", MAX_DATA)
+        dropped = _names(remove)
         new_roles = None if roles is None else words(roles, "roles")
 
         def merged(held: Mapping[str, Any]) -> dict[str, Any]:
-            kept = {name: value for name, value in held["data"].items() if name not in set(remove)}
+            kept = {name: value for name, value in held["data"].items() if name not in dropped}
             changes: dict[str, Any] = {"data": plain_json(kept | added, "session data", MAX_DATA)}
             return changes if new_roles is None else changes | {"roles": new_roles}
 
@@ -148,11 +152,10 @@ class Sessions:
 
         Raises: TokenRevokedError when another rotation won.
         """
+        changes = {} if roles is None else {"roles": words(roles, "roles")}
         for _ in range(ATTEMPTS):
             (record, _), now = await self._live(token), self._clock.now()
-            content = (
-                dict(record.data) | {"last_seen": now} | ({} if roles is None else {"roles": words(roles, "roles")})
-            )
+            content = dict(record.data) | {"last_seen": now} | changes
             fresh = opaque.issue(self.prefix)
             successor = self._record(fresh, str(record.subject), content)
             dead, audit = _tombstone(record, "rotated"), [_audit("session_rotated", successor, now)]
@@ -163,14 +166,15 @@ class Sessions:
     async def list(self, subject: str) -> list[SessionInfo]:
         """The live sessions of a subject, oldest first."""
         now = self._clock.now()
-        found = await self._store.find(RECORD, now=now, subject=subject)
+        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
         return [_info(record) for record in found if self._stands(record, now)]
 
     async def end(self, session_id: str) -> bool:
         """Sign one session out, and with it its refresh families and access tokens. False if there was none."""
-        now, ended = self._clock.now(), False
-        for record in await self._store.find(RECORD, now=now, group=session_id):
-            ended = await self._end(record) or ended
+        ended = False
+        while live := await self._rows(session_id):  # again after a lost race: a rotation makes another row live
+            for record in live:
+                ended = await self._end(record) or ended
         if ended and self._view is not None:
             await catch_up(self._store, self._view)
         return ended
@@ -211,22 +215,20 @@ class Sessions:
             return False
         return True
 
+    async def _rows(self, session_id: str) -> builtins.list[Record]:
+        """The rows of a session that are not dead yet; more than one only for a moment that nobody sees."""
+        found = await self._store.find(RECORD, now=self._clock.now(), group=session_id, limit=ALL)
+        return [record for record in found if record.data["state"] == "live"]
+
     async def _end(self, record: Record) -> bool:
-        while record.data["state"] == "live":
-            now = self._clock.now()
-            ended = await self._store.swap(
-                _tombstone(record, "ended"),
-                version=record.version,
-                events=[event("session", record.data["session_id"], now=now)],
-                audit=[_audit("session_ended", record, now)],
-            )
-            if ended:
-                return True
-            again = await self._store.get(RECORD, record.key, now=now)
-            if again is None:
-                return False
-            record = again
-        return False
+        """False when the row changed meanwhile."""
+        now = self._clock.now()
+        return await self._store.swap(
+            _tombstone(record, "ended"),
+            version=record.version,
+            events=[event("session", record.data["session_id"], now=now)],
+            audit=[_audit("session_ended", record, now)],
+        )
 
     def _record(self, token: str, subject: str, content: Mapping[str, Any]) -> Record:
         key = digest(RECORD, opaque.parse(token, self.prefix))
@@ -264,6 +266,12 @@ class Sessions:
             rev=who.rev,
             auth_time=who.auth_time,
         )
+
+
+def _names(names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise ConfigurationError("names to remove are a list, not one text")
+    return frozenset(names)
 
 
 def _ends_at(record: Record) -> int:
