@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey, Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -49,17 +51,51 @@ def _number(value: int, size: int = 0) -> str:
     return b64url(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
 
 
+_CURVES: dict[str, tuple[type[ec.EllipticCurve], int]] = {
+    "P-256": (ec.SECP256R1, 32),
+    "P-384": (ec.SECP384R1, 48),
+    "P-521": (ec.SECP521R1, 66),
+    "secp256k1": (ec.SECP256K1, 32),
+}
+_RAW: dict[str, tuple[type[Any], type[Any], int]] = {
+    "Ed25519": (Ed25519PrivateKey, Ed25519PublicKey, 32),
+    "Ed448": (Ed448PrivateKey, Ed448PublicKey, 57),
+    "X25519": (X25519PrivateKey, X25519PublicKey, 32),
+}
+"""OKP curves (RFC 8037 §2): pyca's classes and the length of a raw key."""
+_AKP: dict[str, tuple[Any, Any]] = {
+    "ML-DSA-44": (mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey),
+    "ML-DSA-65": (mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey),
+    "ML-DSA-87": (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
+}
+"""RFC 9964: ``priv`` is the 32-byte seed."""
+
+
 def jwk_members(public: Any, private: Any) -> dict[str, str]:
-    """The members that RFC 7518 §6 and RFC 8037 §2 give this key; private ones only when ``private`` is there."""
+    """The members that RFC 7518 §6, RFC 8037 §2 and RFC 9964 §3 give this key; private ones when ``private`` is there."""
     if isinstance(public, bytes):
         return {"kty": "oct", "k": b64url(public)}
     if isinstance(public, ec.EllipticCurvePublicKey):
-        point = public.public_numbers()
-        members = {"kty": "EC", "crv": "P-256", "x": _number(point.x, 32), "y": _number(point.y, 32)}
-        return members if private is None else members | {"d": _number(private.private_numbers().private_value, 32)}
-    if isinstance(public, Ed25519PublicKey):
-        members = {"kty": "OKP", "crv": "Ed25519", "x": b64url(raw_public(public))}
-        return members if private is None else members | {"d": b64url(raw_seed(private))}
+        return _ec_members(public, private)
+    if isinstance(public, rsa.RSAPublicKey):
+        return _rsa_members(public, private)
+    for crv, (_, sort, _) in _RAW.items():
+        if isinstance(public, sort):
+            members = {"kty": "OKP", "crv": crv, "x": b64url(raw_public(public))}
+            return members if private is None else members | {"d": b64url(raw_seed(private))}
+    alg = next(name for name, (_, sort) in _AKP.items() if isinstance(public, sort))
+    members = {"kty": "AKP", "alg": alg, "pub": b64url(public.public_bytes_raw())}
+    return members if private is None else members | {"priv": b64url(private.private_bytes_raw())}
+
+
+def _ec_members(public: ec.EllipticCurvePublicKey, private: Any) -> dict[str, str]:
+    crv, size = next((crv, size) for crv, (curve, size) in _CURVES.items() if isinstance(public.curve, curve))
+    point = public.public_numbers()
+    members = {"kty": "EC", "crv": crv, "x": _number(point.x, size), "y": _number(point.y, size)}
+    return members if private is None else members | {"d": _number(private.private_numbers().private_value, size)}
+
+
+def _rsa_members(public: rsa.RSAPublicKey, private: Any) -> dict[str, str]:
     numbers = public.public_numbers()
     members = {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
     if private is None:
@@ -71,17 +107,16 @@ def jwk_members(public: Any, private: Any) -> dict[str, str]:
 
 def from_jwk_members(jwk: dict[str, Any]) -> tuple[Any, Any]:
     """(private or None, public) from the members of a JWK; fixed widths and curves are held to."""
-    kty = jwk.get("kty")
-    reader = {"EC": _ec, "OKP": _okp, "RSA": _rsa, "oct": _oct}.get(kty) if isinstance(kty, str) else None
+    reader = {"EC": _ec, "OKP": _okp, "RSA": _rsa, "oct": _oct, "AKP": _akp}.get(jwk.get("kty", ""))
     if reader is None:
-        raise ConfigurationError(f"no key of type {str(kty)[:20]!r} is known here")
+        raise ConfigurationError(f"no key of type {str(jwk.get('kty'))[:20]!r} is known here")
     try:
         return reader(jwk)
     except (ValueError, TypeError, KeyError, AttributeError, MalformedTokenError) as error:
         raise ConfigurationError("the JWK's members are missing, malformed, or do not fit together") from error
 
 
-def _raw(jwk: dict[str, Any], name: str, size: int = 0) -> bytes:
+def _bytes(jwk: dict[str, Any], name: str, size: int = 0) -> bytes:
     value = unb64url(jwk[name].encode("ascii"))
     if not value or (size and len(value) != size):
         raise ValueError(name)
@@ -89,27 +124,38 @@ def _raw(jwk: dict[str, Any], name: str, size: int = 0) -> bytes:
 
 
 def _int(jwk: dict[str, Any], name: str, size: int = 0) -> int:
-    return int.from_bytes(_raw(jwk, name, size), "big")
+    return int.from_bytes(_bytes(jwk, name, size), "big")
 
 
 def _ec(jwk: dict[str, Any]) -> tuple[Any, Any]:
-    if jwk["crv"] != "P-256":
-        raise ValueError("crv")
-    curve = ec.SECP256R1()
-    public = ec.EllipticCurvePublicNumbers(_int(jwk, "x", 32), _int(jwk, "y", 32), curve).public_key()
+    curve, size = _CURVES[jwk["crv"]]
+    public = ec.EllipticCurvePublicNumbers(_int(jwk, "x", size), _int(jwk, "y", size), curve()).public_key()
     if "d" not in jwk:
         return None, public
-    private = ec.EllipticCurvePrivateNumbers(_int(jwk, "d", 32), public.public_numbers()).private_key()
+    private = ec.EllipticCurvePrivateNumbers(_int(jwk, "d", size), public.public_numbers()).private_key()
     return private, public
 
 
 def _okp(jwk: dict[str, Any]) -> tuple[Any, Any]:
-    if jwk["crv"] != "Ed25519":
-        raise ValueError("crv")
-    public = Ed25519PublicKey.from_public_bytes(_raw(jwk, "x", 32))
+    private_of, public_of, size = _RAW[jwk["crv"]]
+    public = public_of.from_public_bytes(_bytes(jwk, "x", size))
     if "d" not in jwk:
         return None, public
-    return from_seed(_raw(jwk, "d", 32), raw_public(public)), public
+    private = private_of.from_private_bytes(_bytes(jwk, "d", size))
+    if raw_public(private.public_key()) != raw_public(public):
+        raise ValueError("d")
+    return private, public
+
+
+def _akp(jwk: dict[str, Any]) -> tuple[Any, Any]:
+    private_of, public_of = _AKP[jwk["alg"]]
+    public = public_of.from_public_bytes(_bytes(jwk, "pub"))
+    if "priv" not in jwk:
+        return None, public
+    private = private_of.from_seed_bytes(_bytes(jwk, "priv", 32))
+    if private.public_key().public_bytes_raw() != public.public_bytes_raw():
+        raise ValueError("priv")
+    return private, public
 
 
 def _rsa(jwk: dict[str, Any]) -> tuple[Any, Any]:
@@ -122,7 +168,7 @@ def _rsa(jwk: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _oct(jwk: dict[str, Any]) -> tuple[Any, Any]:
-    secret = _raw(jwk, "k")
+    secret = _bytes(jwk, "k")
     return secret, secret
 
 

@@ -1,7 +1,7 @@
 """Signatures and MACs: for each algorithm a function that prepares a key once and returns the bare operation.
 
-A signer is ``message -> signature``; a verifier is ``(signature, message) -> None`` and raises SignatureError.
-Preparing builds every object that a call needs, so that a call does nothing but the primitive.
+A signer is ``message -> signature``; a verifier is ``(signature, message) -> None`` and raises SignatureError. Preparing
+builds every object that a call needs, so that a call does nothing but the primitive.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from hmac import compare_digest
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from ..errors import SignatureError
+from .points import SMALL_ORDER_Y
 
 try:
     from nacl.bindings import crypto_sign, crypto_sign_open
@@ -24,10 +27,6 @@ try:
 except ImportError:  # the [fast] extra is not installed: OpenSSL does Ed25519
     crypto_sign = None  # type: ignore[assignment]  # told apart below
 
-ED25519_PRIME = 2**255 - 19
-_Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-SMALL_ORDER_Y = frozenset((0, 1, ED25519_PRIME - 1, _Y_OF_ORDER_8, ED25519_PRIME - _Y_OF_ORDER_8))
-"""The y of all points whose order divides 8."""
 _SMALL_ORDER_R = frozenset((y | sign << 255).to_bytes(32, "little") for y in SMALL_ORDER_Y for sign in (0, 1))
 
 Sign = Callable[[bytes], bytes]
@@ -41,47 +40,48 @@ def _der_integer(raw: bytes) -> bytes:
     return b"\x02" + bytes((len(raw),)) + raw
 
 
-def _p256_der(raw: bytes) -> bytes:
-    """r‖s of 64 bytes (RFC 7518 §3.4) as the DER that OpenSSL reads; 64 bytes never need a long length."""
-    if len(raw) != 64:
-        raise SignatureError("an ES256 signature has 64 bytes")
-    body = _der_integer(raw[:32]) + _der_integer(raw[32:])
-    return b"\x30" + bytes((len(body),)) + body
+def der_of(raw: bytes, size: int) -> bytes:
+    """r‖s with ``size`` bytes each (RFC 7518 §3.4) as the DER that OpenSSL reads."""
+    if len(raw) != 2 * size:
+        raise SignatureError(f"this algorithm's signatures have {2 * size} bytes")
+    body = _der_integer(raw[:size]) + _der_integer(raw[size:])
+    return (b"\x30" if len(body) < 128 else b"\x30\x81") + bytes((len(body),)) + body
 
 
-def _p256_raw(der: bytes) -> bytes:
-    r_end = 4 + der[3]
-    r, s = der[4:r_end], der[r_end + 2 :]
-    return r[-32:].rjust(32, b"\0") + s[-32:].rjust(32, b"\0")
+def raw_of(der: bytes, size: int) -> bytes:
+    """The DER of OpenSSL as r‖s with ``size`` bytes each."""
+    start = 3 if der[1] & 0x80 else 2  # where the first integer begins; P-521 needs the long form
+    r_end = start + 2 + der[start + 1]
+    r, s = der[start + 2 : r_end], der[r_end + 2 :]
+    return r[-size:].rjust(size, b"\0") + s[-size:].rjust(size, b"\0")
 
 
-def es256_signer(private: ec.EllipticCurvePrivateKey) -> Sign:
-    """ECDSA on P-256 with SHA-256, RFC 7518 §3.4; OpenSSL hedges the nonce."""
-    sign, scheme = private.sign, ec.ECDSA(SHA256())
-    return lambda message: _p256_raw(sign(message, scheme))
+def ecdsa_signer(private: ec.EllipticCurvePrivateKey, digest: HashAlgorithm, size: int) -> Sign:
+    """ECDSA, RFC 7518 §3.4 and RFC 8812 §3.2; OpenSSL hedges the nonce."""
+    sign, scheme = private.sign, ec.ECDSA(digest)
+    return lambda message: raw_of(sign(message, scheme), size)
 
 
-def es256_verifier(public: ec.EllipticCurvePublicKey) -> Verify:
-    check, scheme = public.verify, ec.ECDSA(SHA256())
+def ecdsa_verifier(public: ec.EllipticCurvePublicKey, digest: HashAlgorithm, size: int) -> Verify:
+    check, scheme = public.verify, ec.ECDSA(digest)
 
     def verify(signature: bytes, message: bytes) -> None:
         try:
-            check(_p256_der(signature), message, scheme)
+            check(der_of(signature, size), message, scheme)
         except InvalidSignature:
             raise SignatureError from None
 
     return verify
 
 
-def rs256_signer(private: rsa.RSAPrivateKey) -> Sign:
-    """RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 §3.3."""
-    sign, pad, digest = private.sign, padding.PKCS1v15(), SHA256()
+def rsa_signer(private: rsa.RSAPrivateKey, pad: AsymmetricPadding, digest: HashAlgorithm) -> Sign:
+    """RSASSA-PKCS1-v1_5 and RSASSA-PSS, RFC 7518 §3.3 and §3.5."""
+    sign = private.sign
     return lambda message: sign(message, pad, digest)
 
 
-def rs256_verifier(public: rsa.RSAPublicKey) -> Verify:
-    check, pad, digest = public.verify, padding.PKCS1v15(), SHA256()
-    size = (public.key_size + 7) // 8
+def rsa_verifier(public: rsa.RSAPublicKey, pad: AsymmetricPadding, digest: HashAlgorithm) -> Verify:
+    check, size = public.verify, (public.key_size + 7) // 8
 
     def verify(signature: bytes, message: bytes) -> None:
         if len(signature) != size:
@@ -89,6 +89,24 @@ def rs256_verifier(public: rsa.RSAPublicKey) -> Verify:
         try:
             check(signature, message, pad, digest)
         except InvalidSignature:
+            raise SignatureError from None
+
+    return verify
+
+
+def plain_signer(private: Any) -> Sign:
+    """Ed448 (RFC 8032 §5.2) and ML-DSA (FIPS 204, RFC 9964): the message goes in whole."""
+    sign: Sign = private.sign
+    return sign
+
+
+def plain_verifier(public: Any) -> Verify:
+    check = public.verify
+
+    def verify(signature: bytes, message: bytes) -> None:
+        try:
+            check(signature, message)
+        except (InvalidSignature, ValueError):
             raise SignatureError from None
 
     return verify
@@ -133,12 +151,13 @@ def _openssl_ed25519_verifier(public: Ed25519PublicKey) -> Verify:
     return verify
 
 
-def hs256_signer(secret: bytes) -> Sign:
-    """HMAC-SHA-256 (RFC 2104) from two hash states that hold the padded key: twice as fast as ``hmac.digest``."""
-    block = hashlib.sha256(secret).digest() if len(secret) > 64 else secret
-    block = block.ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+def hmac_signer(secret: bytes, name: str) -> Sign:
+    """HMAC (RFC 2104) from two hash states that hold the padded key: twice as fast as ``hmac.digest``."""
+    size = hashlib.new(name).block_size
+    block = hashlib.new(name, secret).digest() if len(secret) > size else secret
+    block = block.ljust(size, b"\0")
+    inner = hashlib.new(name, bytes(byte ^ 0x36 for byte in block))
+    outer = hashlib.new(name, bytes(byte ^ 0x5C for byte in block))
 
     def sign(message: bytes) -> bytes:
         first = inner.copy()
@@ -150,8 +169,8 @@ def hs256_signer(secret: bytes) -> Sign:
     return sign
 
 
-def hs256_verifier(secret: bytes) -> Verify:
-    sign = hs256_signer(secret)
+def hmac_verifier(secret: bytes, name: str) -> Verify:
+    sign = hmac_signer(secret, name)
 
     def verify(signature: bytes, message: bytes) -> None:
         if not compare_digest(sign(message), signature):

@@ -10,7 +10,13 @@ from ..crypto.digest import thumbprint
 from ..encoding import dump_json
 from ..errors import ConfigurationError, KeyUseError
 
-_REQUIRED = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n"), "oct": ("k", "kty")}
+_REQUIRED = {
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "RSA": ("e", "kty", "n"),
+    "oct": ("k", "kty"),
+    "AKP": ("alg", "kty", "pub"),
+}
 
 
 def read(value: dict[str, Any], algorithm: str | None) -> tuple[str, Any, Any]:
