@@ -1,4 +1,4 @@
-"""ClaimsPolicy: what a verified token must say to be meant for us, now."""
+"""What a verified token must say: Profile, to be what it claims to be; ClaimsPolicy, to be meant for us, now."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .errors import (
     TokenExpiredError,
     WrongAudienceError,
     WrongIssuerError,
+    WrongTypeError,
 )
 
 MAX_CLAIMS = 64
@@ -41,6 +42,8 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
     leeway: int = 10
     exp_leeway: int = 0
     max_life: int | None = None
+    authorized_party: bool = False
+    """OpenID Connect Core §3.1.3.7: ``azp``, which several audiences call for, names one of ours."""
 
     def __post_init__(self) -> None:
         if not self.issuer or not self.audiences or "" in self.audiences or not {"iss", "aud"} <= set(self.required):
@@ -52,18 +55,12 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
         """Raise the ClaimError that fits, or return. Nothing here depends on the order of the claims."""
         if len(claims) > MAX_CLAIMS:
             raise ClaimError(f"more than {MAX_CLAIMS} claims", claim="*")
-        for name in self.required:
-            if name not in claims:
-                raise MissingClaimError(claim=name)
-        for name in self.text:
-            if name in claims and not printable(claims[name]):
-                raise ClaimError(claim=name)
-        for name in self.words:
-            if name in claims:
-                _check_words(claims[name], name)
+        _check_shape(claims, self.required, self.text, self.words)
         if claims.get("iss") != self.issuer:
             raise WrongIssuerError(claim="iss") if printable(claims["iss"]) else ClaimError(claim="iss")
         self._check_audience(claims["aud"])
+        if self.authorized_party and ("azp" in claims or (type(claims["aud"]) is list and len(claims["aud"]) > 1)):
+            self._check_party(claims.get("azp"))
         self._check_times(claims, now)
 
     def _check_audience(self, aud: Any) -> None:
@@ -77,6 +74,12 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
         elif not self.audiences.isdisjoint(aud):
             return
         raise WrongAudienceError(claim="aud")
+
+    def _check_party(self, azp: Any) -> None:
+        if not printable(azp):
+            raise ClaimError(claim="azp")
+        if azp not in self.audiences:
+            raise WrongAudienceError(claim="azp")
 
     def _check_times(self, claims: Mapping[str, Any], now: int) -> None:
         exp, nbf, iat = seconds(claims, "exp"), seconds(claims, "nbf"), seconds(claims, "iat")
@@ -92,6 +95,100 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
             )
         if exp is not None and (exp <= iat or (self.max_life is not None and exp - iat > self.max_life)):
             raise ClaimError("lives longer than tokens of this kind may, or ends before it begins", claim="exp")
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """A purpose of tokens as a value: the ``typ`` of their header and what they say, so that none passes for another.
+
+    Make your own: ``Profile(typ="invoice+jwt", required=("iss", "aud", "exp", "sub", "jti"))``.
+    """
+
+    typ: str
+    untyped: bool = False
+    """Tokens of this purpose are older than ``typ``: none at all, or ``JWT``, is read as well."""
+    required: tuple[str, ...]
+    one_of: tuple[str, ...] = ()
+    """At least one of these is there."""
+    forbidden: tuple[str, ...] = ()
+    """Claims of another purpose."""
+    event: str | None = None
+    """The member that ``events`` (RFC 8417 §2.2) must hold, an object."""
+    text: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    max_life: int | None = None
+    authorized_party: bool = False
+
+    @property
+    def types(self) -> frozenset[str]:
+        """What ``typ`` may be, lower case, without ``application/``."""
+        return frozenset({self.typ.lower()} | ({"", "jwt"} if self.untyped else set()))
+
+    def check(self, claims: Mapping[str, Any]) -> None:
+        """Raise the ClaimError that fits unless the claims have the shape of this purpose."""
+        _check_shape(claims, self.required, self.text, self.words)
+        if self.one_of and not any(name in claims for name in self.one_of):
+            raise MissingClaimError(claim=self.one_of[0])
+        for name in self.forbidden:
+            if name in claims:
+                raise WrongTypeError(f"a {self.typ} token has no {name!r}", claim=name)
+        if self.event is not None:
+            events = claims.get("events")
+            if not isinstance(events, dict) or not isinstance(events.get(self.event), dict):
+                raise WrongTypeError(f"'events' does not hold what a {self.typ} token tells", claim="events")
+
+
+RFC_9068 = Profile(
+    typ="at+jwt",
+    required=("iss", "exp", "aud", "sub", "client_id", "iat", "jti"),
+    text=("iss", "sub", "client_id", "jti", "scope"),
+)
+"""JWT access tokens, RFC 9068 §2.2."""
+
+ID_TOKEN = Profile(
+    typ="JWT",
+    untyped=True,
+    required=("iss", "sub", "aud", "exp", "iat"),
+    forbidden=("events",),
+    text=("iss", "sub", "nonce", "azp", "acr", "at_hash", "c_hash"),
+    words=("amr",),
+    authorized_party=True,
+)
+"""ID tokens, OpenID Connect Core §2. Compare ``nonce`` with your own."""
+
+LOGOUT_TOKEN = Profile(
+    typ="logout+jwt",
+    required=("iss", "aud", "iat", "exp", "jti", "events"),
+    one_of=("sub", "sid"),
+    forbidden=("nonce",),
+    event="http://schemas.openid.net/event/backchannel-logout",
+    text=("iss", "sub", "sid", "jti"),
+)
+"""Logout tokens, OpenID Connect Back-Channel Logout §2.4."""
+
+DPOP_PROOF = Profile(typ="dpop+jwt", required=("jti", "htm", "htu", "iat"), text=("jti", "htm", "htu", "ath", "nonce"))
+"""Proofs of possession, RFC 9449 §4.2. They have no issuer: what checks them is the binding, with ``check``."""
+
+SERVICE = Profile(
+    typ="service+jwt",
+    required=("iss", "aud", "exp", "iat", "sub", "jti"),
+    text=("iss", "sub", "jti", "client_id", "scope"),
+    max_life=900,
+)
+"""Calls from one service to another: at most 15 minutes."""
+
+
+def _check_shape(
+    claims: Mapping[str, Any], required: tuple[str, ...], text: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    for name in required:
+        if name not in claims:
+            raise MissingClaimError(claim=name)
+    for name in text:
+        if name in claims and not printable(claims[name]):
+            raise ClaimError(claim=name)
+    for name in words:
+        if name in claims:
+            _check_words(claims[name], name)
 
 
 def printable(value: Any) -> bool:

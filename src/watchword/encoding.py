@@ -20,6 +20,8 @@ MAX_TOKEN = 8192
 """Bytes of a whole token, D-28."""
 MAX_HEADER = 1024
 """Bytes of a decoded header or footer."""
+LARGE_TOKEN, LARGE_HEADER = 16_384, 4_096
+"""The same, where a ring holds a key whose signatures are large (ML-DSA)."""
 MAX_DEPTH = 8
 """Levels of nesting in JSON; the object itself is level 1."""
 

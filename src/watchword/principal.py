@@ -40,6 +40,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     client_id: str | None = None
     auth_time: int | None = None
     rev: str | None = None
+    issuer: str | None = None
+    """Whose token it was, None for our own. A subject of another issuer is nobody without its name."""
     raw_claims: Mapping[str, Any] = {}
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,41 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
-from msgspec import Struct
 
 from . import points, signing
+from .jwe_rows import JWE_ROWS
+from .paseto_rows import OLD_PASETO_ROWS, PASETO_ROWS
+from .row import Algorithm, itself, public_half
 
-
-class Algorithm(Struct, frozen=True, kw_only=True):
-    """One row. ``private`` and ``public`` are pyca key objects, or the same bytes twice for a symmetric algorithm."""
-
-    name: str
-    """The word in ``Key.generate(name)``, and in a JOSE header."""
-    also_read: frozenset[str] = frozenset()
-    """Other header values that mean this algorithm (RFC 9864: ``EdDSA``)."""
-    format: str
-    """``jwt``, ``jwe`` or ``paseto``: the one format that a key of this algorithm works in."""
-    uses: tuple[str, ...] = ("sign",)
-    """What a key may be for, the first unless told otherwise: ``sign``, ``mac`` (our own opaque tokens), ``seal``."""
-    symmetric: bool = False
-    kty: str
-    crv: str | None = None
-    large: bool = False
-    """Its signatures need the larger caps on tokens (ML-DSA)."""
-    generate: Callable[[], Any]
-    public_of: Callable[[Any], Any]
-    check: Callable[[Any], None]
-    """Refuses a public key of another sort (KeyUseError), too small, off its curve or of small order (WeakKeyError)."""
-    signer: Callable[[Any], signing.Sign] | None = None
-    verifier: Callable[[Any], signing.Verify] | None = None
-
-
-def _public(private: Any) -> Any:
-    return private.public_key()
-
-
-def _itself(secret: Any) -> Any:
-    return secret
+__all__ = ["ALGORITHMS", "JOSE_NAMES", "JWK_NAMES", "Algorithm"]
 
 
 def _hmac(name: str, digest: str, size: int) -> Algorithm:
@@ -56,7 +27,7 @@ def _hmac(name: str, digest: str, size: int) -> Algorithm:
         symmetric=True,
         kty="oct",
         generate=partial(os.urandom, size),
-        public_of=_itself,
+        public_of=itself,
         check=points.check_secret(size, 1024),
         signer=partial(signing.hmac_signer, name=digest),
         verifier=partial(signing.hmac_verifier, name=digest),
@@ -69,7 +40,7 @@ def _rsa(name: str, pad: padding.AsymmetricPadding, digest: HashAlgorithm) -> Al
         format="jwt",
         kty="RSA",
         generate=partial(rsa.generate_private_key, public_exponent=65537, key_size=3072),
-        public_of=_public,
+        public_of=public_half,
         check=points.check_rsa,
         signer=partial(signing.rsa_signer, pad=pad, digest=digest),
         verifier=partial(signing.rsa_verifier, pad=pad, digest=digest),
@@ -87,25 +58,10 @@ def _ecdsa(name: str, curve: type[ec.EllipticCurve], crv: str, digest: HashAlgor
         kty="EC",
         crv=crv,
         generate=partial(ec.generate_private_key, curve()),
-        public_of=_public,
+        public_of=public_half,
         check=points.check_curve(curve),
         signer=partial(signing.ecdsa_signer, digest=digest, size=size),
         verifier=partial(signing.ecdsa_verifier, digest=digest, size=size),
-    )
-
-
-def _ed25519(name: str, format: str, also_read: frozenset[str] = frozenset()) -> Algorithm:
-    return Algorithm(
-        name=name,
-        also_read=also_read,
-        format=format,
-        kty="OKP",
-        crv="Ed25519",
-        generate=Ed25519PrivateKey.generate,
-        public_of=_public,
-        check=points.check_ed25519,
-        signer=signing.ed25519_signer,
-        verifier=signing.ed25519_verifier,
     )
 
 
@@ -116,23 +72,10 @@ def _mldsa(name: str, private: Any, public: type[Any]) -> Algorithm:
         kty="AKP",
         large=True,
         generate=private.generate,
-        public_of=_public,
+        public_of=public_half,
         check=points.check_is(public, name),
         signer=signing.plain_signer,
         verifier=signing.plain_verifier,
-    )
-
-
-def _local(name: str) -> Algorithm:
-    return Algorithm(
-        name=name,
-        format="paseto",
-        uses=("seal",),
-        symmetric=True,
-        kty="oct",
-        generate=partial(os.urandom, 32),
-        public_of=_itself,
-        check=points.check_secret(32, 32),
     )
 
 
@@ -150,14 +93,25 @@ _ROWS = (
     _ecdsa("ES384", ec.SECP384R1, "P-384", SHA384(), 48),
     _ecdsa("ES512", ec.SECP521R1, "P-521", SHA512(), 66),
     _ecdsa("ES256K", ec.SECP256K1, "secp256k1", SHA256(), 32),
-    _ed25519("Ed25519", "jwt", frozenset({"EdDSA"})),
+    Algorithm(
+        name="Ed25519",
+        also_read=frozenset({"EdDSA"}),
+        format="jwt",
+        kty="OKP",
+        crv="Ed25519",
+        generate=Ed25519PrivateKey.generate,
+        public_of=public_half,
+        check=points.check_ed25519,
+        signer=signing.ed25519_signer,
+        verifier=signing.ed25519_verifier,
+    ),
     Algorithm(
         name="Ed448",
         format="jwt",
         kty="OKP",
         crv="Ed448",
         generate=Ed448PrivateKey.generate,
-        public_of=_public,
+        public_of=public_half,
         check=points.check_ed448,
         signer=signing.plain_signer,
         verifier=signing.plain_verifier,
@@ -165,13 +119,19 @@ _ROWS = (
     _mldsa("ML-DSA-44", mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey),
     _mldsa("ML-DSA-65", mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey),
     _mldsa("ML-DSA-87", mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
-    _ed25519("v4.public", "paseto"),
-    _local("v4.local"),
+    *PASETO_ROWS,
+    *JWE_ROWS,
 )
 
 ALGORITHMS: dict[str, Algorithm] = {row.name: row for row in _ROWS}
+
+OLD_ALGORITHMS: dict[str, Algorithm] = {row.name: row for row in OLD_PASETO_ROWS}
+"""Read only, and only for who passes the danger's name: keys of these are on no ring."""
 
 JOSE_NAMES: dict[str, str] = {
     written: row.name for row in _ROWS if row.format == "jwt" for written in {row.name} | row.also_read
 }
 """What a JOSE ``alg`` header may say -> the row; ``none`` is not among them and never will be."""
+
+JWK_NAMES: dict[str, str] = JOSE_NAMES | {row.name: row.name for row in _ROWS if row.format == "jwe"}
+"""What the ``alg`` of a JWK may say -> the row. For ``dir`` that is the ``enc`` the key is for."""

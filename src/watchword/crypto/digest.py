@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b, sha256
+from hashlib import blake2b, sha256, sha384
 from hmac import compare_digest
 from secrets import token_bytes
 
@@ -35,8 +35,13 @@ def same(one: str | bytes, other: str | bytes) -> bool:
 
 
 def paserk_id(header: str, paserk: str) -> str:
-    """PASERK id (``k4.pid.``, ``k4.lid.``, ``k4.sid.``): BLAKE2b-264 over the id header and the whole PASERK."""
-    return header + b64url(blake2b((header + paserk).encode(), digest_size=33).digest())
+    """PASERK id (``k4.pid.``, ``k4.lid.``, ``k4.sid.``) over the id header and the whole PASERK, as 33 bytes.
+
+    BLAKE2b-264 for k2 and k4, SHA-384 cut to 264 bits for k1 and k3.
+    """
+    covered = (header + paserk).encode()
+    short = sha384(covered).digest()[:33] if header[1] in "13" else blake2b(covered, digest_size=33).digest()
+    return header + b64url(short)
 
 
 def thumbprint(canonical: bytes) -> str:

@@ -1,20 +1,18 @@
-"""Symmetric encryption: the cipher of PASETO v4.local, and sealing a value under a one-off secret."""
+"""Symmetric encryption: the stream ciphers of PASETO, and sealing a value under a one-off secret."""
 
 from __future__ import annotations
 
 import struct
-from hashlib import blake2b
-from hmac import compare_digest
 from os import urandom
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256, ChaCha20
+from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ..encoding import pae
 from ..errors import SealError
 
 _CONSTANTS = (0x61707865, 0x3320646E, 0x79622D32, 0x6B206574)
@@ -38,33 +36,17 @@ def xchacha20(key: bytes, nonce: bytes, data: bytes) -> bytes:
     return inner.encryptor().update(data)
 
 
-def _v4_keys(key: bytes, nonce: bytes) -> tuple[bytes, bytes, bytes]:
-    both = blake2b(b"paseto-encryption-key" + nonce, key=key, digest_size=56).digest()
-    return both[:32], both[32:], blake2b(b"paseto-auth-key-for-aead" + nonce, key=key, digest_size=32).digest()
+def xchacha20_poly1305_open(key: bytes, nonce: bytes, sealed: bytes, covered: bytes) -> bytes:
+    """The AEAD of draft-irtf-cfrg-xchacha §2.3: ``sealed`` ends with the tag. Raises: SealError."""
+    try:
+        return ChaCha20Poly1305(_hchacha20(key, nonce[:16])).decrypt(bytes(4) + nonce[16:], sealed, covered)
+    except InvalidTag:
+        raise SealError from None
 
 
-def v4_local_seal(
-    key: bytes, header: bytes, message: bytes, footer: bytes, assertion: bytes, nonce: bytes = b""
-) -> bytes:
-    """PASETO v4 Encrypt: nonce ‖ ciphertext ‖ tag. ``nonce`` is for test vectors alone; otherwise it is random."""
-    nonce = nonce or urandom(32)
-    cipher_key, cipher_nonce, tag_key = _v4_keys(key, nonce)
-    hidden = xchacha20(cipher_key, cipher_nonce, message)
-    tag = blake2b(pae(header, nonce, hidden, footer, assertion), key=tag_key, digest_size=32).digest()
-    return nonce + hidden + tag
-
-
-def v4_local_open(key: bytes, header: bytes, body: bytes, footer: bytes, assertion: bytes) -> bytes:
-    """PASETO v4 Decrypt: the message, after the tag was found right. Raises: SealError."""
-    if len(body) < 64:
-        raise SealError("too short to hold a nonce and a tag")
-    nonce, hidden, tag = body[:32], body[32:-32], body[-32:]
-    cipher_key, cipher_nonce, tag_key = _v4_keys(key, nonce)
-    if not compare_digest(
-        tag, blake2b(pae(header, nonce, hidden, footer, assertion), key=tag_key, digest_size=32).digest()
-    ):
-        raise SealError
-    return xchacha20(cipher_key, cipher_nonce, hidden)
+def aes_256_ctr(key: bytes, counter: bytes, data: bytes) -> bytes:
+    """The AES-256-CTR stream from a 16-byte counter block (SP 800-38A §6.5); the same call opens it."""
+    return Cipher(AES256(key), CTR(counter)).encryptor().update(data)
 
 
 def _one_off(secret: bytes, context: bytes) -> AESGCM:

@@ -72,7 +72,7 @@ _AKP: dict[str, tuple[Any, Any]] = {
 
 
 def jwk_members(public: Any, private: Any) -> dict[str, str]:
-    """The members that RFC 7518 §6, RFC 8037 §2 and RFC 9964 §3 give this key; private ones when ``private`` is there."""
+    """The members that RFC 7518 §6, RFC 8037 §2 and RFC 9964 §3 give a key; with ``private``, the secret ones too."""
     if isinstance(public, bytes):
         return {"kty": "oct", "k": b64url(public)}
     if isinstance(public, ec.EllipticCurvePublicKey):
@@ -107,9 +107,10 @@ def _rsa_members(public: rsa.RSAPublicKey, private: Any) -> dict[str, str]:
 
 def from_jwk_members(jwk: dict[str, Any]) -> tuple[Any, Any]:
     """(private or None, public) from the members of a JWK; fixed widths and curves are held to."""
-    reader = {"EC": _ec, "OKP": _okp, "RSA": _rsa, "oct": _oct, "AKP": _akp}.get(jwk.get("kty", ""))
+    kty = jwk.get("kty")
+    reader = {"EC": _ec, "OKP": _okp, "RSA": _rsa, "oct": _oct, "AKP": _akp}.get(kty if isinstance(kty, str) else "")
     if reader is None:
-        raise ConfigurationError(f"no key of type {str(jwk.get('kty'))[:20]!r} is known here")
+        raise ConfigurationError(f"no key of type {str(kty)[:20]!r} is known here")
     try:
         return reader(jwk)
     except (ValueError, TypeError, KeyError, AttributeError, MalformedTokenError) as error:

@@ -1,4 +1,4 @@
-"""What makes a public key usable: on its curve, canonical, not of small order, of the right size, not of a broken generator."""
+"""What makes a public key usable: on its curve, canonical, not of small order, big enough, of a sound generator."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _SMALL_ORDER_U = frozenset(
         39382357235489614581723060781553021112529911719440698176882885853963445705823,
     )
 )
+_AGREEMENT_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _P448 = 2**448 - 2**224 - 1
 _D448 = -39081
 
@@ -75,6 +76,14 @@ def check_curve(curve: type[ec.EllipticCurve]) -> Check:
             raise KeyUseError(f"this algorithm wants a key on {curve.name}")
 
     return check
+
+
+def check_agreement(public: Any) -> None:
+    """A key for ECDH: on P-256, P-384 or P-521, or an X25519 point that is not of small order."""
+    if isinstance(public, X25519PublicKey):
+        check_x25519(public)
+    elif not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, _AGREEMENT_CURVES):
+        raise KeyUseError("this algorithm wants a key on P-256, P-384, P-521 or X25519")
 
 
 _ROCA_PRIMES = (

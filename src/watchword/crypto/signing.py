@@ -1,7 +1,7 @@
 """Signatures and MACs: for each algorithm a function that prepares a key once and returns the bare operation.
 
-A signer is ``message -> signature``; a verifier is ``(signature, message) -> None`` and raises SignatureError. Preparing
-builds every object that a call needs, so that a call does nothing but the primitive.
+A signer is ``message -> signature``; a verifier is ``(signature, message) -> None`` and raises SignatureError.
+Preparing builds every object that a call needs, so that a call does nothing but the primitive.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ class Envelope(Struct, frozen=True):
     signature: bytes
     body: bytes
     """The payload as it travelled; for a format that encrypts, still hidden."""
+    algorithm: str = ""
+    """What a PASETO's own beginning says: the one algorithm that its key may have."""
 
 
 class Verified(Struct, frozen=True):
@@ -36,8 +38,8 @@ class Format(Protocol):
     """One way to write the tokens of one type (``typ``) with the keys of one ring."""
 
     name: str
-    starts: str
-    """How each token of this format begins; routing looks at nothing else."""
+    starts: tuple[str, ...]
+    """How tokens of this format begin; routing looks at nothing else."""
 
     def issue(self, claims: dict[str, Any]) -> str:
         """Write and sign. ``claims`` holds times as whole seconds. Raises: ConfigurationError without an active key."""
@@ -107,10 +109,10 @@ class Vouched:
             self._known[envelope.head_segment] = (envelope.head, slot)
 
 
-def usable(ring: KeyRing, kid: str, algorithm: str) -> Slot:
-    """The slot of ``kid`` if its key may verify this algorithm's signatures now."""
+def usable(ring: KeyRing, kid: str, algorithm: str, use: str = "sign") -> Slot:
+    """The slot of ``kid`` if its key may verify (or, with ``use="seal"``, open) this algorithm's tokens now."""
     slot = ring.find(kid)
-    if slot is None or slot.key.use != "sign" or not slot.verifies(ring.clock.now()):
+    if slot is None or slot.key.use != use or not slot.verifies(ring.clock.now()):
         raise UnknownKeyError
     if slot.key.algorithm.name != algorithm:
         raise AlgorithmError("the token's algorithm is not its key's", reason="key_alg_mismatch")

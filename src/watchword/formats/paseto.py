@@ -1,82 +1,184 @@
-"""PASETO version 4: ``v4.public`` (signed, readable), ``v4.local`` (encrypted); footers, implicit assertions."""
+"""PASETO: ``public`` (signed, readable) and ``local`` (encrypted) of versions 3 and 4; footers, implicit assertions.
+
+The key decides version and purpose, and the token's header must agree. A key of version 1 or 2 (see
+``watchword.insecure.LEGACY_PASETO``) verifies and decrypts, and no more.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from hmac import compare_digest
+from typing import Any, TypeVar
 
-from ..crypto.encryption import v4_local_open, v4_local_seal
-from ..encoding import MAX_HEADER, b64url, dump_json, gate, json_object, malformed, pae, rfc3339, seconds_of, unb64url
-from ..errors import AlgorithmError, ClaimError, ConfigurationError, KeyUseError, UnknownKeyError, WrongTypeError
-from ..keys.key import Key, kid_is_sound
+from ..crypto.algorithms import ALGORITHMS, OLD_ALGORITHMS
+from ..encoding import (
+    MAX_HEADER,
+    MAX_TOKEN,
+    b64url,
+    dump_json,
+    gate,
+    json_object,
+    malformed,
+    pae,
+    rfc3339,
+    seconds_of,
+    unb64url,
+)
+from ..errors import (
+    AlgorithmError,
+    ClaimError,
+    ConfigurationError,
+    KeyUseError,
+    SealError,
+    SignatureError,
+    UnknownKeyError,
+    WrongTypeError,
+)
+from ..keys.footer import read_footer, write_footer
+from ..keys.key import Key
 from ..keys.ring import KeyRing, Slot
 from .base import Envelope, Verified, Vouched, usable
 
-PUBLIC, LOCAL = b"v4.public.", b"v4.local."
+T = TypeVar("T")
+
 TIMES = ("exp", "nbf", "iat")
+Footer = bytes | Mapping[str, str]
+"""Bytes as they are, or a flat object of text, which is guarded and written as JSON."""
+
+_ROWS = [row for row in (*ALGORITHMS.values(), *OLD_ALGORITHMS.values()) if row.format == "paseto"]
+_PUBLIC = {row.name: f"{row.name}.".encode() for row in _ROWS if not row.symmetric}
+_LOCAL = {row.name: (f"{row.name}.".encode(), row.seal, row.open) for row in _ROWS if row.seal and row.open}
+_CLAIMS = {
+    header: (name, ALGORITHMS[name].signature, pae(header, b"", b"", b"")[: 16 + len(header)])
+    for name, header in _PUBLIC.items()
+    if name in ALGORITHMS
+}
+"""Header of a token with claims -> algorithm, bytes of its signature, and how its PAE begins."""
+_HEADER_SIZE = 10
+_NOTHING = bytes(8)
 
 
-def sign(payload: bytes, key: Key, *, footer: bytes = b"", assertion: bytes = b"") -> str:
-    """The v4.public token of ``payload`` (PASETO v4 §Sign)."""
-    _want(key, "v4.public")
-    signature = key.sign(pae(PUBLIC, payload, footer, assertion))
-    return _joined(PUBLIC, payload + signature, footer)
+def sign(payload: bytes, key: Key, *, footer: Footer = b"", assertion: bytes = b"") -> str:
+    """The v3.public or v4.public token of ``payload``. ``assertion`` is authenticated and does not travel.
+
+    Raises: AlgorithmError for a key of another purpose; KeyUseError for one that only reads.
+    """
+    header = _known(_PUBLIC, key, "public")
+    written = write_footer(footer)
+    return _joined(header, payload + key.sign(_covered(key, header, payload, written, assertion)), written)
 
 
-def verify(untrusted: object, key: Key, *, assertion: bytes = b"") -> tuple[bytes, bytes]:
-    """(payload, footer) of a v4.public token. Raises: MalformedTokenError, SignatureError."""
-    _want(key, "v4.public")
-    body, footer, _ = _split(untrusted, PUBLIC)
-    if len(body) < 64:
+def verify(
+    untrusted: object, key: Key, *, footer: bytes | None = None, assertion: bytes = b"", limit: int = MAX_TOKEN
+) -> tuple[bytes, bytes]:
+    """(payload, footer) of a public token.
+
+    Parameters: footer: the one you expect; None takes any, ``b""`` none. limit: bytes of the longest token you take.
+    Raises: AlgorithmError, MalformedTokenError, SignatureError.
+    """
+    header = _known(_PUBLIC, key, "public")
+    body, found, _ = _split(untrusted, header, limit)
+    size = key.algorithm.signature
+    if len(body) < size:
         malformed("too short to hold a signature")
-    key.verify(body[-64:], pae(PUBLIC, body[:-64], footer, assertion))
-    return body[:-64], footer
+    if footer is not None and not compare_digest(found, footer):
+        raise SignatureError("the footer is another than expected", reason="footer_mismatch")
+    payload = body[:-size]
+    key.verify(body[-size:], _covered(key, header, payload, found, assertion))
+    return payload, found
 
 
-def encrypt(payload: bytes, key: Key, *, footer: bytes = b"", assertion: bytes = b"", nonce: bytes = b"") -> str:
-    """The v4.local token of ``payload`` (PASETO v4 §Encrypt). ``nonce`` is for test vectors alone."""
-    _want(key, "v4.local")
-    return _joined(LOCAL, v4_local_seal(key.secret_bytes(), LOCAL, payload, footer, assertion, nonce), footer)
+def encrypt(payload: bytes, key: Key, *, footer: Footer = b"", assertion: bytes = b"", nonce: bytes = b"") -> str:
+    """The v3.local or v4.local token of ``payload``. ``nonce`` is for test vectors alone. Raises: as ``sign``."""
+    header, seal, _ = _known(_LOCAL, key, "local")
+    written = write_footer(footer)
+    return _joined(header, seal(key.secret_bytes(), payload, written, assertion, nonce), written)
 
 
-def decrypt(untrusted: object, key: Key, *, assertion: bytes = b"") -> tuple[bytes, bytes]:
-    """(payload, footer) of a v4.local token. Raises: MalformedTokenError, SealError."""
-    _want(key, "v4.local")
-    body, footer, _ = _split(untrusted, LOCAL)
-    return v4_local_open(key.secret_bytes(), LOCAL, body, footer, assertion), footer
+def decrypt(
+    untrusted: object, key: Key, *, footer: bytes | None = None, assertion: bytes = b"", limit: int = MAX_TOKEN
+) -> tuple[bytes, bytes]:
+    """(payload, footer) of a local token; parameters as for ``verify``.
+
+    Raises: AlgorithmError, MalformedTokenError, SealError.
+    """
+    header, _, opened = _known(_LOCAL, key, "local")
+    _no_assertion(key, assertion)
+    body, found, _ = _split(untrusted, header, limit)
+    if footer is not None and not compare_digest(found, footer):
+        raise SealError("the footer is another than expected", reason="footer_mismatch")
+    return opened(key.secret_bytes(), body, found, assertion), found
 
 
-def _want(key: Key, algorithm: str) -> None:
+def claims_of(payload: bytes) -> dict[str, Any]:
+    """The claims in a payload that was authenticated, with times as whole seconds.
+
+    Raises: MalformedTokenError unless it is a JSON object without duplicate names; ClaimError for a time that is none.
+    """
+    claims = json_object(payload)
+    for name in TIMES:
+        if name in claims:
+            written = claims[name]
+            try:
+                claims[name] = seconds_of(written if isinstance(written, str) else "")
+            except (ValueError, OverflowError):
+                raise ClaimError(f"{name!r} is not an RFC 3339 time", claim=name) from None
+    if isinstance(claims.get("aud"), list):
+        raise ClaimError("a PASETO has one audience", claim="aud")
+    return claims
+
+
+def _known(ways: dict[str, T], key: Key, purpose: str) -> T:
     if not isinstance(key, Key):
         raise KeyUseError("bytes and text are never keys; make a Key of them, bound to one algorithm")
-    if key.algorithm.name != algorithm:
-        raise AlgorithmError(f"this wants a {algorithm} key", reason="key_alg_mismatch")
+    way = ways.get(key.algorithm.name)
+    if way is None:
+        raise AlgorithmError(f"this wants a PASETO {purpose} key", reason="key_alg_mismatch")
+    return way
+
+
+def _no_assertion(key: Key, assertion: bytes) -> None:
+    if assertion and key.algorithm.read_only:
+        raise ConfigurationError("versions 1 and 2 have no implicit assertions: nothing would check this one")
+
+
+def _covered(key: Key, header: bytes, payload: bytes, footer: bytes, assertion: bytes) -> bytes:
+    """What a signature covers; a v3.public key puts itself in front."""
+    if not key.algorithm.read_only:
+        return pae(header, payload, footer, assertion)
+    _no_assertion(key, assertion)
+    return pae(header, payload, footer)
 
 
 def _joined(header: bytes, body: bytes, footer: bytes) -> str:
     return header.decode() + b64url(body) + (f".{b64url(footer)}" if footer else "")
 
 
-def _split(untrusted: object, header: bytes) -> tuple[bytes, bytes, bytes]:
+def _split(untrusted: object, header: bytes, limit: int) -> tuple[bytes, bytes, bytes]:
     """(body, footer, footer segment)."""
-    token = gate(untrusted)
+    token = gate(untrusted, limit)
     if not token.startswith(header):
         malformed(f"not a {header.decode()[:-1]} token")
-    body, dot, footer = token[len(header) :].partition(b".")
+    return _segments(token, len(header))
+
+
+def _segments(token: bytes, start: int, longest: int = MAX_TOKEN) -> tuple[bytes, bytes, bytes]:
+    body, dot, footer = token[start:].partition(b".")
     if not body or bool(dot) != bool(footer) or b"." in footer:
         malformed("a PASETO has a body and at most one footer that is not empty")
-    if len(footer) > MAX_HEADER * 4 // 3:
-        malformed(f"the footer is longer than {MAX_HEADER} bytes", "too_large")
+    if len(footer) > longest * 4 // 3:
+        malformed(f"the footer is longer than {longest} bytes", "too_large")
     return unb64url(body), unb64url(footer), footer
 
 
 class PasetoPublic:
-    """v4.public tokens of one ``typ``.
+    """v3.public and v4.public tokens of one ``typ``; the ring's key decides which.
 
     The footer ``{"kid", "typ"}`` is authenticated, so any PASETO library can verify them.
     """
 
     name = "paseto"
-    starts = "v4.public."
+    starts = tuple(header.decode() for header in _CLAIMS)
 
     def __init__(self, ring: KeyRing, typ: str) -> None:
         self._ring = ring
@@ -91,50 +193,34 @@ class PasetoPublic:
         return sign(dump_json(written), key, footer=dump_json({"kid": key.kid, "typ": self._typ}))
 
     def parse(self, untrusted: object) -> Envelope:
-        body, footer, segment = _split(untrusted, PUBLIC)
-        if len(body) < 64:
+        token = gate(untrusted)
+        way = _CLAIMS.get(token[:_HEADER_SIZE])
+        if way is None:
+            malformed("not a v3.public or v4.public token")
+        algorithm, size, front = way
+        body, footer, segment = _segments(token, _HEADER_SIZE, MAX_HEADER)
+        if len(body) < size:
             malformed("too short to hold a signature")
         head = self._vouched.head(segment)
         if head is None:
-            head = _read_footer(footer)
-        payload = body[:-64]
-        return Envelope(head, segment, pae(PUBLIC, payload, footer, b""), body[-64:], payload)
+            head = read_footer(footer, limit=MAX_HEADER)
+        payload = body[:-size]
+        lengths = len(payload).to_bytes(8, "little"), len(footer).to_bytes(8, "little")
+        covered = b"".join((front, lengths[0], payload, lengths[1], footer, _NOTHING))
+        return Envelope(head, segment, covered, body[-size:], payload, algorithm)
 
     def key(self, envelope: Envelope) -> Slot:
         slot = self._vouched.slot(envelope.head_segment)
-        if slot is not None:
+        if slot is not None and slot.key.algorithm.name == envelope.algorithm:
             return slot
         if envelope.head.get("typ") != self._typ:
             raise WrongTypeError(f"this verifier takes {self._typ!r} alone", claim="typ")
         kid = envelope.head.get("kid")
         if kid is None:
             raise UnknownKeyError("the footer names no key")
-        return usable(self._ring, kid, "v4.public")
+        return usable(self._ring, kid, envelope.algorithm)
 
     def verify(self, envelope: Envelope, slot: Slot) -> Verified:
         slot.key.verify(envelope.signature, envelope.message)
         self._vouched.add(envelope, slot)
-        return Verified(_with_seconds(json_object(envelope.body)), slot, self._typ)
-
-
-def _read_footer(footer: bytes) -> dict[str, Any]:
-    """The footer as a flat object with a sound ``kid``; untrusted until the signature says otherwise."""
-    head = json_object(footer)
-    if any(not isinstance(value, str) for value in head.values()) or "wpk" in head:
-        malformed("the footer is not a flat object of text, or carries a wrapped key")
-    if "kid" in head and not kid_is_sound(head["kid"]):
-        malformed("the footer's 'kid' is not 1 to 128 unreserved characters")
-    return head
-
-
-def _with_seconds(claims: dict[str, Any]) -> dict[str, Any]:
-    for name in TIMES:
-        if name in claims:
-            written = claims[name]
-            try:
-                claims[name] = seconds_of(written if isinstance(written, str) else "")
-            except (ValueError, OverflowError):
-                raise ClaimError(f"{name!r} is not an RFC 3339 time", claim=name) from None
-    if isinstance(claims.get("aud"), list):
-        raise ClaimError("a PASETO has one audience", claim="aud")
-    return claims
+        return Verified(claims_of(envelope.body), slot, self._typ)

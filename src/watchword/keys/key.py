@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NoReturn, Self
 
 from ..crypto import material
-from ..crypto.algorithms import ALGORITHMS, Algorithm
+from ..crypto.algorithms import ALGORITHMS, OLD_ALGORITHMS, Algorithm
 from ..crypto.digest import new_id, same
+from ..crypto.wrapping import MOST, WRITTEN, PasswordCost
 from ..errors import ConfigurationError, KeyUseError
+from ..insecure import Danger
 from . import jwk, paserk
 
-_KID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
+_KID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-@")
 
 
 def kid_is_sound(kid: object) -> bool:
-    """1 to 128 unreserved characters: a key id is only ever looked up in a dictionary."""
+    """1 to 128 unreserved characters or ``@``: a key id is only ever looked up in a dictionary."""
     return isinstance(kid, str) and 0 < len(kid) <= 128 and _KID.issuperset(kid)
 
 
 class Key:
     """One key for one algorithm (ES256, Ed25519, RS256, HS256, v4.public, v4.local) and one use.
 
-    ``use`` is ``sign`` (tokens that others read), ``mac`` (our own opaque tokens; HS256 alone) or ``seal`` (v4.local).
-    ``sign`` and ``verify`` are the bare primitive, prepared once. A public key has ``can_sign`` False.
+    ``use`` is ``sign`` (tokens that others read), ``mac`` (our own opaque tokens; HS256 alone) or ``seal`` (v4.local,
+    and JWE: A256KW, ECDH-ES+A256KW, RSA-OAEP-256 …). ``sign``, ``verify``, ``wrap`` and ``unwrap`` are the bare
+    primitive, prepared once. A public key has ``can_sign`` False, and cannot unwrap.
     Raises: WeakKeyError, KeyUseError, ConfigurationError, always while it is made and never later.
     """
 
-    __slots__ = ("_private", "_public", "algorithm", "can_sign", "kid", "sign", "use", "verify")
+    __slots__ = ("_private", "_public", "algorithm", "can_sign", "kid", "sign", "unwrap", "use", "verify", "wrap")
 
     def __init__(
         self, algorithm: Algorithm, private: Any, public: Any, *, kid: str | None = None, use: str | None = None
@@ -40,25 +44,45 @@ class Key:
         self._public = public
         self.can_sign = private is not None
         if kid is not None and not kid_is_sound(kid):
-            raise ConfigurationError("a kid is 1 to 128 letters, digits, '.', '_', '~' or '-'")
+            raise ConfigurationError("a kid is 1 to 128 letters, digits, '.', '_', '~', '-' or '@'")
         self.kid = kid or self._natural_kid()
         self.sign = algorithm.signer(private) if algorithm.signer and self.can_sign else self._cannot
         self.verify = algorithm.verifier(public) if algorithm.verifier else self._cannot
+        self.wrap = algorithm.wrapper(public) if algorithm.wrapper else self._cannot
+        self.unwrap = algorithm.unwrapper(private) if algorithm.unwrapper and self.can_sign else self._cannot
 
     @classmethod
-    def generate(cls, algorithm: str, *, kid: str | None = None, use: str | None = None) -> Self:
-        """A fresh key: ``Key.generate("ES256")``, ``Key.generate("v4.public")``. RSA has 3072 bits."""
+    def generate(
+        cls, algorithm: str, *, kid: str | None = None, use: str | None = None, crv: str | None = None
+    ) -> Self:
+        """A fresh key: ``Key.generate("ES256")``, ``Key.generate("ECDH-ES", crv="X25519")``. RSA has 3072 bits."""
         row = row_of(algorithm)
-        private = row.generate()
+        if crv is not None and crv not in row.curves:
+            raise ConfigurationError(
+                f"{algorithm} keys have no curve {crv!r}; there are: {', '.join(row.curves) or 'none'}"
+            )
+        private = row.curves[crv]() if crv else row.generate()
         return cls(row, private, row.public_of(private), kid=kid, use=use)
+
+    def successor(self) -> Key:
+        """A fresh key of the same algorithm, curve and use."""
+        curve = material.jwk_members(self._public, None).get("crv")
+        return Key.generate(self.algorithm.name, use=self.use, crv=curve if self.algorithm.curves else None)
 
     @classmethod
     def from_pem(
-        cls, data: bytes | str, *, algorithm: str, password: bytes | None = None, kid: str | None = None
+        cls,
+        data: bytes | str,
+        *,
+        algorithm: str,
+        password: bytes | None = None,
+        kid: str | None = None,
+        allow: Collection[Danger] = (),
     ) -> Self:
         """A private (PKCS#8, PKCS#1, SEC1) or public (SPKI) key in PEM; the algorithm is yours to say."""
+        row = row_of(algorithm, allow)
         private, public = material.read_pem(data.encode(errors="replace") if isinstance(data, str) else data, password)
-        return cls(row_of(algorithm), private, public, kid=kid)
+        return cls(row, private, public, kid=kid)
 
     @classmethod
     def from_jwk(cls, value: dict[str, Any], *, algorithm: str | None = None) -> Self:
@@ -67,10 +91,33 @@ class Key:
         return cls(row_of(name), private, public, kid=value.get("kid"))
 
     @classmethod
-    def from_paserk(cls, text: str) -> Self:
-        """``k4.local.…``, ``k4.secret.…`` or ``k4.public.…``."""
-        name, private, public = paserk.read(text)
-        return cls(row_of(name), private, public)
+    def from_paserk(
+        cls,
+        text: str,
+        *,
+        algorithm: str | None = None,
+        wrapping_key: Key | None = None,
+        password: bytes | None = None,
+        sealing_key: Key | None = None,
+        at_most: PasswordCost = MOST,
+        allow: Collection[Danger] = (),
+    ) -> Self:
+        """A PASERK: ``k3`` or ``k4``, ``.local.``, ``.secret.``, ``.public.``, or a locked one with what unlocks it.
+
+        Parameters: algorithm: the one you want (``v4.local``); a PASERK of any other version or purpose is refused.
+        wrapping_key: a local Key, for ``local-wrap.pie`` and ``secret-wrap.pie``. password: for ``local-pw`` and
+        ``secret-pw``; one that asks for more work than ``at_most`` (256 MiB, 8 passes, 4 lanes, 10^6 iterations) is
+        refused before any is done. sealing_key: our own key pair, for ``seal``. allow: ``[LEGACY_PASETO]`` of
+        ``watchword.insecure`` reads k1 and k2. Raises: ConfigurationError; SealError when it does not open.
+        """
+        named = paserk.form_of(text).algorithm
+        row = row_of(named, allow)
+        if algorithm is not None and algorithm != named:
+            raise KeyUseError(f"the PASERK holds a {named} key, not one for {algorithm[:40]}")
+        _, private, public = paserk.read(
+            text, wrapping_key=wrapping_key, password=password, sealing_key=sealing_key, at_most=at_most
+        )
+        return cls(row, private, public)
 
     def public(self) -> Key:
         """The same key without what must stay secret. Raises KeyUseError for a symmetric key: it has no public half."""
@@ -88,9 +135,39 @@ class Key:
         """The JWK with ``alg``, ``kid`` and ``use``; with ``private=True`` the secret members as well."""
         return jwk.write(self.algorithm, self._public, self._secret(private), kid=self.kid)
 
-    def to_paserk(self, *, private: bool = False) -> str:
-        """The PASERK of a v4 key; with ``private=True`` ``k4.secret`` or ``k4.local``, else ``k4.public``."""
-        return paserk.write(self.algorithm, self._public, self._secret(private))
+    def thumbprint(self) -> str:
+        """RFC 7638, SHA-256. Raises KeyUseError for a symmetric key: it would be a hash of the secret."""
+        if self.algorithm.symmetric:
+            raise KeyUseError("the thumbprint of a symmetric key is a hash of the secret; name it by its kid")
+        return jwk.thumbprint_of(self._public)
+
+    def thumbprint_uri(self) -> str:
+        """RFC 9278: ``urn:ietf:params:oauth:jwk-thumbprint:sha-256:…``."""
+        return f"urn:ietf:params:oauth:jwk-thumbprint:sha-256:{self.thumbprint()}"
+
+    def to_paserk(
+        self,
+        *,
+        private: bool = False,
+        wrapping_key: Key | None = None,
+        password: bytes | None = None,
+        sealing_key: Key | None = None,
+        cost: PasswordCost = WRITTEN,
+    ) -> str:
+        """The PASERK of a PASETO key: the public half; with ``private=True`` the bare secret; or the secret, locked.
+
+        Parameters: wrapping_key: a v3.local or v4.local Key of the same version. password: not empty; ``cost`` is
+        64 MiB and 3 passes of Argon2id (k4), 210,000 rounds of PBKDF2 (k3). sealing_key: the public key for whose owner
+        a local key is sealed.
+        """
+        if wrapping_key is None and password is None and sealing_key is None:
+            return paserk.write(self.algorithm, self._public, self._secret(private))
+        locks = {"wrapping_key": wrapping_key, "sealing_key": sealing_key}
+        return paserk.write_locked(self.algorithm, self._secret(True), password=password, cost=cost, **locks)
+
+    def paserk_id(self, *, private: bool = False) -> str:
+        """``k4.pid`` or ``k4.lid``, the ``kid`` unless told otherwise; with ``private=True`` ``k4.sid``."""
+        return paserk.identify(self.algorithm, self._public, self._secret(True) if private else None)
 
     def secret_bytes(self) -> bytes:
         """The raw bytes of a symmetric key, for the formats that encrypt with it."""
@@ -111,7 +188,9 @@ class Key:
             return paserk.identify(self.algorithm, self._public)
         return new_id() if self.algorithm.symmetric else jwk.thumbprint_of(self._public)
 
-    def _cannot(self, *_: bytes) -> NoReturn:
+    def _cannot(self, *_: object) -> NoReturn:
+        if self.algorithm.read_only:
+            raise KeyUseError(f"read only: nothing is made with a {self.algorithm.name} key; use v4")
         half = "" if self.can_sign else ", and it is the public half"
         raise KeyUseError(f"this {self.algorithm.name} key cannot do that: it is for use to {self.use}{half}")
 
@@ -132,9 +211,15 @@ class Key:
         raise TypeError("a Key is not pickled; write it with to_pem, to_jwk or to_paserk")
 
 
-def row_of(algorithm: str) -> Algorithm:
+def row_of(algorithm: str, allow: Collection[Danger] = ()) -> Algorithm:
     """The row of an algorithm's name. Raises: ConfigurationError with the names there are."""
     row = ALGORITHMS.get(algorithm) if isinstance(algorithm, str) else None
+    if row is None:
+        row = OLD_ALGORITHMS.get(algorithm) if isinstance(algorithm, str) else None
+        if row is not None and not any(one is row.danger for one in allow):
+            raise KeyUseError(
+                f"read only: {algorithm} keys open old tokens, with allow=[LEGACY_PASETO] from watchword.insecure"
+            )
     if row is None:
         raise ConfigurationError(f"no algorithm {str(algorithm)[:40]!r}; there are: {', '.join(ALGORITHMS)}")
     return row

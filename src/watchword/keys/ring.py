@@ -11,6 +11,7 @@ from typing import Any, Self
 from msgspec import Struct
 
 from ..clock import Clock, SystemClock
+from ..encoding import LARGE_HEADER, LARGE_TOKEN, MAX_HEADER, MAX_TOKEN
 from ..errors import ConfigurationError, KeyUseError
 from .key import Key
 
@@ -58,6 +59,8 @@ class Slot:
     ) -> None:
         if not isinstance(key, Key):
             raise KeyUseError("bytes and text are never keys; make a Key of them, bound to one algorithm")
+        if key.algorithm.read_only:
+            raise KeyUseError(f"read only: a {key.algorithm.name} key opens old tokens one by one, and is on no ring")
         self.key = key
         self.announced_at = announced_at
         self.activates_at = activates_at
@@ -82,7 +85,7 @@ class KeyRing:
     """Keys with states: one is active for each use (sign, mac, seal) and algorithm, and the first one is the default.
 
     ``ring.active("sign")`` signs; ``ring.find(kid)`` verifies. A ring made by ``Watchword`` is empty until it is
-    opened.
+    opened. ``max_token`` and ``max_header`` are the bytes that a token of its keys may have.
     """
 
     def __init__(
@@ -90,8 +93,7 @@ class KeyRing:
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.policy = policy or RotationPolicy()
-        self._slots = _by_kid(slots or ())
-        self.opened = slots is not None
+        self.adopt(slots)
 
     @classmethod
     def generate(cls, *algorithms: str, policy: RotationPolicy | None = None, clock: Clock | None = None) -> Self:
@@ -125,7 +127,7 @@ class KeyRing:
 
     def adopt(self, slots: Iterable[Slot] | None) -> None:
         """Replace every key in one step, as when a key file was read; None closes the ring again."""
-        self._slots = _by_kid(slots or ())
+        self._hold(slots or ())
         self.opened = slots is not None
 
     def add(self, key: Key) -> None:
@@ -180,7 +182,7 @@ class KeyRing:
         There is no lead: verifiers that have not fetched the new key refuse its tokens until they do.
         """
         slot, now = self._known(kid), self.clock.now()
-        fresh = Key.generate(slot.key.algorithm.name, use=slot.key.use)
+        fresh = slot.key.successor()
         self.retire(kid)
         self._place(Slot(fresh, announced_at=now, activates_at=now))
         return fresh
@@ -213,7 +215,12 @@ class KeyRing:
         return f"KeyRing({keys})" if self.opened else "KeyRing(not open)"
 
     def _place(self, slot: Slot) -> None:
-        self._slots = _by_kid([*self, slot])
+        self._hold([*self, slot])
+
+    def _hold(self, slots: Iterable[Slot]) -> None:
+        self._slots = _by_kid(slots)
+        large = any(slot.key.algorithm.large for slot in self._slots.values())
+        self.max_token, self.max_header = (LARGE_TOKEN, LARGE_HEADER) if large else (MAX_TOKEN, MAX_HEADER)
 
     def _alike(self, key: Key) -> list[Slot]:
         return [

@@ -1,12 +1,27 @@
-"""Keeping a ring in step with its key file: who rotates keys in one process rotates them in all."""
+"""Keeping rings in step with where their keys come from: a key file that is rotated, a document behind a URL."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
+from ..errors import WatchwordError
+from ..keys.remote import RemoteKeys
 from ..keys.ring import KeyRing
 from ..keys.sources import read_file
+from .fetch import SECONDS, Fetched, fetch
+
+log = logging.getLogger("watchword.runtime")
+
+MOST_WAITING = 2_000
+"""Requests that wait for one fetch; further ones are refused at once."""
 
 
 class KeyFileRefresh:
@@ -31,3 +46,101 @@ class KeyFileRefresh:
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns
+
+
+class RemoteRefresh:
+    """Fetches the document of one RemoteKeys when that wants it, and for a token with an unknown key id.
+
+    A chore for TaskTicker and ThreadTicker: under an event loop the fetch is made in a thread, on a thread of its own
+    directly. At most one fetch is under way, whoever asked for it; nothing here raises, for the keys tell by
+    themselves whether they are usable.
+    """
+
+    name = "remote keys"
+    seconds = 1.0
+
+    def __init__(
+        self, remote: RemoteKeys, fetch: Callable[[], Fetched] | None = None, *, patience: float = SECONDS
+    ) -> None:
+        self.remote = remote
+        self.last_error: WatchwordError | None = None
+        self._fetch = fetch or partial(_fetch, remote.url)
+        self._patience = patience
+        self._lock = Lock()
+        self._flight: Future[None] | None = None
+        self._waiting = 0
+
+    async def tick(self) -> None:
+        with self._lock:
+            flight = self._begin() if self.remote.wants() else None
+        if flight is not None:
+            await self._end(flight, mine=True)
+
+    async def for_unknown(self, kid: str | None) -> None:
+        """A token names a key that is not here: wait for the fetch that may bring it, two seconds at most.
+
+        Returns at once when none is under way and none is due (see ``RemoteKeys.missed``). None stands for any key,
+        while there is no usable one.
+        """
+        mine = False
+        with self._lock:
+            flight = self._flight if self.remote.in_flight else None
+            if flight is None and (self.remote.wants() if kid is None else self.remote.missed(kid)):
+                flight, mine = self._begin(), True
+            if flight is None or (self._waiting >= MOST_WAITING and not mine):
+                return
+            self._waiting += 1
+        try:
+            await self._end(flight, mine=mine)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _begin(self) -> Future[None]:
+        self.remote.begin()
+        flight: Future[None] = Future()
+        self._flight = flight
+        flight.set_running_or_notify_cancel()
+        return flight
+
+    async def _end(self, flight: Future[None], *, mine: bool) -> None:
+        """See a fetch to its end, here or in a thread. Whoever stops waiting does not stop the fetch."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            if mine:
+                self._fly(flight)
+            else:
+                with suppress(TimeoutError):
+                    flight.result(timeout=self._patience)
+            return
+        if mine:
+            try:
+                loop.run_in_executor(None, self._fly, flight)
+            except RuntimeError:  # the loop's threads are shutting down
+                self.remote.abandoned()
+                flight.set_result(None)
+        await asyncio.wait([asyncio.wrap_future(flight)], timeout=self._patience)
+
+    def _fly(self, flight: Future[None]) -> None:
+        heard = False
+        try:
+            fetched = self._fetch()
+            heard = True
+            self.remote.succeeded(fetched.body, fetched.max_age)
+            self.last_error = None
+            for reason in self.remote.metrics.skipped:
+                log.warning("%s: left out: %s", self.remote.url, reason)
+        except WatchwordError as error:
+            self.last_error = error
+            log.warning("%s: %s (%s)", self.remote.url, error, error.reason)
+        except Exception:  # whatever it was, the last good keys stay, and the next fetch may do better
+            log.exception("%s: the keys could not be fetched", self.remote.url)
+        finally:
+            if not heard:
+                self.remote.failed()
+            flight.set_result(None)
+
+
+def _fetch(url: str) -> Fetched:
+    return fetch(url)

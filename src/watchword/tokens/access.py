@@ -1,4 +1,4 @@
-"""access: short-lived, self-contained, verified without I/O: JWT ``at+jwt`` (RFC 9068) or PASETO v4.public."""
+"""access: short-lived, self-contained, verified without I/O: JWT ``at+jwt`` (RFC 9068), PASETO v4 or v3 public."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ class AccessTokens:
         }
         body |= {name: value for name, value in more.items() if value}
         token = chosen.issue(body)
-        if len(token) > MAX_TOKEN:
-            raise ConfigurationError(f"the token would have {len(token)} bytes; at most {MAX_TOKEN} are ever read")
+        if len(token) > (limit := self._ring.max_token):
+            raise ConfigurationError(f"the token would have {len(token)} bytes; at most {limit} are ever read")
         return Issued(
             token=token,
             token_id=body["jti"],
@@ -161,7 +161,7 @@ class AccessTokens:
 
     def _verify(self, untrusted: object) -> Principal:
         digest = None
-        if type(untrusted) is str and len(untrusted) <= MAX_TOKEN and untrusted.isascii():
+        if type(untrusted) is str and len(untrusted) <= self._ring.max_token and untrusted.isascii():
             digest = digest_of(untrusted)
             hit = self._seen.get(digest)
             if hit is not None and self._still_good(*hit):
@@ -190,12 +190,12 @@ class AccessTokens:
 
     def _signed(self, untrusted: object) -> Verified:
         self._ring.ensure_open()
-        token = untrusted if type(untrusted) is str else gate(untrusted).decode("ascii")
+        token = untrusted if type(untrusted) is str else gate(untrusted, self._ring.max_token).decode("ascii")
         for form in self._formats:
             if token.startswith(form.starts):
                 envelope = form.parse(token)
                 return form.verify(envelope, form.key(envelope))
-        raise MalformedTokenError("an access token is a JWT or a v4.public PASETO")
+        raise MalformedTokenError("an access token is a JWT or a v4.public or v3.public PASETO")
 
     def _format(self, name: str) -> Format:
         for form in self._formats:

@@ -43,7 +43,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             name="access",
             formats=("jwt", "paseto"),
-            starts=("eyJ", "v4.public."),
+            starts=("eyJ", "v4.public.", "v3.public."),
             typ="at+jwt",
             life=timedelta(minutes=15),
             cap=timedelta(minutes=60),

@@ -1,0 +1,265 @@
+"""Issuers of others: found by discovery (OpenID Connect, RFC 8414), their keys kept fresh, each bound to its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from functools import partial
+from random import SystemRandom
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from ..clock import Clock
+from ..encoding import json_object
+from ..errors import ConfigurationError, KeysUnavailableError, MalformedTokenError, UnknownKeyError
+from ..keys.discovery import read_jwks
+from ..keys.remote import RemoteKeys, RemotePolicy
+from ..principal import Principal
+from ..tokens.foreign import RFC_9068, ClaimProfile, ForeignTokens, check_among
+from .fetch import Fetched, check_url, fetch
+from .refresh import RemoteRefresh
+from .ticker import TaskTicker, ThreadTicker, drive
+
+MOST_ISSUERS = 32
+
+
+class Issuer:
+    """Access tokens of one other issuer.
+
+        async with Issuer.discover("https://id.example", audience="https://api.example", profile=KEYCLOAK) as issuer:
+            who = await issuer.authenticate(token)
+
+    The constructor does no I/O. Opening fetches the keys once and then keeps them fresh, on this event loop or
+    (``open_blocking``) on a thread; a server that does not answer only makes tokens unverifiable (503) until it does.
+    Parameters: url: the issuer, exactly as it writes ``iss``. jwks_uri: where its keys are; None: what its metadata
+    say. profile: how it writes its claims. allow_loopback, networks: see ``fetch``.
+    """
+
+    kind = ForeignTokens.kind
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        audience: str | Sequence[str],
+        profile: ClaimProfile = RFC_9068,
+        jwks_uri: str | None = None,
+        policy: RemotePolicy | None = None,
+        clock: Clock | None = None,
+        allow_loopback: bool = False,
+        networks: Collection[str] = (),
+    ) -> None:
+        if check_url(url, allow_loopback=allow_loopback).query:
+            raise ConfigurationError("an issuer has no query (RFC 8414 §2)")
+        if jwks_uri is not None:
+            check_url(jwks_uri, allow_loopback=allow_loopback)
+        self.url = url
+        self._jwks_uri = jwks_uri
+        self._found: str | None = None
+        self._get = partial(fetch, allow_loopback=allow_loopback, networks=networks)
+        self._check = partial(check_url, allow_loopback=allow_loopback)
+        read = partial(read_jwks, rsa=profile.rsa)
+        self.keys = RemoteKeys(jwks_uri or url, read, policy=policy, clock=clock, jitter=SystemRandom().random())
+        self.refresh = RemoteRefresh(self.keys, self._fetch)
+        self.tokens = ForeignTokens(self.keys, issuer=url, audience=audience, profile=profile)
+        self._ticker: TaskTicker | ThreadTicker | None = None
+
+    @classmethod
+    def discover(
+        cls,
+        url: str,
+        *,
+        audience: str | Sequence[str],
+        profile: ClaimProfile = RFC_9068,
+        policy: RemotePolicy | None = None,
+        clock: Clock | None = None,
+        allow_loopback: bool = False,
+        networks: Collection[str] = (),
+    ) -> Self:
+        """The issuer whose metadata say where its keys are. They are read when it is opened."""
+        return cls(
+            url,
+            audience=audience,
+            profile=profile,
+            policy=policy,
+            clock=clock,
+            allow_loopback=allow_loopback,
+            networks=networks,
+        )
+
+    def verify(self, untrusted: object) -> Principal:
+        """The Principal behind a token, with the keys that are here; no I/O. Raises: as ``ForeignTokens.verify``."""
+        return self.tokens.verify(untrusted)
+
+    async def authenticate(self, untrusted: object) -> Principal:
+        """The same, but a key that is not here is waited for: one fetch for all, two seconds at most."""
+        return await _patiently([self], untrusted)
+
+    async def open(self) -> None:
+        """Fetch the keys and keep them fresh. Raises: ConfigurationError when the metadata are another issuer's."""
+        await self.close()
+        await self.refresh.tick()
+        self._start(TaskTicker(self.refresh))
+
+    def open_blocking(self) -> None:
+        self.close_blocking()
+        drive(self.refresh.tick())
+        self._start(ThreadTicker(self.refresh))
+
+    async def close(self) -> None:
+        ticker, self._ticker = self._ticker, None
+        if isinstance(ticker, TaskTicker):
+            await ticker.stop()
+        elif ticker is not None:
+            ticker.stop()
+
+    def close_blocking(self) -> None:
+        ticker, self._ticker = self._ticker, None
+        if isinstance(ticker, ThreadTicker):
+            ticker.stop()
+
+    def _start(self, ticker: TaskTicker | ThreadTicker) -> None:
+        if isinstance(self.refresh.last_error, ConfigurationError) and self.keys.state == "empty":
+            raise self.refresh.last_error
+        self._ticker = ticker
+        ticker.start()
+
+    def _fetch(self) -> Fetched:
+        """The key document; where its place is not configured it is looked up, and again after it failed."""
+        place = self._jwks_uri or self._found or self._look_up()
+        try:
+            fetched = self._get(place)
+        except KeysUnavailableError:
+            self._found = None
+            raise
+        self._found = place
+        return fetched
+
+    def _look_up(self) -> str:
+        places = well_known(self.url)
+        for place in places:
+            try:
+                found = jwks_uri_of(self._get(place).body, self.url)
+            except KeysUnavailableError as error:
+                if error.reason != "bad_status" or place is places[-1]:
+                    raise
+            else:
+                self._check(found)
+                return found
+        raise KeysUnavailableError("no metadata")
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"Issuer({self.url!r}, keys {self.keys.state}, profile={self.tokens.profile.name!r})"
+
+
+class Issuers:
+    """Several issuers at once, each bound to its own keys: ``Issuers(one, other)``.
+
+    The key id of a token chooses the issuer; then the token must be of that issuer.
+    """
+
+    kind = ForeignTokens.kind
+
+    def __init__(self, *issuers: Issuer) -> None:
+        if not 0 < len(issuers) <= MOST_ISSUERS or len({one.url for one in issuers}) < len(issuers):
+            raise ConfigurationError(f"1 to {MOST_ISSUERS} issuers, each of them once")
+        self._issuers = issuers
+
+    def verify(self, untrusted: object) -> Principal:
+        """The Principal behind a token of any of them; no I/O. Raises: as ``ForeignTokens.verify``."""
+        several = [one.tokens for one in self._issuers]
+        try:
+            return check_among(several, untrusted)
+        except UnknownKeyError:
+            kid = several[0].kid(untrusted)
+            if not any(one.knows(kid) for one in several):
+                for one in several:
+                    one.missed(kid)
+            raise
+
+    async def authenticate(self, untrusted: object) -> Principal:
+        """The same, but a key that none of them has is waited for: one fetch from each, two seconds at most."""
+        return await _patiently(self._issuers, untrusted)
+
+    async def open(self) -> None:
+        await asyncio.gather(*(one.open() for one in self._issuers))
+
+    async def close(self) -> None:
+        for one in self._issuers:
+            await one.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def well_known(issuer: str) -> list[str]:
+    """Where the metadata of an issuer are, in the order in which they are looked for.
+
+    OpenID Connect Discovery §4 puts the well-known part behind the issuer's path; RFC 8414 §3.1 before it.
+    """
+    parts = urlsplit(issuer)
+    path, host = parts.path.removesuffix("/"), f"{parts.scheme}://{parts.netloc}"
+    places = [
+        f"{host}{path}/.well-known/openid-configuration",
+        f"{host}/.well-known/oauth-authorization-server{path}",
+        f"{host}/.well-known/openid-configuration{path}",
+    ]
+    return list(dict.fromkeys(places))
+
+
+def jwks_uri_of(body: bytes, issuer: str) -> str:
+    """Where an issuer's metadata say that its keys are. Raises: ConfigurationError unless they are of just this issuer.
+
+    Letter case and a slash at the end count (OpenID Connect Discovery §4.3, RFC 8414 §3.3).
+    """
+    try:
+        metadata = json_object(body)
+    except MalformedTokenError as error:
+        raise ConfigurationError(f"the metadata of {issuer} cannot be read: {error}") from error
+    said, place = metadata.get("issuer"), metadata.get("jwks_uri")
+    if said != issuer:
+        raise ConfigurationError(f"the metadata of {issuer} are those of {str(said)[:200]!a}; write the issuer just so")
+    if not isinstance(place, str):
+        raise ConfigurationError(f"the metadata of {issuer} name no jwks_uri")
+    return place
+
+
+async def _all(waits: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them: side by side on a loop, one after the other without."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        for one in waits:
+            await one
+    else:
+        await asyncio.gather(*waits)
+
+
+async def _patiently(issuers: Sequence[Issuer], untrusted: object) -> Principal:
+    several = [one.tokens for one in issuers]
+    try:
+        return check_among(several, untrusted)
+    except UnknownKeyError:
+        kid = several[0].kid(untrusted)
+        if kid is None or any(one.knows(kid) for one in several):
+            raise
+        await _all(one.refresh.for_unknown(kid) for one in issuers)
+    except KeysUnavailableError:
+        await _all(one.refresh.for_unknown(None) for one in issuers)
+    return check_among(several, untrusted)

@@ -1,0 +1,223 @@
+"""Verifying access tokens of one other issuer with that issuer's keys and nobody else's. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from ...claims import ClaimsPolicy
+from ...clock import Clock
+from ...crypto.digest import thumbprint
+from ...encoding import json_object, unb64url
+from ...errors import (
+    BindingError,
+    ConfigurationError,
+    SignatureError,
+    TokenError,
+    UnknownKeyError,
+    WrongIssuerError,
+    WrongTypeError,
+)
+from ...formats.base import Envelope, Vouched
+from ...formats.compact import key_for, media_type, read_header, split
+from ...keys.discovery import alias, is_text
+from ...keys.remote import RemoteKeys
+from ...keys.ring import KeyRing, Slot
+from ...principal import Principal
+from ...stores.base import Event
+from ..base import Kind, first
+from ..seen import Seen, digest_of
+from .profiles import RFC_9068, ClaimProfile
+
+FOREIGN = Kind(
+    name="access",
+    formats=("jwt",),
+    starts=("eyJ",),
+    life=timedelta(hours=1),
+    cap=timedelta(hours=24),
+    carriers=("bearer",),
+    stored="nothing",
+)
+
+
+class ForeignTokens:
+    """Verifies what one issuer signed for us: ``ForeignTokens(keys, issuer=…, audience=…, profile=AUTH0)``.
+
+    Parameters: keys: that issuer's, a ring or RemoteKeys, and for that issuer alone. issuer: exactly as it writes
+    ``iss``. audience: one or several that are ours. max_life: longer tokens are refused. leeway: for ``nbf`` and
+    ``iat``; exp_leeway: for ``exp``; at most 60 s each. There is no revocation stage: its issuer may know more.
+    """
+
+    kind = FOREIGN
+
+    def __init__(
+        self,
+        keys: KeyRing | RemoteKeys,
+        *,
+        issuer: str,
+        audience: str | Sequence[str],
+        profile: ClaimProfile = RFC_9068,
+        clock: Clock | None = None,
+        max_life: timedelta = FOREIGN.cap,
+        leeway: timedelta = timedelta(seconds=10),
+        exp_leeway: timedelta = timedelta(0),
+    ) -> None:
+        self.issuer = issuer
+        self.profile = profile
+        self._remote = keys if isinstance(keys, RemoteKeys) else None
+        self._ring = keys.ring if isinstance(keys, RemoteKeys) else keys
+        self._clock = clock or self._ring.clock
+        self._audiences = first(audience)
+        self._policy = ClaimsPolicy(
+            issuer=issuer,
+            audiences=frozenset(self._audiences),
+            leeway=int(leeway.total_seconds()),
+            exp_leeway=int(exp_leeway.total_seconds()),
+            max_life=int(max_life.total_seconds()),
+        )
+        self._vouched = Vouched(self._ring)
+        self._seen = Seen()
+
+    def verify(self, untrusted: object) -> Principal:
+        """The Principal behind a token; ``issuer`` and ``subject`` together say who it is. No I/O.
+
+        Raises: TokenError of the stage that refuses it; KeysUnavailableError while there are no keys to trust. An
+        unknown key id wakes the refresher.
+        """
+        try:
+            return self.check(untrusted)
+        except UnknownKeyError:
+            self.missed(self.kid(untrusted))
+            raise
+
+    def check(self, untrusted: object) -> Principal:
+        """``verify``, which leaves it to the caller what to do about an unknown key id."""
+        self.ensure_usable()
+        digest = None
+        if type(untrusted) is str and len(untrusted) <= self._ring.max_token and untrusted.isascii():
+            digest = digest_of(untrusted)
+            hit = self._seen.get(digest)
+            if hit is not None and self._still_good(*hit):
+                return hit[0]
+        envelope = self.parse(untrusted)
+        slot = self.key(envelope)
+        slot.key.verify(envelope.signature, envelope.message)
+        self._vouched.add(envelope, slot)
+        who = self._principal(json_object(envelope.body), envelope)
+        if digest is not None:
+            self._seen.add(digest, who, slot)
+        return who
+
+    async def authenticate(self, untrusted: object) -> Principal:
+        return self.verify(untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        raise ConfigurationError(f"a token of {self.issuer} is revoked there; here it can only end")
+
+    def parse(self, untrusted: object) -> Envelope:
+        """Stage *parse*: a compact JWS whose key id is known here by its alias. Raises: MalformedTokenError."""
+        head, payload, signature, message = split(untrusted, self._ring.max_token)
+        header = self._vouched.head(head)
+        if header is None:
+            header = read_header(head, limit=self._ring.max_header, sound=is_text)
+            if "kid" in header:
+                header["kid"] = alias(header["kid"])
+        return Envelope(header, head, message, unb64url(signature), unb64url(payload))
+
+    def key(self, envelope: Envelope) -> Slot:
+        """Stage *key*. Raises: WrongTypeError, AlgorithmError, UnknownKeyError."""
+        slot = self._vouched.slot(envelope.head_segment)
+        if slot is not None:
+            return slot
+        if media_type(envelope.head.get("typ", "")) not in self.profile.types:
+            raise WrongTypeError(f"no access token of {self.profile.name} has this type", claim="typ")
+        return key_for(envelope.head, self._ring)
+
+    def ensure_usable(self) -> None:
+        """Raise KeysUnavailableError while there are no keys to trust."""
+        if self._remote is not None:
+            self._remote.ensure_usable()
+
+    def kid(self, untrusted: object) -> str | None:
+        """The key id that a token names, as rings here know it; it may choose a key, and no more."""
+        kid: str | None = self.parse(untrusted).head.get("kid")
+        return kid
+
+    def knows(self, kid: str | None) -> bool:
+        return kid is not None and self._ring.find(kid) is not None
+
+    def missed(self, kid: str | None) -> None:
+        """Tell the remote keys of a key id that is not among them."""
+        if self._remote is not None and kid is not None and not self.knows(kid):
+            self._remote.missed(kid)
+
+    def _still_good(self, who: Principal, slot: Slot) -> bool:
+        now = self._clock.now()
+        return (
+            now < who.expires_at + self._policy.exp_leeway
+            and self._ring.find(slot.key.kid) is slot
+            and slot.verifies(now)
+        )
+
+    def _principal(self, claims: dict[str, Any], envelope: Envelope) -> Principal:
+        profile = self.profile
+        if claims.get("iss") != self.issuer:
+            raise WrongIssuerError(claim="iss")
+        profile.check(claims)
+        self._policy.check(_judged(claims, profile), self._clock.now())
+        if "cnf" in claims:
+            raise BindingError("the token is bound to its sender, and no proof of that came with it")
+        subject = profile.text(claims, profile.subject)
+        if subject is None:
+            raise WrongTypeError("the token says nothing of whom it is about", claim=profile.subject[0])
+        client, auth_time = profile.text(claims, profile.client), claims.get("auth_time")
+        names = {"audience": self._audiences[0], "client": client}
+        return Principal(
+            subject=subject,
+            kind="access",
+            token_id=profile.text(claims, profile.token_id) or thumbprint(envelope.message),
+            issued_at=claims["iat"],
+            expires_at=claims["exp"],
+            scopes=profile.words(claims, profile.scopes, **names),
+            roles=profile.words(claims, profile.roles, **names),
+            session_id=profile.text(claims, profile.session),
+            client_id=client,
+            auth_time=auth_time if type(auth_time) is int and auth_time > 0 else None,
+            issuer=self.issuer,
+            raw_claims=claims,
+        )
+
+    def __repr__(self) -> str:
+        return f"ForeignTokens(issuer={self.issuer!r}, audience={list(self._audiences)}, profile={self.profile.name!r})"
+
+
+def _judged(claims: Mapping[str, Any], profile: ClaimProfile) -> Mapping[str, Any]:
+    """The claims with the audience where the policy looks for it."""
+    return claims if profile.audience == "aud" else {**claims, "aud": claims[profile.audience]}
+
+
+def check_among(several: Sequence[ForeignTokens], untrusted: object) -> Principal:
+    """The Principal behind a token of one of several issuers.
+
+    Its key id chooses among their keys, and only the issuer whose key it is may then be named in it: a key of one
+    vouches for nothing of another. Where there are several a token has to have a key id.
+    Raises: UnknownKeyError when none of them has the key; else as ``verify``.
+    """
+    kid = several[0].kid(untrusted)
+    having = [one for one in several if one.knows(kid)]
+    if kid is None and len(several) == 1:
+        having = list(several)
+    refused: TokenError | None = None
+    for one in having:
+        try:
+            return one.check(untrusted)
+        except (SignatureError, WrongIssuerError) as error:
+            refused = refused or error
+        except TokenError as error:
+            refused = error
+    if refused is not None:
+        raise refused
+    for one in several:
+        one.ensure_usable()
+    raise UnknownKeyError
