@@ -21,8 +21,8 @@ def split(untrusted: object) -> tuple[bytes, bytes, bytes, bytes]:
     token = gate(untrusted)
     message, dot, signature = token.rpartition(b".")
     head, inner, payload = message.partition(b".")
-    if not (dot and inner and head and payload and signature) or b"." in payload:
-        malformed("a compact JWS has three segments, none of them empty")
+    if not (dot and inner and head and signature) or b"." in payload:
+        malformed("a compact JWS has three segments, and neither header nor signature is empty")
     return head, payload, signature, message
 
 
@@ -49,7 +49,7 @@ def read_header(segment: bytes) -> dict[str, Any]:
         if not isinstance(header.get(name, ""), str):
             malformed(f"the header's {name!r} is not text")
     if "kid" in header and not kid_is_sound(header["kid"]):
-        malformed("the header's 'kid' is not 1 to 128 unreserved characters")
+        malformed("the header's 'kid' is not 1 to 128 plain characters")
     return header
 
 

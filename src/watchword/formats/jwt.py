@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..encoding import b64url, dump_json, json_object
+from ..encoding import b64url, dump_json, json_object, malformed
 from ..errors import WrongTypeError
 from ..keys.ring import KeyRing, Slot
 from .base import Envelope, Verified, Vouched
@@ -38,7 +38,10 @@ class Jwt:
         return f"{message}.{b64url(key.sign(message.encode()))}"
 
     def parse(self, untrusted: object) -> Envelope:
-        return envelope(untrusted, self._vouched)
+        found = envelope(untrusted, self._vouched)
+        if not found.body:
+            malformed("the payload of a JWT is not empty")
+        return found
 
     def key(self, envelope: Envelope) -> Slot:
         slot = self._vouched.slot(envelope.head_segment)

@@ -123,7 +123,7 @@ def _read_footer(footer: bytes) -> dict[str, Any]:
     if any(not isinstance(value, str) for value in head.values()) or "wpk" in head:
         malformed("the footer is not a flat object of text, or carries a wrapped key")
     if "kid" in head and not kid_is_sound(head["kid"]):
-        malformed("the footer's 'kid' is not 1 to 128 unreserved characters")
+        malformed("the footer's 'kid' is not 1 to 128 plain characters")
     return head
 
 
