@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -31,10 +32,11 @@ def demo(port: int | None, with_tour: bool, as_json: bool) -> None:
             ready = lambda: _show(house, as_json)  # noqa: E731
             make_server(house.app, ready=ready).run(house.sockets)
     except KeyboardInterrupt:
-        if not as_json and not with_tour:
-            click.echo("\nStopped; everything is deleted.")
         if with_tour:
             raise
+    if not as_json:
+        with suppress(OSError):  # the terminal itself may be gone
+            click.echo("\nStopped; everything is deleted.")
 
 
 def _walk(house: Ephemeral, as_json: bool) -> int:

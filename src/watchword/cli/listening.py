@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import signal
 import socket
 import sys
 import threading
@@ -21,6 +23,17 @@ _NO_SUCH_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 def listen(host: str, port: int) -> list[socket.socket]:
     """A socket for each address of ``host``, all on one port (0: a free one). Raises: CommandError."""
+    attempts = 1 if port else 5  # a port that is free at one address may be taken at another
+    while True:
+        attempts -= 1
+        try:
+            return _listen(host, port)
+        except CommandError:
+            if not attempts:
+                raise
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
@@ -37,7 +50,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
                 continue  # localhost has an IPv6 address by name only
             for one in sockets:
                 one.close()
-            why = (error.strerror or str(error)).lower()
+            why = os.strerror(error.errno).lower() if error.errno else str(error)
             raise CommandError(f"cannot listen on {host}:{port}: {why}", "choose another one with --port") from error
     if not sockets:
         raise CommandError(f"cannot listen on {host}:{port}: no such address here", "use --host 127.0.0.1")
@@ -69,6 +82,21 @@ def make_server(app: Any, *, proxies: tuple[str, ...] = (), ready: Callable[[], 
             await super().startup(sockets)
             if ready is not None and self.started:
                 ready()
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """SIGHUP (the terminal goes away) ends it as Ctrl-C does; for uvicorn it would be the end at once."""
+            hang_up = getattr(signal, "SIGHUP", None)
+            if hang_up is None or threading.current_thread() is not threading.main_thread():
+                with super().capture_signals():
+                    yield
+                return
+            before = signal.signal(hang_up, self.handle_exit)
+            try:
+                with super().capture_signals():
+                    yield
+            finally:
+                signal.signal(hang_up, before)
 
     config = uvicorn.Config(
         app,

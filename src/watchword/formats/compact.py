@@ -37,7 +37,7 @@ def envelope(untrusted: object, vouched: Vouched | None = None) -> Envelope:
 
 def read_header(segment: bytes) -> dict[str, Any]:
     """The header, if it is safe for every JWS: no ``crit`` (none is understood), no keys, text where text belongs."""
-    if len(segment) > MAX_HEADER * 4 // 3:
+    if len(segment) > (MAX_HEADER * 4 + 2) // 3:
         malformed(f"the header is longer than {MAX_HEADER} bytes", "too_large")
     header = json_object(unb64url(segment))
     if "crit" in header or "b64" in header:

@@ -64,7 +64,7 @@ def _split(untrusted: object, header: bytes) -> tuple[bytes, bytes, bytes]:
     body, dot, footer = token[len(header) :].partition(b".")
     if not body or bool(dot) != bool(footer) or b"." in footer:
         malformed("a PASETO has a body and at most one footer that is not empty")
-    if len(footer) > MAX_HEADER * 4 // 3:
+    if len(footer) > (MAX_HEADER * 4 + 2) // 3:
         malformed(f"the footer is longer than {MAX_HEADER} bytes", "too_large")
     return unb64url(body), unb64url(footer), footer
 
