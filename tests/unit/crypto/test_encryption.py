@@ -5,7 +5,7 @@ from typing import Any
 
 import pyseto
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.vectors.corpus import committed
@@ -25,11 +25,15 @@ HEADER = b"v4.local."
 VECTORS = committed("xchacha.json")
 
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 def test_hchacha20_is_that_of_the_draft() -> None:
     row = {name: bytes.fromhex(value) for name, value in VECTORS["hchacha20"].items()}
     assert _hchacha20(row["key"], row["nonce"]) == row["subkey"]
 
 
+@CALM
 @given(st.binary(max_size=300), st.binary(min_size=24, max_size=24))
 def test_xchacha20_undoes_itself(data: bytes, nonce: bytes) -> None:
     hidden = xchacha20(KEY, nonce, data)
@@ -38,6 +42,7 @@ def test_xchacha20_undoes_itself(data: bytes, nonce: bytes) -> None:
     assert bytes(a ^ b for a, b in zip(hidden, data, strict=True)) == stream[: len(data)]
 
 
+@CALM
 @given(st.binary(max_size=200), st.binary(max_size=50), st.binary(max_size=50))
 def test_another_library_opens_what_we_seal_and_we_what_it_seals(
     message: bytes, footer: bytes, assertion: bytes
@@ -93,6 +98,7 @@ def refuse(*parts: Any) -> None:
 # sealing under a secret that is used once
 
 
+@CALM
 @given(st.binary(max_size=100), st.binary(max_size=20))
 def test_what_is_sealed_opens_again(plaintext: bytes, context: bytes) -> None:
     secret = os.urandom(32)

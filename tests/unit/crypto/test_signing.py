@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.crypto import edwards
@@ -26,6 +26,9 @@ MESSAGE = b"message"
 PRIVATE = Ed25519PrivateKey.from_private_bytes(SEED)
 GOOD = PRIVATE.sign(MESSAGE)
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def accepts(verify: signing.Verify, sig: bytes, message: bytes = MESSAGE) -> bool:
@@ -101,6 +104,7 @@ def test_odd_signatures_are_refused(road: str, odd: bytes) -> None:
     assert not accepts(signing.ed25519_verifier(PRIVATE.public_key()), odd)
 
 
+@CALM
 @given(st.binary(min_size=60, max_size=68) | st.just(GOOD), st.binary(max_size=80) | st.just(MESSAGE))
 @example(GOOD, MESSAGE)
 def test_both_roads_agree_on_anything(sig: bytes, message: bytes) -> None:
@@ -175,6 +179,7 @@ EDGES = (
 NUMBERS = st.sampled_from(EDGES) | st.integers(0, 2**256 - 1) | st.integers(0, 255).map(lambda bits: 2**bits)
 
 
+@CALM
 @given(NUMBERS, NUMBERS)
 def test_der_is_that_of_openssl(r: int, s: int) -> None:
     raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
@@ -221,6 +226,7 @@ def test_es256_signatures_verify_elsewhere() -> None:
 # HS256
 
 
+@CALM
 @given(st.binary(min_size=1, max_size=200), st.binary(max_size=300))
 @example(bytes(64), b"")
 @example(bytes(65), b"")
@@ -263,6 +269,7 @@ KEYS = [Key.generate(name) for name in ("ES256", "Ed25519", "HS256", "v4.public"
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.algorithm.name)
+@CALM
 @given(data=st.data())
 def test_any_bytes_are_a_signature_error(key: Key, data: Any) -> None:
     sig, message = data.draw(st.binary(max_size=100)), data.draw(st.binary(max_size=100))

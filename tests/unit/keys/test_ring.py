@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from watchword.clock import FrozenClock
@@ -231,7 +231,7 @@ def test_repr_names_no_secret() -> None:
 STEPS = st.lists(st.sampled_from(["announce", "activate", "retire", 1, 59, LEAD, KEEP]), max_size=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_any_rotation_keeps_its_promises(steps: list[Any]) -> None:
     """Never two signers by decree, and a key that signed verifies for as long as its tokens live."""

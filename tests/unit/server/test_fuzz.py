@@ -48,12 +48,11 @@ words = st.one_of(
         ]
     ),
 )
-values: st.SearchStrategy[object] = st.recursive(
-    st.one_of(
-        words, st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False)
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
-    max_leaves=6,
+leaves: st.SearchStrategy[object] = st.one_of(
+    words, st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False)
+)
+values: st.SearchStrategy[object] = st.deferred(
+    lambda: st.one_of(leaves, st.lists(values, max_size=3), st.dictionaries(st.text(max_size=8), values, max_size=3))
 )
 json_bodies = st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text(max_size=8)), values, max_size=5).map(
     lambda value: msgspec.json.encode(value)
