@@ -83,6 +83,7 @@ class Watchword:
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
         self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
+        self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
@@ -116,6 +117,8 @@ class Watchword:
         for ticker in self._tickers:
             if isinstance(ticker, TaskTicker):
                 await ticker.stop()
+            else:
+                ticker.stop()
         self._unwire()
         await self.store.close()
 
@@ -124,6 +127,8 @@ class Watchword:
         self.close_blocking()
         try:
             self.store.open_blocking()
+            if self.store.suspends:
+                raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
             catch_up_now(self.store, self.view)
         except BaseException:
@@ -201,7 +206,7 @@ class Watchword:
     def _unwire(self) -> None:
         self._tickers = []
         self.view.forget()
-        self.view.pull = None
+        self.view.pull = _open_first
         if self._own_ring is None:
             self.ring.adopt(None)
 
@@ -241,6 +246,10 @@ def keywords(settings: Settings) -> Options:
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
     }
+
+
+def _open_first() -> None:
+    raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")
 
 
 def _fresh_slots() -> list[Slot]:

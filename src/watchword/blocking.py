@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from functools import update_wrapper
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
@@ -84,7 +85,7 @@ class Watchword(_Face[app.Watchword]):
     events = _now(app.Watchword.events)
 
     @classmethod
-    def from_config(cls, path: str) -> Self:
+    def from_config(cls, path: str | Path) -> Self:
         """The Watchword of a ``watchword.toml``."""
         settings = read_settings(path)
         return cls(settings.url, **app.keywords(settings))

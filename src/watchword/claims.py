@@ -53,15 +53,19 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
 
     def check(self, claims: Mapping[str, Any], now: int) -> None:
         """Raise the ClaimError that fits, or return. Nothing here depends on the order of the claims."""
-        if len(claims) > MAX_CLAIMS:
-            raise ClaimError(f"more than {MAX_CLAIMS} claims", claim="*")
-        _check_shape(claims, self.required, self.text, self.words)
+        self.check_shape(claims)
         if claims.get("iss") != self.issuer:
             raise WrongIssuerError(claim="iss") if printable(claims["iss"]) else ClaimError(claim="iss")
         self._check_audience(claims["aud"])
         if self.authorized_party and ("azp" in claims or (type(claims["aud"]) is list and len(claims["aud"]) > 1)):
             self._check_party(claims.get("azp"))
         self._check_times(claims, now)
+
+    def check_shape(self, claims: Mapping[str, Any]) -> None:
+        """The part that holds for every token of the kind, whoever issued it and whenever: names and types."""
+        if len(claims) > MAX_CLAIMS:
+            raise ClaimError(f"more than {MAX_CLAIMS} claims", claim="*")
+        _check_shape(claims, self.required, self.text, self.words)
 
     def _check_audience(self, aud: Any) -> None:
         if isinstance(aud, str):

@@ -7,52 +7,59 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from .errors import ConfigurationError
 
 PREFIX = "WATCHWORD_"
+Seconds = Annotated[int, Meta(ge=0, le=10**9)]
 
 
 class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[session]``: seconds, and the cookie."""
 
-    idle: int = 1800
-    absolute: int = 43_200
+    idle: Seconds = 1800
+    absolute: Seconds = 43_200
     same_site: Literal["lax", "strict"] = "lax"
 
 
 class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[access]``: seconds."""
 
-    lifetime: int = 900
+    lifetime: Seconds = 900
 
 
 class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[refresh]``: seconds."""
 
-    grace: int = 10
+    grace: Seconds = 10
 
 
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect and revoke.
 
-    ``secret_sha256`` is the hex SHA-256 of a random secret.
+    ``secret_sha256`` is the hex SHA-256 of a random secret. ``audience``: the one it stands for, where it is a resource
+    server; it is then told about access tokens for that audience alone.
     """
 
     id: str
     secret_sha256: str
+    audience: str | None = None
 
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[server]``: where to listen, and which other origins may use its cookies."""
+    """``[server]``: where to listen, and which other origins may use its cookies.
+
+    ``trusted_proxies``: addresses whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed; nobody's otherwise.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
     origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     clients: tuple[ClientSettings, ...] = ()
 
 
@@ -63,7 +70,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str
     audience: str
     keys: str | None = None
-    max_staleness: float = 5.0
+    max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()
@@ -108,8 +115,10 @@ def _override(document: dict[str, Any], variable: str, text: str) -> None:
         raise ConfigurationError(f"{variable} is set and empty; unset it or give it a value")
     if not name:
         document[section] = text
+    elif isinstance(table := document.setdefault(section, {}), dict):
+        table[name] = text.split(",") if name in ("origins", "trusted_proxies") else text
     else:
-        document.setdefault(section, {})[name] = text.split(",") if name == "origins" else text
+        raise ConfigurationError(f"{variable} names a setting inside {section!r}, which is no table")
 
 
 def _refuse_unknown(document: Mapping[str, Any], shape: type[Struct], where: str) -> None:

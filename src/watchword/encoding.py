@@ -140,7 +140,7 @@ def pae(*pieces: bytes) -> bytes:
 
 def rfc3339(seconds: int) -> str:
     """Seconds since 1970 as ``2027-01-15T08:00:00Z``."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"
 
 
 def seconds_of(text: str) -> int:

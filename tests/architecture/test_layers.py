@@ -222,7 +222,9 @@ RULES = [
     ),
     Rule(
         "token kinds, formats and stores do not import each other",
-        strangers({"tokens": {"base", "seen"}, "formats": {"base", "compact"}, "stores": {"base", "sql"}}),
+        strangers(
+            {"tokens": {"base", "seen"}, "formats": {"base", "compact"}, "stores": {"base", "sql", "sqlite_writer"}}
+        ),
         reports=(
             ("tokens.refresh", "from watchword.tokens.sessions import Sessions"),
             ("tokens.refresh", "from watchword.tokens import sessions"),

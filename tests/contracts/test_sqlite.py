@@ -18,7 +18,7 @@ import pytest
 
 import watchword
 from watchword.errors import ConfigurationError, StoreConflictError, StoreUnavailableError
-from watchword.stores import sqlite
+from watchword.stores import sqlite, sqlite_writer
 from watchword.stores.base import Audit, Event, Record
 from watchword.stores.sql import Job, Migration, migrations
 from watchword.stores.sqlite import SQLiteStore
@@ -508,14 +508,14 @@ def test_what_was_acknowledged_outlives_kill_9_and_nothing_is_half_written(path:
 def groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many jobs each transaction had."""
     sizes: list[int] = []
-    commit: Callable[..., Any] = sqlite._commit
+    commit: Callable[..., Any] = sqlite_writer.commit
 
     def counted(connection: sqlite3.Connection, jobs: Any) -> Any:
         outcomes = commit(connection, jobs)
         sizes.append(len(jobs))
         return outcomes
 
-    monkeypatch.setattr(sqlite, "_commit", counted)
+    monkeypatch.setattr(sqlite_writer, "commit", counted)
     return sizes
 
 

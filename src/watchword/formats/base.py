@@ -103,7 +103,8 @@ class Vouched:
         return found[1]
 
     def add(self, envelope: Envelope, slot: Slot) -> None:
-        if envelope.head_segment not in self._known:
+        found = self._known.get(envelope.head_segment)
+        if found is None or found[1] is not slot:
             if len(self._known) >= self.CAPACITY:
                 self._known = {}
             self._known[envelope.head_segment] = (envelope.head, slot)

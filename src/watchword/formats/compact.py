@@ -73,7 +73,7 @@ def read_header(
         if not isinstance(header.get(name, ""), str):
             malformed(f"the header's {name!r} is not text")
     if "kid" in header and not sound(header["kid"]):
-        malformed("the header's 'kid' is not 1 to 128 unreserved characters")
+        malformed("the header's 'kid' is not 1 to 128 plain characters")
     return header
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ..claims import ClaimsPolicy, Profile
-from ..encoding import b64url, dump_json, json_object
+from ..encoding import b64url, dump_json, json_object, malformed
 from ..errors import WrongTypeError
 from ..keys.ring import KeyRing, Slot
 from .base import Envelope, Verified, Vouched
@@ -39,7 +39,10 @@ class Jwt:
         return f"{message}.{b64url(key.sign(message.encode()))}"
 
     def parse(self, untrusted: object) -> Envelope:
-        return envelope(untrusted, self._vouched, limit=self._ring.max_token, header_limit=self._ring.max_header)
+        found = envelope(untrusted, self._vouched, limit=self._ring.max_token, header_limit=self._ring.max_header)
+        if not found.body:
+            malformed("the payload of a JWT is not empty")
+        return found
 
     def key(self, envelope: Envelope) -> Slot:
         slot = self._vouched.slot(envelope.head_segment)

@@ -166,7 +166,7 @@ def _segments(token: bytes, start: int, longest: int = MAX_TOKEN) -> tuple[bytes
     body, dot, footer = token[start:].partition(b".")
     if not body or bool(dot) != bool(footer) or b"." in footer:
         malformed("a PASETO has a body and at most one footer that is not empty")
-    if len(footer) > longest * 4 // 3:
+    if len(footer) > (longest * 4 + 2) // 3:
         malformed(f"the footer is longer than {longest} bytes", "too_large")
     return unb64url(body), unb64url(footer), footer
 

@@ -13,11 +13,11 @@ from ..errors import ConfigurationError, KeyUseError
 from ..insecure import Danger
 from . import jwk, paserk
 
-_KID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-@")
+_KID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~@-")
 
 
 def kid_is_sound(kid: object) -> bool:
-    """1 to 128 unreserved characters or ``@``: a key id is only ever looked up in a dictionary."""
+    """1 to 128 plain characters: a key id is only ever looked up in a dictionary."""
     return isinstance(kid, str) and 0 < len(kid) <= 128 and _KID.issuperset(kid)
 
 
@@ -44,7 +44,7 @@ class Key:
         self._public = public
         self.can_sign = private is not None
         if kid is not None and not kid_is_sound(kid):
-            raise ConfigurationError("a kid is 1 to 128 letters, digits, '.', '_', '~', '-' or '@'")
+            raise ConfigurationError("a kid is 1 to 128 letters, digits, '.', '_', '~', '@' or '-'")
         self.kid = kid or self._natural_kid()
         self.sign = algorithm.signer(private) if algorithm.signer and self.can_sign else self._cannot
         self.verify = algorithm.verifier(public) if algorithm.verifier else self._cannot

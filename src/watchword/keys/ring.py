@@ -172,7 +172,7 @@ class KeyRing:
         if slot.signs_until is not None or slot.state(now) is State.RETIRED:
             raise ConfigurationError(f"key {kid} has had its turn; announce a fresh one")
         for other in self._alike(slot.key):
-            if other is not slot and other.key.can_sign and other.state(now) is State.ACTIVE:
+            if other is not slot and other.state(now) is State.ACTIVE:
                 other.signs_until, other.retires_at = now, now + self.policy.keep
         slot.activates_at = min(slot.activates_at, now)
 
@@ -215,7 +215,9 @@ class KeyRing:
         return f"KeyRing({keys})" if self.opened else "KeyRing(not open)"
 
     def _place(self, slot: Slot) -> None:
-        self._hold([*self, slot])
+        placed, alike = list(self), self._alike(slot.key)
+        after = placed.index(alike[-1]) + 1 if alike else len(placed)  # beside its like: a rotation keeps the default
+        self._hold([*placed[:after], slot, *placed[after:]])
 
     def _hold(self, slots: Iterable[Slot]) -> None:
         self._slots = _by_kid(slots)
@@ -223,9 +225,9 @@ class KeyRing:
         self.max_token, self.max_header = (LARGE_TOKEN, LARGE_HEADER) if large else (MAX_TOKEN, MAX_HEADER)
 
     def _alike(self, key: Key) -> list[Slot]:
-        return [
-            slot for slot in self._slots.values() if slot.key.algorithm is key.algorithm and slot.key.use == key.use
-        ]
+        """The keys that take turns with this one: of its algorithm and use, with a private half."""
+        purpose = (key.algorithm.name, key.use)
+        return [slot for slot in self if slot.key.can_sign and (slot.key.algorithm.name, slot.key.use) == purpose]
 
     def _known(self, kid: str) -> Slot:
         slot = self.find(kid)

@@ -63,6 +63,8 @@ class View:
     @property
     def rev(self) -> str:
         """The feed position that a token issued now carries: ``<epoch>.<seq>``."""
+        if not self.epoch:
+            raise ConfigurationError("open it first: nothing was heard of the feed yet, so a token would have no place")
         return f"{self.epoch}.{self.seq}"
 
     def __len__(self) -> int:
@@ -150,7 +152,8 @@ class View:
         }
 
     def __repr__(self) -> str:
-        return f"View(rev={self.rev!r}, entries={len(self)}, {'fresh' if self.fresh() else 'stale'})"
+        rev = f"{self.epoch}.{self.seq}"
+        return f"View({rev=}, entries={len(self)}, {'fresh' if self.fresh() else 'stale'})"
 
 
 def _apply(events: Iterable[Event], named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:

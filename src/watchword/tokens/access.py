@@ -12,8 +12,8 @@ import msgspec
 from ..claims import ClaimsPolicy
 from ..clock import Clock
 from ..crypto.digest import new_id
-from ..encoding import MAX_TOKEN, gate
-from ..errors import BindingError, ClaimError, ConfigurationError, MalformedTokenError, TokenExpiredError
+from ..encoding import MAX_TOKEN, dump_json, gate, json_object
+from ..errors import BindingError, ClaimError, ConfigurationError, MalformedTokenError, TokenError, TokenExpiredError
 from ..formats.base import Format, Verified, make_format
 from ..keys.ring import KeyRing, Slot
 from ..principal import Principal
@@ -113,6 +113,7 @@ class AccessTokens:
             "rev": rev_of(self._view, rev),
         }
         body |= {name: value for name, value in more.items() if value}
+        self._check_issued(body)
         token = chosen.issue(body)
         if len(token) > (limit := self._ring.max_token):
             raise ConfigurationError(f"the token would have {len(token)} bytes; at most {limit} are ever read")
@@ -142,7 +143,7 @@ class AccessTokens:
         if as_ is None:
             return who
         try:
-            return msgspec.convert(who.raw_claims, as_)
+            return msgspec.json.decode(dump_json(who.raw_claims), type=as_)  # a copy: the cached one stays as it is
         except msgspec.ValidationError as error:
             raise ClaimError(f"the claims do not fit {as_.__name__}: {error}", claim="*") from None
 
@@ -202,6 +203,15 @@ class AccessTokens:
             if form.name == name:
                 return form
         raise ConfigurationError(f"access tokens are written as {' or '.join(self.kind.formats)}, not as {name!r}")
+
+    def _check_issued(self, body: dict[str, Any]) -> None:
+        """Raise ConfigurationError for claims that our own verifiers would refuse: better here than everywhere else."""
+        try:
+            self._policy.check_shape(body)
+            _principal(body)
+            json_object(dump_json(body))
+        except TokenError as error:
+            raise ConfigurationError(f"no verifier would take this token: {error}") from error
 
     def _claims(
         self, subject: str, client_id: str, audience: str | Sequence[str] | None, now: int, life: int

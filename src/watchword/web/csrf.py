@@ -76,6 +76,16 @@ def check_origin(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> 
         )
 
 
+def check_sender(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> None:
+    """``check_origin`` for a sign-in, whose cookie is yet to come: a request that says nothing of its page may pass.
+
+    Every browser sends Sec-Fetch-Site or Origin with a POST, so one with neither comes from no page, and can sign
+    nobody in but its own sender.
+    """
+    if connection.headers_of(b"sec-fetch-site") or connection.headers_of(b"origin"):
+        check_origin(connection, origins=origins)
+
+
 def _single(connection: Connection, name: bytes, shown: str) -> bytes | None:
     values = connection.headers_of(name)
     if len(values) > 1:

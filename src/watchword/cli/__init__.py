@@ -1,0 +1,1 @@
+"""The command line: a thin file for each group of commands; what they do lives in the rooms below."""

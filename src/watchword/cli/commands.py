@@ -1,0 +1,91 @@
+"""What all commands share: how refusals are told, which exit code they have, and where the configuration is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from ..config import Settings, read_settings
+from ..errors import WatchwordError
+
+EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
+
+_EXTRAS = {
+    "click": "cli",
+    "rich": "cli",
+    "httpx2": "server",
+    "jinja2": "server",
+    "starlette": "server",
+    "uvicorn": "server",
+}
+
+config_option = click.option(
+    "--config", default="watchword.toml", show_default=True, metavar="FILE", help="The configuration to read."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on standard output.")
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked: one line that says so, and one that says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Commands(click.Group):
+    """A group whose errors are two lines, ``error: …`` and ``hint: …``; a user's mistake never ends in a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        try:
+            code = super().main(*args, **options | {"standalone_mode": False})
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx is not None else "watchword"
+            _fail(error.format_message(), f"see '{command} --help'", code=2)
+        except click.ClickException as error:
+            _fail(error.format_message())
+        except CommandError as error:
+            _fail(str(error), error.hint)
+        except WatchwordError as error:
+            message, _, hint = str(error).partition("; ")
+            _fail(message, hint)
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRAS:
+                raise
+            extra = _EXTRAS[error.name]
+            _fail(f"this command needs the {extra} packages", f"pip install 'watchword[{extra}]'")
+        except (click.Abort, KeyboardInterrupt):
+            raise SystemExit(130) from None
+        except BrokenPipeError:  # somebody read as much as they wanted: '| head'
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def configured(path: str) -> Settings:
+    """The settings in the file that ``--config`` names. Raises: CommandError if it is missing, ConfigurationError."""
+    if not os.path.exists(path):
+        raise CommandError(
+            f"there is no {path}", "name your configuration with --config, or look around with: watchword demo"
+        )
+    return read_settings(path)
+
+
+def say_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def plain() -> bool:
+    """Whether output is to stay without colour and boxes: off a terminal, or where NO_COLOR is set."""
+    return bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
+
+
+def _fail(message: str, hint: str = "", *, code: int = 1) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    raise SystemExit(code)

@@ -1,0 +1,42 @@
+"""The ``watchword`` command and its table of contents."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from .. import __version__
+from .commands import EXIT_CODES, Commands, json_option, say_json
+from .demo import demo
+from .serve import serve
+from .users import users
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"Begin with: watchword demo. {EXIT_CODES}",
+    no_args_is_help=False,
+    invoke_without_command=True,
+)
+@click.version_option(__version__, message="watchword %(version)s")
+@click.pass_context
+def watchword(context: click.Context) -> None:
+    """Tokens for each job in a backend, and one way to stop any of them."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@watchword.command(epilog=EXIT_CODES)
+@json_option
+def version(as_json: bool) -> None:
+    """Print the version."""
+    if as_json:
+        say_json({"version": __version__, "python": platform.python_version()})
+    else:
+        click.echo(f"watchword {__version__}")
+
+
+for command in (demo, serve, users):
+    watchword.add_command(command)

@@ -1,0 +1,212 @@
+"""Any ASGI application: a middleware, and the words that every asynchronous framework shares. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ..app import Watchword
+from ..authn.credentials import extract
+from ..errors import ConfigurationError, InsufficientScopeError, StepUpRequiredError, TokenError, WatchwordError
+from ..principal import Principal
+from ..tokens.base import KINDS, Issued
+from ..web.cookies import CookiePolicy, read_cookies
+from ..web.csrf import check_sender
+from .visit import App, Message, NothingPresentedError, Receive, Scope, Send, Visit, current, enter, leave, refusal
+
+_BEGINNINGS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+_REMEMBERED = int(KINDS["session"].cap.total_seconds())
+
+
+class Auth:
+    """Who is calling, and signing in and out, for one application: ``app = Auth(ww).attach(app)``.
+
+    Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
+    request's own scheme and host. cookie: how the session cookie is set. The verbs work while a request is answered.
+    """
+
+    def __init__(self, ww: Watchword, *, origins: Iterable[str] = (), cookie: CookiePolicy | None = None) -> None:
+        self.ww = ww
+        self._authenticator = ww.authenticator(cookie=cookie, origins=origins)
+        self.cookie = self._authenticator.cookie
+        self._lasting_cookie = replace(self.cookie, max_age=_REMEMBERED)
+
+    def attach(self, app: App, *, lifespan: bool = True) -> WatchwordMiddleware:
+        """The application with the middleware around it. ``lifespan``: it opens and closes the Watchword, too."""
+        return WatchwordMiddleware(app, self, lifespan=lifespan)
+
+    async def optional(self) -> Principal | None:
+        """The caller; None only when nothing was presented.
+
+        Raises: BadRequestError, TokenError, CsrfError, UnavailableError.
+        """
+        visit = self._visit()
+        if visit.who is not None:
+            return visit.who
+        who = await self._authenticator.authenticate(visit.connection)
+        if not visit.connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
+            visit.who = who
+        return who
+
+    async def require(self, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
+        """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
+
+        Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, and what ``optional`` raises.
+        """
+        who = await self.optional()
+        if who is None:
+            raise NothingPresentedError
+        return self.check(who, *scopes, role=role, fresh=fresh)
+
+    def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
+        """``require``, for a caller who is known already."""
+        who.require(*scopes)
+        if role is not None and role not in who.roles:
+            raise InsufficientScopeError(f"needs role {role!r}")
+        if fresh is not None:
+            age = None if who.auth_time is None else self.ww.clock.now() - who.auth_time
+            if age is None or age > fresh.total_seconds():
+                raise StepUpRequiredError(f"needs a sign-in no longer than {fresh} ago")
+        return who
+
+    async def sign_in(
+        self,
+        subject: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        remember: bool = False,
+    ) -> Issued:
+        """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
+
+        The session whose cookie the request presented is ended. ``remember``: for 30 days, even when the browser is
+        closed. An answer of 400 and above carries no cookie, and ends the session again.
+        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
+        """
+        visit = self._visit()
+        check_sender(visit.connection, origins=self._authenticator.origins)
+        if visit.begun:
+            raise ConfigurationError("sign_in comes too late: the answer has begun, and its headers hold no cookie")
+        before = visit.started or await self._presented_session(visit)
+        issued = await self.ww.sessions.start(
+            subject,
+            data=data,
+            roles=roles,
+            scopes=scopes,
+            device=visit.device,
+            ip=visit.connection.ip,
+            remember=remember,
+        )
+        visit.started, visit.who = issued.session_id, None
+        visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
+        if before is not None:
+            await self.ww.sessions.end(before)
+        return issued
+
+    async def sign_out(self, who: Principal) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie.
+
+        An access token that belongs to no session is stopped with its family, or else alone.
+        """
+        visit = self._visit()
+        if who.session_id is not None:
+            await self.ww.sessions.end(who.session_id)
+        elif who.family_id is not None:
+            await self.ww.revoke(family=who.family_id)
+        elif who.kind == "access" and (credential := extract(visit.connection, self.cookie.name)) is not None:
+            await self.ww.revoke(token=credential.token)
+        visit.who = None
+        if who.kind == "session":
+            visit.set_cookie = self.cookie.clear()
+
+    async def _presented_session(self, visit: Visit) -> str | None:
+        try:
+            token = read_cookies(visit.connection.headers_of(b"cookie"), self.cookie.name)
+            return None if token is None else (await self.ww.sessions.authenticate(token)).session_id
+        except TokenError:
+            return None
+
+    def _visit(self) -> Visit:
+        visit = current(self)
+        if not is_open(self.ww):
+            raise ConfigurationError(
+                "open it first: let the server, or the test client ('with TestClient(app) as client:'), run the "
+                "application's lifespan, which opens the Watchword; or open it yourself, with 'async with ww:'"
+            )
+        return visit
+
+
+def is_open(ww: Watchword) -> bool:
+    """Has it heard its feed since it was opened?"""
+    return ww.view.epoch != ""
+
+
+class WatchwordMiddleware:
+    """Around an ASGI application: makes the visit, adds the cookie to its answer, and answers WatchwordErrors."""
+
+    def __init__(self, app: App, auth: Auth, *, lifespan: bool = False) -> None:
+        self.app = app
+        self.auth = auth
+        self._lifespan = lifespan
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            joined = self._lifespan and scope["type"] == "lifespan" and not is_open(self.auth.ww)
+            await (self._live if joined else self.app)(scope, receive, send)
+            return
+        visit = Visit(self.auth, self.auth.ww.sessions, scope)
+
+        async def sending(message: Message) -> None:
+            if message["type"] in _BEGINNINGS:
+                message = await visit.begin(message)
+            elif message["type"] == "websocket.close":
+                visit.ended = True
+            await send(message)
+
+        mark = enter(visit)
+        try:
+            await self.app(scope, receive, sending)
+        except WatchwordError as error:
+            if visit.begun and scope["type"] == "http":
+                raise
+            await visit.answer(sending, refusal(error))
+        finally:
+            leave(mark)
+            await visit.abandon()
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The lifespan protocol with ours around the application's own, whether or not it has one."""
+        startup: Message | None = await receive()
+        try:
+            await self.auth.ww.open()
+        except WatchwordError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+
+        async def receiving() -> Message:
+            nonlocal startup
+            message, startup = startup, None
+            return await receive() if message is None else message
+
+        async def sending(message: Message) -> None:
+            if message["type"] != "lifespan.startup.complete":
+                await self.auth.ww.close()
+            await send(message)
+
+        try:
+            await self.app(scope, receiving, sending)
+        except Exception:
+            if startup is None:
+                await self.auth.ww.close()
+                raise
+        if startup is not None:  # it has no lifespan: it took no message
+            await _no_lifespan(receiving, sending)
+
+
+async def _no_lifespan(receive: Receive, send: Send) -> None:
+    for stage in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{stage}.complete"})

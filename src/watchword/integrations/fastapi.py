@@ -1,0 +1,164 @@
+"""FastAPI: ``auth = Auth(ww); auth.attach(app)``, and then ``Depends(auth)`` is the caller."""
+
+# No `from __future__ import annotations`: older FastAPIs cannot read a signature that is written in text.
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response, Security
+from fastapi.openapi.models import APIKey, HTTPBearer
+from fastapi.openapi.models import SecurityBase as Scheme
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from ..app import Watchword
+from ..errors import ConfigurationError, WatchwordError
+from ..principal import Principal
+from ..tokens.base import Issued, words
+from ..web.cookies import CookiePolicy
+from . import asgi
+from .visit import current, refusal
+
+
+class _Shown(SecurityBase):
+    """A way to present a credential, as the OpenAPI document shows it. It reads nothing."""
+
+    def __init__(self, scheme_name: str, model: Scheme) -> None:
+        self.scheme_name = scheme_name
+        self.model = model
+
+    async def __call__(self) -> None:
+        return None
+
+
+_BEARER = _Shown("bearer", HTTPBearer(description="An access token.", bearerFormat="JWT or PASETO"))
+
+
+class _Caller(SecurityBase):
+    """What ``Depends`` takes; in the OpenAPI document it is the cookie, and its dependency the bearer token."""
+
+    def __init__(self, core: asgi.Auth) -> None:
+        self._core = core
+        self.scheme_name = "session"
+        shown = {"in": "cookie", "name": core.cookie.name, "description": "The cookie of a sign-in."}
+        self.model = APIKey.model_validate(shown)
+
+
+class _Optional(_Caller):
+    async def __call__(
+        self, connection: HTTPConnection, _bearer: Annotated[None, Depends(_BEARER)] = None
+    ) -> Principal | None:
+        return await self._core.optional()
+
+
+class Auth(_Caller):
+    """Who is calling, and signing in and out, in a FastAPI application.
+
+        auth = Auth(ww)
+        auth.attach(app)
+
+        @app.get("/me")
+        async def me(who: Annotated[Principal, Depends(auth)]) -> str: ...
+
+    ``Depends(auth)``: the caller, by the session cookie (checked against CSRF on unsafe methods) or a bearer token, in
+    routes and websockets. ``Depends(auth.optional)``: None when nothing was presented; what was presented and is bad is
+    refused. ``Depends(auth.require("orders:read"))``: with these scopes.
+
+    Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
+    request's own scheme and host. cookie: how the session cookie is set.
+    """
+
+    def __init__(self, ww: Watchword, *, origins: Iterable[str] = (), cookie: CookiePolicy | None = None) -> None:
+        super().__init__(asgi.Auth(ww, origins=origins, cookie=cookie))
+        self.optional = _Optional(self._core)
+
+    def attach(self, app: FastAPI) -> None:
+        """Put the middleware on ``app``, answer WatchwordErrors, and open the Watchword before the app's own start-up.
+
+        It is closed after the app's own shutdown; one that is open already stays as it is.
+        Raises: ConfigurationError when the app has started, or has an Auth.
+        """
+        if _attached(app):
+            raise ConfigurationError("this application has an Auth already; attach one, once")
+        if app.middleware_stack is not None:
+            raise ConfigurationError("this application has started; call auth.attach(app) before")
+        app.add_middleware(asgi.WatchwordMiddleware, self._core)
+        app.add_exception_handler(WatchwordError, _refuse)
+        ww, own = self._core.ww, app.router.lifespan_context
+
+        @asynccontextmanager
+        async def lifespan(app: Any) -> AsyncIterator[Any]:
+            if asgi.is_open(ww):
+                async with own(app) as state:
+                    yield state
+            else:
+                async with ww, own(app) as state:
+                    yield state
+
+        app.router.lifespan_context = lifespan
+
+    async def __call__(
+        self, connection: HTTPConnection, _bearer: Annotated[None, Depends(_BEARER)] = None
+    ) -> Principal:
+        return await self._core.require()
+
+    def require(
+        self, *scopes: str, role: str | None = None, fresh: timedelta | None = None
+    ) -> Callable[..., Awaitable[Principal]]:
+        """For ``Depends``: the caller, with all these scopes and the role, signed in no longer than ``fresh`` ago."""
+        needed = words(scopes, "scopes")
+        caller = Security(self, scopes=needed)
+
+        async def required(who: Principal = caller) -> Principal:
+            return self._core.check(who, *needed, role=role, fresh=fresh)
+
+        return required
+
+    async def sign_in(
+        self,
+        response: Response,
+        *,
+        subject: str,
+        data: Mapping[str, Any] | None = None,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        remember: bool = False,
+    ) -> Issued:
+        """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
+
+        The session whose cookie the request presented is ended. ``remember``: for 30 days, even when the browser is
+        closed. An answer of 400 and above carries no cookie, and ends the session again. ``response`` says that this
+        changes the answer; it is the middleware that sets the cookie, so that a route may return a response of its own.
+        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
+        """
+        return await self._core.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember)
+
+    async def sign_out(self, response: Response, who: Principal) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie. ``response``: as above."""
+        await self._core.sign_out(who)
+
+
+class _Refusal(Response):
+    """The reply to a WatchwordError; it also closes a websocket that is open."""
+
+    def __init__(self, error: WatchwordError) -> None:
+        self._reply = refusal(error)
+        super().__init__(self._reply.body, self._reply.status)
+        self.raw_headers = self._reply.headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await current().answer(send, self._reply)
+
+
+def _attached(app: FastAPI) -> bool:
+    classes = [layer.cls for layer in app.user_middleware if isinstance(layer.cls, type)]
+    return any(issubclass(cls, asgi.WatchwordMiddleware) for cls in classes)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if not isinstance(error, WatchwordError):
+        raise error
+    return _Refusal(error)

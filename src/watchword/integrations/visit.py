@@ -1,0 +1,145 @@
+"""A request or websocket handshake while it is being answered: what it presents, and the cookie of its answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any
+
+from ..errors import ConfigurationError, CsrfError, UnavailableError, WatchwordError
+from ..principal import Principal
+from ..tokens.sessions import Sessions
+from ..web.challenge import reply_to
+from ..web.messages import Connection, Reply
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("watchword.integrations")
+
+_CLOSE_CODES = {500: 1011, 503: 1013}  # RFC 6455 section 7.4.1; every other refusal is 1008, a matter of policy
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "Chrome": "Chrome",
+    "CriOS": "Chrome",
+    "Safari": "Safari",
+}
+"""What a User-Agent has, and who that is; browsers name the ones they resemble, so the order decides."""
+_SYSTEMS = {
+    "Windows": "Windows",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "CrOS": "ChromeOS",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+}
+
+
+class NothingPresentedError(WatchwordError):
+    """This needs a credential, and the request presented none."""
+
+    code = "nothing_presented"
+    status = 401
+    public = ""
+
+
+class Visit:
+    """What stands in the ContextVar while a request is answered.
+
+    ``owner`` is the Auth whose middleware made it; ``outer`` the visit around it, where one attached application is
+    mounted in another. ``who`` remembers the caller, once known.
+    """
+
+    def __init__(self, owner: object, sessions: Sessions, scope: Scope) -> None:
+        self.owner, self.sessions, self._scope = owner, sessions, scope
+        self.outer = _visit.get()
+        self.begun = self.ended = False
+        self.set_cookie: bytes | None = None
+        self.started: str | None = None
+        """The session that began in this visit, while its cookie is not on its way yet."""
+        self.who: Principal | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def connection(self) -> Connection:
+        if self._connection is None:
+            self._connection = Connection.from_scope(self._scope)
+        return self._connection
+
+    @property
+    def device(self) -> str | None:
+        return device_of(self.connection.headers_of(b"user-agent"))
+
+    async def begin(self, message: Message) -> Message:
+        """The first message of the answer, with our cookie. But a refusal (400 and above) signs nobody in."""
+        self.begun = True
+        if message.get("status", 101) >= 400:
+            await self.abandon()
+        line, self.set_cookie, self.started = self.set_cookie, None, None
+        if line is None:
+            return message
+        kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"cache-control"]
+        return {**message, "headers": [*kept, (b"set-cookie", line), (b"cache-control", b"no-store")]}
+
+    async def abandon(self) -> None:
+        """Send no cookie, and end a session that began here: nobody will ever hold its token."""
+        started, self.started, self.set_cookie = self.started, None, None
+        if started is not None:
+            with suppress(WatchwordError):
+                await self.sessions.end(started)
+
+    async def answer(self, send: Send, reply: Reply) -> None:
+        """Send a whole reply. An open websocket, or one whose server cannot reply to a handshake, is closed instead."""
+        prefix = "" if self._scope["type"] == "http" else "websocket."
+        if prefix and (self.begun or "websocket.http.response" not in (self._scope.get("extensions") or {})):
+            if not self.ended:
+                await send({"type": "websocket.close", "code": _CLOSE_CODES.get(reply.status, 1008), "reason": ""})
+            return
+        await send({"type": f"{prefix}http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": f"{prefix}http.response.body", "body": reply.body})
+
+
+_visit: ContextVar[Visit | None] = ContextVar("watchword_visit", default=None)
+enter, leave = _visit.set, _visit.reset
+
+
+def current(owner: object = None) -> Visit:
+    """The visit of the request being answered (that of ``owner``, where one is named). Raises: ConfigurationError."""
+    visit = _visit.get()
+    while visit is not None and owner is not None and visit.owner is not owner:
+        visit = visit.outer
+    if visit is None:
+        raise ConfigurationError("no request to an application with this auth is being answered: call auth.attach(app)")
+    return visit
+
+
+def refusal(error: WatchwordError) -> Reply:
+    """The reply to a refusal, and its line in the log, which says why and what to do."""
+    if isinstance(error, NothingPresentedError):
+        return reply_to(None)
+    loud = isinstance(error, UnavailableError | CsrfError)
+    level = logging.ERROR if error.status == 500 else logging.WARNING if loud else logging.INFO
+    log.log(level, "%s: %s", error.reason, error, exc_info=error if error.status == 500 else None)
+    return reply_to(error)
+
+
+def device_of(user_agents: list[bytes]) -> str | None:
+    """A few words for a list of sessions, such as ``Firefox on Linux``, never the User-Agent header itself."""
+    said = user_agents[0][:1024].decode("latin-1") if user_agents else ""
+    browser = next((name for sign, name in _BROWSERS.items() if sign in said), None)
+    system = next((name for sign, name in _SYSTEMS.items() if sign in said), None)
+    if browser is None:
+        product = said.partition("/")[0].partition(" ")[0]
+        known = product.isascii() and product.replace("-", "").replace("_", "").isalnum() and product != "Mozilla"
+        browser = product[:40] if known else None
+    return " on ".join(part for part in (browser, system) if part) or None

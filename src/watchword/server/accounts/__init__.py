@@ -1,0 +1,1 @@
+"""The server's own users: their records, and the bounded place where passwords are hashed."""

@@ -1,0 +1,32 @@
+"""The whole table, and what of the standard waits for a feature that is not there yet."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tests.hostile import envelopes, headers, pasetos, payloads, signatures
+from tests.hostile.rows import Case
+
+TABLE: Final[tuple[Case, ...]] = tuple(
+    case for rows in (envelopes, headers, payloads, signatures, pasetos) for case in rows.cases()
+)
+
+LATER: Final = {
+    "H-57": "DPoP proofs are not built",
+    "H-64": "API keys are not built",
+}
+"""Rows that wait, and for what. In part wait also: H-41 and T10 (at most one refresh: remote key sources), H-48 (real
+service, one-time and sealed tokens), H-63 (the purpose of a sealed token), T3 and T11 (JWE)."""
+
+ELSEWHERE: Final = {
+    "H-65": "test_state.py",
+    "H-66": "test_state.py",
+}
+"""Rows that need a view, so that they stand in a file of their own."""
+
+ROWS: Final = {f"H-{number:02}" for number in range(1, 67)}
+ATTACKS: Final = {f"T{number}" for number in (*range(1, 21), *range(28, 32), 36)}
+
+
+def ids() -> Iterator[str]:
+    for case in TABLE:
+        yield from case.ids.split()

@@ -1,0 +1,62 @@
+"""The specifications' own values that travel with the code, so that a fresh clone tests itself."""
+
+from typing import Any
+
+import pytest
+
+from tests.vectors.corpus import committed
+from watchword.crypto.encryption import _hchacha20, xchacha20
+from watchword.encoding import b64url, unb64url
+from watchword.errors import TokenError
+from watchword.formats import jws, paseto
+from watchword.keys import jwk
+from watchword.keys.key import Key
+from watchword.keys.ring import KeyRing
+
+JOSE, PASETO, XCHACHA = committed("jose.json"), committed("paseto.json"), committed("xchacha.json")
+
+
+def by_name(rows: list[dict[str, Any]]) -> list[Any]:
+    return [pytest.param(row, id=row["name"]) for row in rows]
+
+
+@pytest.mark.parametrize("row", by_name(JOSE["jws"]))
+def test_jws(row: dict[str, Any]) -> None:
+    key = Key.from_jwk(row["jwk"], algorithm=row["algorithm"])
+    message, _, signature = row["compact"].rpartition(".")
+    assert jws.verify(row["compact"], KeyRing.of(key)).decode() == row["payload"]
+    if row["deterministic"]:
+        assert key.sign(message.encode()) == unb64url(signature.encode())
+
+
+def test_unsecured() -> None:
+    with pytest.raises(TokenError):
+        jws.verify(JOSE["unsecured"]["compact"], KeyRing.generate("ES256"))
+
+
+@pytest.mark.parametrize("row", by_name(JOSE["thumbprints"]))
+def test_thumbprint(row: dict[str, Any]) -> None:
+    assert jwk.thumbprint_of(Key.from_jwk(row["jwk"], algorithm=row["algorithm"])._public) == row["thumbprint"]
+
+
+@pytest.mark.parametrize("row", by_name(PASETO["tests"]))
+def test_paseto(row: dict[str, Any]) -> None:
+    payload = row["payload"].encode()
+    if "nonce" in row:
+        local = Key.from_paserk(f"k4.local.{b64url(bytes.fromhex(row['key']))}")
+        assert paseto.decrypt(row["token"], local) == (payload, b"")
+        assert paseto.encrypt(payload, local, nonce=bytes.fromhex(row["nonce"])) == row["token"]
+    else:
+        secret = Key.from_paserk(f"k4.secret.{b64url(bytes.fromhex(row['secret-key']))}")
+        assert paseto.verify(row["token"], secret.public()) == (payload, b"")
+        assert paseto.sign(payload, secret) == row["token"]
+
+
+def test_hchacha20() -> None:
+    row = XCHACHA["hchacha20"]
+    assert _hchacha20(bytes.fromhex(row["key"]), bytes.fromhex(row["nonce"])).hex() == row["subkey"]
+
+
+def test_xchacha20() -> None:
+    row = {name: bytes.fromhex(value) for name, value in XCHACHA["xchacha20"].items()}
+    assert xchacha20(row["key"], row["nonce"], row["plaintext"]) == row["ciphertext"]
