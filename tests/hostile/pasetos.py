@@ -48,8 +48,16 @@ def heads() -> Iterator[Case]:
         for purpose in ("public", "local"):
             for body in (public, local):
                 for door in ("access", "open", "check"):
-                    what = f"{version}.{purpose} at {door}, {len(body)} characters"
-                    yield malformed("H-58 T28", what, f"{version}.{purpose}.{body}", door=door)
+                    what, token = f"{version}.{purpose} at {door}", f"{version}.{purpose}.{body}"
+                    if (version, purpose, body, door) == (
+                        "v3",
+                        "public",
+                        public,
+                        "access",
+                    ):  # its footer names a v4 key
+                        yield Case("H-58 T28", what, token, AlgorithmError, "key_alg_mismatch")
+                    else:
+                        yield malformed("H-58 T28", f"{what}, {len(body)} characters", token, door=door)
     yield malformed("H-58 T28", "v4.local to the access verifier", f"v4.local.{local}")
     yield malformed("H-58 T28", "v4.local to a v4.public verifier", f"v4.local.{local}", door="check")
     yield malformed("H-58 T28", "v4.public to a v4.local verifier", f"v4.public.{public}", door="open")

@@ -197,11 +197,11 @@ def seals() -> Iterator[Case]:
         call = calling(pair.to_paserk, sealing_key=Key.generate(pair.algorithm.name))
         yield refused("T40", f"k{version}: a key pair sealed", call, KeyUseError)
     public = raw_public(sealing.montgomery(PAIR[4]._public))
-    for number, point in enumerate(SMALL_ORDER_U):  # with the shared secret zero, anybody can make the tag
-        cipher_key, tag_key, nonce = sealing._x25519_keys(b"k4.seal.", bytes(32), point, public)
-        rest = point + xchacha20(cipher_key, nonce, bytes(32))
-        tag = blake2b(b"k4.seal." + rest, key=tag_key, digest_size=32).digest()
-        call = calling(Key.from_paserk, "k4.seal." + b64url(tag + rest), sealing_key=PAIR[4])
+    for number, small in enumerate(SMALL_ORDER_U):  # with the shared secret zero, anybody can make the tag
+        cipher_key, tag_key, nonce = sealing._x25519_keys(b"k4.seal.", bytes(32), small, public)
+        forged = small + xchacha20(cipher_key, nonce, bytes(32))
+        mac = blake2b(b"k4.seal." + forged, key=tag_key, digest_size=32).digest()
+        call = calling(Key.from_paserk, "k4.seal." + b64url(mac + forged), sealing_key=PAIR[4])
         yield refused("T40", f"k4: forged with ephemeral {number}, shared secret zero", call, SealError)
     k1 = "k1.seal." + b64url(bytes(48 + 32 + 512))
     yield refused("T40", "k1.seal", calling(Key.from_paserk, k1, sealing_key=PAIR[4], allow=ALLOW), KeyUseError)

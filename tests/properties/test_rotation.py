@@ -138,7 +138,10 @@ def test_before_its_lead_a_key_is_not_activated_and_its_tokens_are_not_taken() -
     fresh = Key.generate("ES256")
     ring.announce(fresh)
     assert {key["kid"] for key in ring.jwks()["keys"]} == {ring.active().kid, fresh.kid}
+    slot = ring.find(fresh.kid)
+    assert slot is not None
     clock.advance(CACHE + 59)
+    assert (slot.state(clock.now()), slot.verifies(clock.now())) == (State.ANNOUNCED, False)
     with pytest.raises(ConfigurationError):
         ring.activate(fresh.kid)
     clock.advance(1)

@@ -58,7 +58,6 @@ class Issuer:
         self._jwks_uri = jwks_uri
         self._found: str | None = None
         self._get = partial(fetch, allow_loopback=allow_loopback, networks=networks)
-        self._check = partial(check_url, allow_loopback=allow_loopback)
         read = partial(read_jwks, rsa=profile.rsa)
         self.keys = RemoteKeys(jwks_uri or url, read, policy=policy, clock=clock, jitter=SystemRandom().random())
         self.refresh = RemoteRefresh(self.keys, self._fetch)
@@ -145,7 +144,6 @@ class Issuer:
                 if error.reason != "bad_status" or place is places[-1]:
                     raise
             else:
-                self._check(found)
                 return found
         raise KeysUnavailableError("no metadata")
 

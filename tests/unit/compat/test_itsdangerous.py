@@ -161,3 +161,12 @@ def test_what_cannot_be_configured(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         reader(**wrong)
     assert SECRET not in repr(reader())
+
+
+def test_a_payload_that_unfolds_too_far_is_said_to_be_too_large() -> None:
+    for size in (MAX_UNPACKED - 1, 5 * 10**6):
+        with pytest.raises(MalformedTokenError) as raised:
+            reader().loads(signed(b"." + b64url(zlib.compress(b'"' + b"x" * size + b'"')).encode()))
+        assert raised.value.reason == "too_large"
+    largest = "x" * (MAX_UNPACKED - 2)
+    assert reader().loads(writer().dumps(largest)) == largest

@@ -19,7 +19,8 @@ from watchword.errors import (
 )
 from watchword.formats import jws, opaque, paseto
 from watchword.formats.base import FORMATS, Envelope, Format, Vouched, make_format
-from watchword.formats.jwt import Jwt, media_type
+from watchword.formats.compact import media_type
+from watchword.formats.jwt import Jwt
 from watchword.formats.paseto import PasetoPublic
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing, Slot

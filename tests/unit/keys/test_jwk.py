@@ -31,7 +31,7 @@ def test_paseto_keys_are_no_jwks() -> None:
 
 
 @JOSE
-@pytest.mark.parametrize("alg", ["none", "HS512", "RS384", "", "es256", 1, ["ES256"], {}, True, "A128KW", "ES521"])
+@pytest.mark.parametrize("alg", ["none", "HS1024", "RS1", "", "es256", 1, ["ES256"], {}, True, "A64KW", "ES521"])
 def test_an_algorithm_that_is_not_known(key: Key, alg: Any) -> None:
     with pytest.raises(KeyUseError):
         Key.from_jwk(key.to_jwk(private=True) | {"alg": alg})

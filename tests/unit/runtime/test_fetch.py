@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from watchword.errors import ConfigurationError, KeysUnavailableError
-from watchword.runtime.fetch import check_url, fetch, max_age
+from watchword.runtime.fetch import _fits, check_url, fetch, max_age
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,21 @@ def test_http_is_a_url_only_where_loopback_is_allowed() -> None:
 )
 def test_how_long_an_answer_may_be_kept(cache_control: str | None, age: str | None, seconds: int | None) -> None:
     assert max_age(cache_control, age) == seconds
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        *(("8.8.8.8", True), ("2606:4700::1111", True), ("::ffff:8.8.8.8", True), ("64:ff9b::808:808", True)),
+        *(("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("64:ff9b::a00:1", False), ("2002:808:808::", False)),
+        *(("2001::1", False), ("240.0.0.1", False), ("255.255.255.255", False), ("ff02::1", False), ("::", False)),
+    ],
+)
+def test_an_address_inside_another_is_the_one_that_counts(address: str, public: bool) -> None:
+    assert _fits(address, loopback=False, public=True, networks=[]) == public
+    for loop in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"):
+        assert not _fits(loop, loopback=False, public=True, networks=[])
+        assert _fits(loop, loopback=True, public=False, networks=[])
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
