@@ -23,6 +23,9 @@ class Envelope(Struct, frozen=True):
     body: bytes
     """The payload as it travelled; for a format that encrypts, still hidden."""
 
+    def __repr__(self) -> str:
+        return f"Envelope(kid={self.head.get('kid')!r})"
+
 
 class Verified(Struct, frozen=True):
     """What a good signature vouches for. Only a format makes one. Times in ``claims`` are whole seconds."""

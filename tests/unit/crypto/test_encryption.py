@@ -65,7 +65,7 @@ def test_v4_local_nonces_are_fresh() -> None:
 
 @pytest.mark.parametrize("size", range(64))
 def test_v4_local_is_never_shorter_than_nonce_and_tag(size: int) -> None:
-    with pytest.raises(SealError):
+    with pytest.raises(SealError, match="too short"):
         v4_local_open(KEY, HEADER, bytes(size), b"", b"")
 
 
