@@ -39,7 +39,7 @@ class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[server.clients]]``: who may introspect and revoke.
+    """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
     ``secret_sha256`` is the hex SHA-256 of a random secret. ``audience``: the one it stands for, where it is a resource
     server; it is then told about access tokens for that audience alone.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,14 +40,14 @@ from watchword.errors import (
 
 DAY = 86_400
 GRACE, FAMILY_IDLE, FAMILY_LIFE = 10, 14 * DAY, 30 * DAY
-IDLE, ABSOLUTE, TOUCH, ACCESS_LIFE = 1800, 12 * 3600, 60, 900
+IDLE, ABSOLUTE, TOUCH, ACCESS_LIFE = 1800, 4000, 60, 900
 KEPT = DAY
 """A dead row explains itself for so long."""
 
 SUBJECTS = st.sampled_from(["user-1", "user-2"])
 CLIENTS = st.sampled_from(["web", "mobile"])
 GRANT = frozenset({"a", "b"})
-SHORT, LONG = [0, 1, 9, GRACE, GRACE + 1, TOUCH], [IDLE, ABSOLUTE, FAMILY_IDLE, FAMILY_LIFE]
+SHORT, LONG = [0, 1, 9, GRACE, GRACE + 1, TOUCH], [IDLE, ABSOLUTE, 12 * DAY, FAMILY_IDLE, FAMILY_LIFE]
 STEPS = st.sampled_from(SHORT + SHORT + LONG)
 
 
@@ -148,6 +149,7 @@ class Lifecycle(RuleBasedStateMachine):
             issuer="https://as.test",
             audience="https://api.test",
             clock=self.clock,
+            session_absolute=timedelta(seconds=ABSOLUTE),
         )
         ww.open_blocking()
         return ww
@@ -229,10 +231,13 @@ class Lifecycle(RuleBasedStateMachine):
 
     @initialize(target=families, subject=SUBJECTS, client=CLIENTS)
     def first_family(self, subject: str, client: str) -> Family:
-        return self._family(subject, client, None)
+        return self._family(subject, client, self._session(subject))
 
     @rule(target=sessions, subject=SUBJECTS)
     def sign_in(self, subject: str) -> Session:
+        return self._session(subject)
+
+    def _session(self, subject: str) -> Session:
         issued = drive(self.ww.sessions.start(subject))
         assert not any(issued.token in one.tokens or issued.session_id == one.id for one in self.sessions_), "I12"
         assert position(issued.rev) == self.heard.seq
@@ -248,6 +253,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(target=families, session=sessions, client=CLIENTS)
     def issue_family_of_session(self, session: Session, client: str) -> Family:
+        """The session may be revoked or ended; its time is not over, or nobody would still hold its names."""
+        if self.now >= session.began + ABSOLUTE:
+            session = self._session(session.subject)
         return self._family(session.subject, client, session)
 
     def _family(self, subject: str, client: str, session: Session | None) -> Family:
@@ -267,7 +275,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(target=accesses, parent=sessions | families, form=st.sampled_from(["jwt", "paseto"]))
     def mint(self, parent: Session | Family, form: str) -> Access:
-        """With the parent's rev. The parent need not be live: its heirs are as dead as it is."""
+        """With the parent's rev. The parent may be revoked or ended: its heirs are as dead as it is."""
+        if self.now >= parent.began + (ABSOLUTE if isinstance(parent, Session) else FAMILY_LIFE):
+            parent = self._session(parent.subject)
         if isinstance(parent, Session):
             return self._access(parent.subject, "first-party", parent, None, parent.rev, form)
         return self._access(parent.subject, parent.client, parent.session, parent, parent.rev, form)
@@ -311,7 +321,7 @@ class Lifecycle(RuleBasedStateMachine):
         """The longest family that lives, a new one at need, so that not all time is spent on the dead."""
         live = [one for one in self.families_ if self.family_verdict(one) is None]
         longest = max(live, key=lambda one: len(one.tokens), default=None)
-        return longest or self._family(family.subject, family.client, None)
+        return longest or self._family(family.subject, family.client, self._session(family.subject))
 
     def _refresh(self, family: Family, back: int, client: str, scopes: frozenset[str] | None) -> None:
         """Present any generation ever issued, ``back`` from the newest."""
@@ -353,6 +363,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(session=sessions, back=st.sampled_from([1, 1, 1, 2, 3]))
     def authenticate(self, session: Session, back: int) -> None:
+        self._authenticate(session, back)
+
+    def _authenticate(self, session: Session, back: int) -> None:
         token = session.tokens[-min(back, len(session.tokens))]
         found = outcome(lambda: self.ww.sessions.authenticate(token))
         expected = self.session_verdict(session, token)
@@ -446,6 +459,25 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(seconds=STEPS)
     def advance(self, seconds: int) -> None:
         self.clock.advance(seconds)
+
+    @rule(found=sessions | families | accesses, early=st.integers(0, 1))
+    def advance_to_the_end_of(self, found: Session | Family | Access, early: int) -> None:
+        """To its very second, or the one before."""
+        ends = (
+            self.session_ends(found)
+            if isinstance(found, Session)
+            else self.family_ends(found)
+            if isinstance(found, Family)
+            else found.ends
+        )
+        self.clock.advance(max(0, ends - early - self.now))
+
+    @rule(session=sessions)
+    def keep_alive(self, session: Session) -> None:
+        """Used at the last moment of each idle time, until its absolute end."""
+        while self.session_verdict(session, session.tokens[-1]) is None and self.session_ends(session) - 1 > self.now:
+            self.clock.advance(self.session_ends(session) - 1 - self.now)
+            self._authenticate(session, 1)
 
     @rule()
     def sweep(self) -> None:

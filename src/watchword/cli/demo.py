@@ -80,7 +80,7 @@ def _text(facts: dict[str, str]) -> str:
             "This must fail (one character of the token is changed):",
             facts["refused"],
             "",
-            f"To introspect and revoke: client {facts['client']}, secret {facts['client_secret']}",
+            f"To introspect: client {facts['client']}, secret {facts['client_secret']}",
             "Ctrl-C deletes everything.",
         )
     )
@@ -108,5 +108,5 @@ def _print_panel(facts: dict[str, str]) -> None:
     line("This must fail (one character of the token is changed):", "red")
     line(facts["refused"])
     line()
-    line(f"To introspect and revoke: client {facts['client']}, secret {facts['client_secret']}", "dim")
+    line(f"To introspect: client {facts['client']}, secret {facts['client_secret']}", "dim")
     console.rule("Ctrl-C deletes everything", style="green")

@@ -20,11 +20,14 @@ MAX_BYTES = 1024
 
 
 def _prepared(password: str) -> bytes:
+    """NFC, as bytes. The caller has looked at the length: normalising a long text takes long (it can be quadratic)."""
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
 def check_new_password(password: str) -> None:
     """Raise ConfigurationError unless a new password has at least 15 characters and at most 1024 bytes."""
+    if len(password) > MAX_BYTES:
+        raise ConfigurationError(f"a password has at most {MAX_BYTES} bytes")
     if len(unicodedata.normalize("NFC", password)) < MIN_CHARACTERS:
         raise ConfigurationError(f"a password needs at least {MIN_CHARACTERS} characters; a short sentence does well")
     if len(_prepared(password)) > MAX_BYTES:
@@ -39,8 +42,8 @@ def hash_password(password: str) -> str:
 
 def password_matches(password: str, phc: str | None) -> bool:
     """Whether the password fits; with ``phc=None`` (no such account) the same work is done and the answer is False."""
-    prepared = _prepared(password)
-    known = phc is not None and len(prepared) <= MAX_BYTES
+    prepared = _prepared(password[:MAX_BYTES])
+    known = phc is not None and len(password) <= MAX_BYTES and len(prepared) <= MAX_BYTES
     try:
         Argon2id.verify_phc_encoded(
             prepared[:MAX_BYTES], phc if phc is not None else _nobody(MEMORY_KIB, PASSES, LANES)

@@ -25,6 +25,9 @@ class Envelope(Struct, frozen=True):
     algorithm: str = ""
     """What a PASETO's own beginning says: the one algorithm that its key may have."""
 
+    def __repr__(self) -> str:
+        return f"Envelope(kid={self.head.get('kid')!r})"
+
 
 class Verified(Struct, frozen=True):
     """What a good signature vouches for. Only a format makes one. Times in ``claims`` are whole seconds."""

@@ -103,7 +103,11 @@ def _create(path: Path, slots: Iterable[Slot]) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise KeysUnavailableError(f"the key file {path} cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        os.unlink(path)  # no half file, and no keys lying about
+        raise KeysUnavailableError(f"the key file {path} cannot be written: {error.strerror}") from error

@@ -91,6 +91,9 @@ class View:
 
     def _take_in(self, feed: Feed) -> None:
         if self._told_to_restart:
+            self.lease_until = float(
+                "-inf"
+            )  # it vouched for what is let go of here; only the whole snapshot gives a new one
             named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
             cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
             _apply(feed.events, named, cut)
@@ -122,6 +125,11 @@ class View:
             self.ensure_fresh()
         if self._any:
             self._look_up(who, kid)
+
+    def key_is_revoked(self, kid: str) -> bool:
+        """For tokens of ours that name no key, such as the MAC of a refresh token."""
+        self.ensure_fresh()
+        return kid in self._named["key"]
 
     def _look_up(self, who: Principal, kid: str | None) -> None:
         named, cut = self._named, self._cut

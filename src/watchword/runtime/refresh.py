@@ -32,7 +32,7 @@ class KeyFileRefresh:
 
     def __init__(self, ring: KeyRing, path: Path) -> None:
         self._ring, self._path = ring, path
-        self._stamp = self._look()
+        self._stamp: tuple[int, int] | None = None  # so that the first tick reads once more
 
     async def tick(self) -> None:
         stamp = self._look()

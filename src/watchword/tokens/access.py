@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -143,7 +144,7 @@ class AccessTokens:
         if as_ is None:
             return who
         try:
-            return msgspec.json.decode(dump_json(who.raw_claims), type=as_)  # a copy: the cached one stays as it is
+            return msgspec.json.decode(dump_json(dict(who.raw_claims)), type=as_)
         except msgspec.ValidationError as error:
             raise ClaimError(f"the claims do not fit {as_.__name__}: {error}", claim="*") from None
 
@@ -263,5 +264,5 @@ def _principal(claims: dict[str, Any]) -> Principal:
         client_id=claims["client_id"],
         auth_time=auth_time,
         rev=claims.get("rev"),
-        raw_claims=claims,
+        raw_claims=MappingProxyType(claims),
     )

@@ -32,7 +32,7 @@ from ..errors import (
 )
 from ..keys.ring import KeyRing
 from ..principal import Principal
-from ..revocation.event import event
+from ..revocation.event import LONGEST_LIFE, event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
@@ -53,6 +53,9 @@ class Presented(Struct, frozen=True):
     family_id: str
     generation: int
     secret: str
+
+    def __repr__(self) -> str:
+        return f"Presented(family_id={self.family_id!r}, generation={self.generation})"
 
 
 class FamilyInfo(Struct, frozen=True, kw_only=True):
@@ -110,10 +113,12 @@ class RefreshTokens:
         roles: Iterable[str] = (),
         auth_time: int | None = None,
         rev: str | None = None,
+        ends_at: int | None = None,
     ) -> Issued:
         """The first token of a new family. It is revoked with ``session_id``, where one is given.
 
         ``rev``: as for access tokens.
+        ``ends_at``: where the family is to end before its life is over (seconds since 1970), as a session does.
         """
         now, secret, family_id = self._clock.now(), new_secret(), new_id()
         held = {
@@ -123,7 +128,7 @@ class RefreshTokens:
             "previous": None,
             "created_at": now,
             "rotated_at": now,
-            "ends_at": now + self._life,
+            "ends_at": min(now + self._life, ends_at if ends_at is not None else now + self._life),
             "client_id": named(client_id, "a client_id"),
             "session_id": session_id,
             "device": shown(device),
@@ -176,7 +181,7 @@ class RefreshTokens:
             record = await self._family(self._read(untrusted))
         except (TokenExpiredError, TokenRevokedError):
             return None
-        return event("family", record.key, now=self._clock.now())
+        return _end_of(record, self._clock.now())
 
     async def authenticate(self, untrusted: object) -> Principal:
         """The Principal behind a live, current token, without using it up: for introspection, never for access."""
@@ -226,7 +231,7 @@ class RefreshTokens:
     async def _kill(self, record: Record) -> bool:
         """End the family, its session and their access tokens together; False when the family moved meanwhile."""
         now, session_id = self._clock.now(), record.data["session_id"]
-        events = [event("family", record.key, now=now)]
+        events = [_end_of(record, now)]
         if session_id is not None:
             events.append(event("session", session_id, now=now))
         dead = replace(record, data=dict(record.data) | {"state": "reused"})
@@ -291,6 +296,8 @@ class RefreshTokens:
         found = unb64url(mac)
         now = self._ring.clock.now()
         macs = [slot.key for slot in self._ring if slot.key.use == "mac" and slot.verifies(now)]
+        if self._view is not None:
+            macs = [key for key in macs if not self._view.key_is_revoked(key.kid)]
         if not any(same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found) for key in macs):
             raise SignatureError("not a refresh token of ours")
         return Presented(family.decode(), int(generation), secret.decode())
@@ -310,6 +317,12 @@ class RefreshTokens:
             rev=held["rev"],
             auth_time=held["auth_time"],
         )
+
+
+def _end_of(record: Record, now: int) -> Event:
+    """The end of a family; to be remembered until the last access token of it has ended as well."""
+    left = max(record.data["ends_at"] - now, 0) + int(KINDS["access"].cap.total_seconds())
+    return event("family", record.key, now=now, life=min(left, LONGEST_LIFE))
 
 
 def _kept(secret: str) -> str:

@@ -39,6 +39,9 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     created_at: int
     last_seen: int
     expires_at: int
+    """When it ends if no further request comes."""
+    ends_at: int
+    """When it ends in any case."""
     device: str | None = None
     ip: str | None = None
 
@@ -296,6 +299,7 @@ def _info(record: Record) -> SessionInfo:
         created_at=held["created_at"],
         last_seen=held["last_seen"],
         expires_at=_ends_at(record),
+        ends_at=held["absolute_at"],
         device=held["device"],
         ip=held["ip"],
     )

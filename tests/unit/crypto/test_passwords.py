@@ -105,8 +105,11 @@ def test_nobody_costs_as_much_as_somebody(phc: str, monkeypatch: pytest.MonkeyPa
     assert [len(part) for part in nobody.split("$")] == [len(part) for part in phc.split("$")]
 
 
-def test_not_even_the_right_password_of_nobody() -> None:
+def test_not_even_the_right_password_of_nobody(phc: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`None` is never matched, whatever the hash of nobody is of."""
+    monkeypatch.setattr(passwords, "_nobody", lambda *_: phc)
+    assert password_matches(GOOD, phc)
+    assert not password_matches(GOOD, None)
     assert not password_matches("", None)
     assert not password_matches("a" * 2000, None)
 

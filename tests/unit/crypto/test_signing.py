@@ -79,6 +79,13 @@ def test_a_good_signature(road: str) -> None:
     assert not accepts(verify, GOOD, b"")
 
 
+def test_nothing_crosses_from_the_message_to_the_signature(road: str) -> None:
+    """libsodium is handed both in one piece: 64 bytes are the signature, whatever the caller took for it."""
+    verify, whole = signing.ed25519_verifier(PRIVATE.public_key()), GOOD + MESSAGE
+    for where in range(len(whole) + 1):
+        assert accepts(verify, whole[:where], whole[where:]) is (where == 64)
+
+
 def odd_signatures() -> Iterator[tuple[str, bytes]]:
     s = int.from_bytes(GOOD[32:], "little")
     yield "empty", b""

@@ -84,7 +84,7 @@ def test_a_rotation_as_it_is_seen_from_outside(name: str) -> None:
 
 def test_a_symmetric_key_is_never_published() -> None:
     ring, _ = ring_of("HS256", "ES256")
-    with pytest.raises(KeyUseError, match=r"ES256 or v4\.public"):
+    with pytest.raises(KeyUseError, match="to publish it is to give it away"):
         ring.jwks()
     mac = KeyRing.of(Key.generate("HS256", use="mac"), Key.generate("v4.local"))
     assert (mac.jwks(), mac.paseto_keys()["keys"]) == ({"keys": []}, [])

@@ -586,3 +586,14 @@ def test_two_threads_that_hear_at_once_lose_nothing(clock: FrozenClock) -> None:
     assert failures == []
     assert len(view) == view.seq == rounds * threads
     assert view.lease_until == clock.monotonic() + 5
+
+
+def test_half_a_snapshot_has_no_lease(view: View) -> None:
+    """What the old lease vouched for is gone, and what is to come in its place is not all there."""
+    view.hear(Feed("e", 3, (dead("token", "old", 3),)), asked_after=0, sent_at=SENT)
+    assert not view.hear(Feed("new", 9), asked_after=3, sent_at=SENT)
+    view.hear(Feed("new", 4, (dead("token", "t", 4),)), asked_after=0, sent_at=SENT, complete=False)
+    assert not view.fresh()
+    view.hear(Feed("new", 9, (dead("token", "old", 9),)), asked_after=4, sent_at=SENT)
+    assert view.fresh()
+    assert refuses(view, who(token_id="old"))

@@ -20,6 +20,7 @@ async def test_the_current_session(house: House) -> None:
         "session_id": session_id,
         "created_at": now,
         "last_seen": now,
+        "ends_at": now + 43_200,
         "expires_at": now + 1800,
         "device": "Firefox on Linux",
         "ip": "127.0.0.1",
@@ -57,7 +58,7 @@ async def test_the_list_flags_the_current_one(house: House) -> None:
     found = (await house.ask("GET", "/account/sessions", cookie=cookies[1])).json()["sessions"]
     assert [one["current"] for one in found] == [False, True, False]
     assert {frozenset(one) for one in found} == {
-        frozenset({"session_id", "created_at", "last_seen", "expires_at", "device", "ip", "current"})
+        frozenset({"session_id", "created_at", "last_seen", "expires_at", "ends_at", "device", "ip", "current"})
     }
 
 

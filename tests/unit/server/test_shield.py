@@ -1,9 +1,11 @@
 """The outermost layer: headers of every reply, caps, the log line, and the last resort."""
 
 import logging
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from starlette.responses import StreamingResponse
 
 from tests.unit.server.house import House
 from watchword.errors import ConfigurationError
@@ -90,6 +92,21 @@ async def test_the_last_resort(
         assert inside not in reply.text
     assert any(record.exc_info for record in caplog.records)
     assert (await house.ask("GET", "/health")).status_code == 200
+
+
+async def test_half_an_answer_does_not_look_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails after its first bytes are out ends the connection; another answer behind it would be content."""
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"the first half"
+        raise TroubleError
+
+    async def breaks(*_: object) -> StreamingResponse:
+        return StreamingResponse(half())
+
+    monkeypatch.setitem(ROUTES["/api/me"], "GET", breaks)
+    with pytest.raises(TroubleError):
+        await house.ask("GET", "/api/me")
 
 
 async def test_the_log_names_the_route_and_not_the_path(house: House, caplog: pytest.LogCaptureFixture) -> None:

@@ -453,6 +453,7 @@ async def test_rotate_kills_the_old_token_at_once_and_keeps_the_session(sessions
             created_at=NOW,
             last_seen=NOW + 30,
             expires_at=NOW + 30 + IDLE,
+            ends_at=NOW + ABSOLUTE,
             device="d",
             ip="i",
         )

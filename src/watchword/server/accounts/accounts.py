@@ -142,7 +142,7 @@ class Accounts:
 
 def _name(name: str) -> tuple[str, str]:
     """The name as it is shown and the key it is found by: NFC, and without regard to case."""
-    shown = unicodedata.normalize("NFC", name)
+    shown = unicodedata.normalize("NFC", name[: 4 * LONGEST_NAME])  # a longer one fails, and costs no more than this
     if not 0 < len(shown) <= LONGEST_NAME or not shown.isprintable() or shown != shown.strip():
         raise ConfigurationError(
             f"a user name is 1 to {LONGEST_NAME} printable characters, without a space at either end"

@@ -38,6 +38,7 @@ async def mint(server: AuthServer, request: Request) -> Response:
             "client_id is no public client's: 1 to 255 visible ASCII characters, and no secret of its own."
         )
     ensure_signer(server, wanted.format)
+    ends = [info.ends_at for info in await server.ww.sessions.list(who.subject) if info.session_id == who.session_id]
     refresh = await server.ww.refresh.issue(
         who.subject,
         client_id=wanted.client_id,
@@ -47,5 +48,6 @@ async def mint(server: AuthServer, request: Request) -> Response:
         roles=who.roles,
         auth_time=who.auth_time,
         rev=who.rev,
+        ends_at=min(ends, default=who.expires_at),
     )
     return token_reply(server, refresh, wanted.format)

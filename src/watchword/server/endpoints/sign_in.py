@@ -24,6 +24,9 @@ class SignIn(Struct, forbid_unknown_fields=True):
     subject: str | None = None
     remember: bool = False
 
+    def __repr__(self) -> str:
+        return "SignIn(...)"
+
 
 async def sign_in(server: AuthServer, request: Request) -> Response:
     """200 and the session as JSON (a form: 303 to ``/``), with the cookie. The token stands in the cookie alone.
