@@ -21,7 +21,6 @@ COOKBOOK = {
     "jws/4_4.hmac-sha2_integrity_protection.json": "HS256",
     "curve25519/jws.json": "Ed25519",
 }
-NOT_BUILT = ("jws/4_2.rsa-pss_signature.json", "jws/4_3.ecdsa_signature.json")
 DETACHED = {
     "jws/4_5.signature_with_detached_content.json": "bad_signature",
     "rfc7797/hmac-sha2_b64_false.json": "crit_unsupported",
@@ -52,7 +51,7 @@ def test_rfc_7515_a_4_is_es512() -> None:
     ring = KeyRing.generate("ES256")
     with pytest.raises(TokenError) as caught:
         jws.verify(published_text("rfc-examples/rfc7515_A.4.jwsc"), ring)
-    assert caught.value.reason == "alg_not_allowed"
+    assert caught.value.reason == "key_not_found"
 
 
 def test_rfc_7515_a_5_is_unsecured() -> None:
@@ -77,13 +76,6 @@ def test_cookbook(name: str, algorithm: str) -> None:
     key, token = key_of(example, algorithm), example["output"]["compact"]
     assert jws.verify(token, KeyRing.of(key)).decode() == example["input"]["payload"]
     assert key.sign(example["signing"]["sig-input"].encode()) == unb64url(example["signing"]["sig"].encode())
-
-
-@pytest.mark.parametrize("name", each((name, name) for name in NOT_BUILT))
-def test_cookbook_not_built(name: str) -> None:
-    example = published(f"jose-cookbook/{name}")
-    with pytest.raises(KeyUseError):
-        Key.from_jwk(example["input"]["key"] | {"alg": example["input"]["alg"]})
 
 
 @pytest.mark.parametrize(("name", "reason"), DETACHED.items())
