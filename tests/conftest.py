@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("watchword", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("watchword")
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 

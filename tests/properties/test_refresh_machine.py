@@ -300,13 +300,27 @@ class Lifecycle(RuleBasedStateMachine):
 
     # using it
 
-    @rule(family=families, times=st.integers(1, 3), scopes=st.sampled_from([None, frozenset("a"), GRANT]))
-    def use(self, family: Family, times: int, scopes: frozenset[str] | None) -> None:
-        """As an honest client does, now and then with a lost answer."""
+    @rule(
+        family=families,
+        times=st.integers(1, 3),
+        scopes=st.sampled_from([None, frozenset("a"), GRANT]),
+        wait=st.sampled_from([0, 0, GRACE, GRACE + 1]),
+    )
+    def use(self, family: Family, times: int, scopes: frozenset[str] | None, wait: int) -> None:
+        """As an honest client does, now and then with an answer that is lost and asked for again."""
         family = self._alive(family)
         for _ in range(times):
             self._refresh(family, 1, "right", scopes)
+        self.clock.advance(wait)
         self._refresh(family, min(times, 2), "unsaid", None)
+
+    @rule(family=families)
+    def use_for_long(self, family: Family) -> None:
+        """Before each idle time is over, until the family's own end."""
+        family = self._alive(family)
+        while self.family_verdict(family) is None and self.family_ends(family) - 1 > self.now:
+            self.clock.advance(self.family_ends(family) - 1 - self.now)
+            self._refresh(family, 1, "right", None)
 
     @rule(
         family=families,
@@ -361,8 +375,9 @@ class Lifecycle(RuleBasedStateMachine):
         assert (issued.subject, issued.client_id, issued.family_id) == (family.subject, family.client, family.id)
         assert position(issued.rev) == family.rev
 
-    @rule(session=sessions, back=st.sampled_from([1, 1, 1, 2, 3]))
-    def authenticate(self, session: Session, back: int) -> None:
+    @rule(session=sessions, back=st.sampled_from([1, 1, 1, 2, 3]), wait=st.sampled_from([0, TOUCH - 1, TOUCH]))
+    def authenticate(self, session: Session, back: int, wait: int) -> None:
+        self.clock.advance(wait)
         self._authenticate(session, back)
 
     def _authenticate(self, session: Session, back: int) -> None:
