@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.vectors.corpus import each, published, published_text
+from tests.vectors.corpus import published, published_text
 from watchword.encoding import unb64url
-from watchword.errors import KeyUseError, MalformedTokenError, TokenError, WatchwordError
+from watchword.errors import MalformedTokenError, TokenError, WatchwordError
 from watchword.formats import jws
 from watchword.keys import jwk
 from watchword.keys.key import Key
