@@ -24,7 +24,6 @@ from msgspec import Struct
 from nacl.bindings import crypto_sign, crypto_sign_open
 
 from watchword.encoding import pae, unb64url
-from watchword.formats import paseto
 from watchword.formats.base import make_format
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
@@ -167,7 +166,7 @@ def _pieces(token: str) -> tuple[bytes, bytes]:
     """(signature, message): what the primitive is called with."""
     if token.startswith("v4.public."):
         body, footer = (unb64url(part) for part in token.encode().split(b".")[2:])
-        return body[-64:], pae(paseto.PUBLIC, body[:-64], footer, b"")
+        return body[-64:], pae(b"v4.public.", body[:-64], footer, b"")
     message, _, signature = token.encode().rpartition(b".")
     return unb64url(signature), message
 
