@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 
@@ -20,9 +22,7 @@ class Clock(Protocol):
 
 
 if hasattr(time, "CLOCK_BOOTTIME"):
-
-    def _boot_seconds() -> float:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    _boot_seconds: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 else:  # macOS, Windows: monotonic() may stand still while the machine sleeps, and a lease outlive its bound by the nap
     _boot_seconds = time.monotonic
@@ -34,8 +34,7 @@ class SystemClock:
     def now(self) -> int:
         return int(time.time())
 
-    def monotonic(self) -> float:
-        return _boot_seconds()
+    monotonic = staticmethod(_boot_seconds)
 
 
 class FrozenClock:

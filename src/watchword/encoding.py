@@ -7,8 +7,7 @@ deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, and PASETO's pre-authen
 from __future__ import annotations
 
 import json
-from binascii import Error as BinasciiError
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -25,13 +24,16 @@ LARGE_TOKEN, LARGE_HEADER = 16_384, 4_096
 MAX_DEPTH = 8
 """Levels of nesting in JSON; the object itself is level 1."""
 
-_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+_TO_STANDARD = bytes.maketrans(b'-_+/="\\', b"+/!!!!!")
+"""To the alphabet of RFC 4648 §4. What base64url has not becomes ``!``, and so does what could end or escape a text."""
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_PADDING = (b"", None, b"==", b"=")
+_ENDS = (b'"', b'!"', b'=="', b'="')
 _LAST_OF_2 = frozenset(b"AQgw")  # one byte in two characters: four spare bits
 _LAST_OF_3 = frozenset(b"AEIMQUYcgkosw048")  # two bytes in three: two spare bits
 
 _decode_json = msgspec.json.Decoder().decode
+_decode_base64 = msgspec.json.Decoder(bytes).decode
+"""A JSON text of base64 (RFC 4648 §4) as bytes: as strict as ``binascii`` in strict mode, and a third faster."""
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -41,19 +43,13 @@ def malformed(message: str, reason: str = "malformed") -> NoReturn:
 
 def gate(untrusted: object, limit: int = MAX_TOKEN) -> bytes:
     """Text or bytes of at most ``limit`` ASCII bytes, as bytes; looked at by length before anything is copied."""
-    if isinstance(untrusted, str):
-        if len(untrusted) > limit:
-            malformed(f"longer than {limit} bytes", "too_large")
-        if not untrusted.isascii():
-            malformed("holds a character outside ASCII")
-        return untrusted.encode("ascii")
-    if isinstance(untrusted, bytes):
-        if len(untrusted) > limit:
-            malformed(f"longer than {limit} bytes", "too_large")
-        if not untrusted.isascii():
-            malformed("holds a byte outside ASCII")
-        return untrusted
-    malformed(f"a token is str or bytes, not {type(untrusted).__name__}")
+    if not isinstance(untrusted, (str, bytes)):
+        malformed(f"a token is str or bytes, not {type(untrusted).__name__}")
+    if len(untrusted) > limit:
+        malformed(f"longer than {limit} bytes", "too_large")
+    if not untrusted.isascii():
+        malformed("holds a character outside ASCII")
+    return untrusted.encode("ascii") if isinstance(untrusted, str) else untrusted
 
 
 def b64url(raw: bytes) -> str:
@@ -67,8 +63,8 @@ def unb64url(text: bytes) -> bytes:
     if tail == 1 or (tail == 2 and text[-1] not in _LAST_OF_2) or (tail == 3 and text[-1] not in _LAST_OF_3):
         malformed("base64url is not canonical")
     try:
-        return a2b_base64(text.translate(_TO_STANDARD) + _PADDING[tail], strict_mode=True)  # type: ignore[operator]  # tail 1 left above
-    except BinasciiError:
+        return _decode_base64(b'"' + text.translate(_TO_STANDARD) + _ENDS[tail])
+    except (msgspec.DecodeError, UnicodeDecodeError):
         malformed("holds a character outside base64url")
 
 
@@ -77,7 +73,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
 
     A text that encodes back to itself holds no name twice, so only unusual spellings take the slow road.
     """
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+    if (b"[" in raw or raw.find(b"{", 1) > 0) and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _refuse_depth(raw)
     try:
         value = _decode_json(raw)
@@ -148,7 +144,7 @@ def seconds_of(text: str) -> int:
 
     Raises: ValueError for anything else: a space or lower-case t, no zone, hour 24, second 60.
     """
-    if len(text) == 20 and text[19] == "Z" and text[10] == "T":
+    if len(text) == 20 and text[19] == "Z":
         return _plain_seconds(text)
     return _zoned_seconds(text)
 
@@ -160,14 +156,14 @@ def _digits(text: str) -> int:
 
 
 def _plain_seconds(text: str) -> int:
-    if text[4] != "-" or text[7] != "-" or text[13] != ":" or text[16] != ":" or text[11:13] == "24":
+    if not (text[10] == "T" and text[4] == text[7] == "-" and text[13] == text[16] == ":") or text[11:13] == "24":
         raise ValueError("not an RFC 3339 time")
     return int(datetime.fromisoformat(text).timestamp())
 
 
 def _zoned_seconds(text: str) -> int:
     head, rest = text[:19], text[19:]
-    if len(head) != 19 or head[10] != "T" or not text.isascii():
+    if len(head) != 19 or not text.isascii():
         raise ValueError("not an RFC 3339 time")
     if rest.startswith("."):
         fraction = rest[1:].rstrip("Z") if rest.endswith("Z") else rest[1:-6]

@@ -20,7 +20,7 @@ def frozen(value: Any) -> Any:
     return value
 
 
-class Principal(Struct, frozen=True, kw_only=True):
+class Principal(Struct, frozen=True, kw_only=True, gc=False):
     """The verified caller. Only a token kind makes one; everything in it was checked.
 
     Times are whole seconds since 1970. ``scopes`` and ``roles`` are exact, case-sensitive words. ``rev`` is the feed

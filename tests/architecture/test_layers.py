@@ -223,7 +223,11 @@ RULES = [
     Rule(
         "token kinds, formats and stores do not import each other",
         strangers(
-            {"tokens": {"base", "seen"}, "formats": {"base", "compact"}, "stores": {"base", "sql", "sqlite_writer"}}
+            {
+                "tokens": {"base", "seen", "signed"},
+                "formats": {"base", "compact"},
+                "stores": {"base", "sql", "sqlite_writer"},
+            }
         ),
         reports=(
             ("tokens.refresh", "from watchword.tokens.sessions import Sessions"),

@@ -159,7 +159,8 @@ def test_the_walk_knows_every_verb() -> None:
     public = {
         f"{part.__name__}.{name}"
         for part in (Watchword, Sessions, AccessTokens, RefreshTokens)
-        for name, value in vars(part).items()
+        for owner in part.__mro__[:-1]
+        for name, value in vars(owner).items()
         if not name.startswith("_") and name not in NO_VERBS and callable(getattr(part, name)) and value is not None
     }
     assert public == set(verbs(Watchword("memory:", **OPTIONS)))

@@ -15,19 +15,19 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ..errors import SealError
 
-_CONSTANTS = (0x61707865, 0x3320646E, 0x79622D32, 0x6B206574)
-_WORDS = struct.Struct("<16I")
-_EIGHT = struct.Struct("<8I")
-_FOUR = struct.Struct("<4I")
+_BLOCK = struct.Struct("<4I32x4I")
+_NONCE = struct.Struct("<4I")
+_WORDS = struct.Struct("<8I")
+_LOW = 0xFFFFFFFF
 
 
 def _hchacha20(key: bytes, nonce: bytes) -> bytes:
     """The XChaCha20 subkey (draft-irtf-cfrg-xchacha §2.2): one ChaCha20 block minus the state added at its end."""
     block = Cipher(ChaCha20(key, nonce), mode=None).encryptor().update(bytes(64))
-    words, added = _WORDS.unpack(block), _FOUR.unpack(nonce)
-    first = [(word - constant) & 0xFFFFFFFF for word, constant in zip(words[:4], _CONSTANTS, strict=True)]
-    last = [(word - part) & 0xFFFFFFFF for word, part in zip(words[12:], added, strict=True)]
-    return _EIGHT.pack(*first, *last)
+    a, b, c, d, e, f, g, h = _BLOCK.unpack(block)
+    w, x, y, z = _NONCE.unpack(nonce)
+    first = (a - 0x61707865) & _LOW, (b - 0x3320646E) & _LOW, (c - 0x79622D32) & _LOW, (d - 0x6B206574) & _LOW
+    return _WORDS.pack(*first, (e - w) & _LOW, (f - x) & _LOW, (g - y) & _LOW, (h - z) & _LOW)
 
 
 def xchacha20(key: bytes, nonce: bytes, data: bytes) -> bytes:

@@ -12,7 +12,7 @@ from ..errors import AlgorithmError, ConfigurationError, UnknownKeyError
 from ..keys.ring import KeyRing, Slot
 
 
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, frozen=True, gc=False):
     """A token taken apart and not yet verified: nothing in it is true. ``head`` may choose a key and do no more."""
 
     head: Mapping[str, Any]
@@ -24,12 +24,14 @@ class Envelope(Struct, frozen=True):
     """The payload as it travelled; for a format that encrypts, still hidden."""
     algorithm: str = ""
     """What a PASETO's own beginning says: the one algorithm that its key may have."""
+    vouched: Slot | None = None
+    """The key whose good signature stood under this very head before."""
 
     def __repr__(self) -> str:
         return f"Envelope(kid={self.head.get('kid')!r})"
 
 
-class Verified(Struct, frozen=True):
+class Verified(Struct, frozen=True, gc=False):
     """What a good signature vouches for. Only a format makes one. Times in ``claims`` are whole seconds."""
 
     claims: dict[str, Any]
@@ -91,26 +93,20 @@ class Vouched:
         self._ring = ring
         self._known: dict[bytes, tuple[Mapping[str, Any], Slot]] = {}
 
-    def head(self, segment: bytes) -> Mapping[str, Any] | None:
-        found = self._known.get(segment)
-        return None if found is None else found[0]
+    def find(self, segment: bytes) -> tuple[Mapping[str, Any], Slot] | None:
+        """What the segment says, and the key that vouched for it; whether that key still counts, ``slot`` tells."""
+        return self._known.get(segment)
 
-    def slot(self, segment: bytes) -> Slot | None:
-        found = self._known.get(segment)
-        if (
-            found is None
-            or self._ring.find(found[1].key.kid) is not found[1]
-            or not found[1].verifies(self._ring.clock.now())
-        ):
-            return None
-        return found[1]
+    def slot(self, envelope: Envelope) -> Slot | None:
+        slot = envelope.vouched
+        return slot if slot is not None and self._ring.holds(slot, self._ring.clock.now()) else None
 
     def add(self, envelope: Envelope, slot: Slot) -> None:
-        found = self._known.get(envelope.head_segment)
-        if found is None or found[1] is not slot:
-            if len(self._known) >= self.CAPACITY:
-                self._known = {}
-            self._known[envelope.head_segment] = (envelope.head, slot)
+        if envelope.vouched is slot:
+            return
+        if len(self._known) >= self.CAPACITY:
+            self._known = {}
+        self._known[envelope.head_segment] = (envelope.head, slot)
 
 
 def usable(ring: KeyRing, kid: str, algorithm: str, use: str = "sign") -> Slot:

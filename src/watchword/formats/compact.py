@@ -26,9 +26,9 @@ def media_type(typ: str) -> str:
 def split(untrusted: object, limit: int = MAX_TOKEN) -> tuple[bytes, bytes, bytes, bytes]:
     """(header, payload, signature segments, signing input) of a compact JWS; the payload alone may be empty."""
     token = gate(untrusted, limit)
-    message, dot, signature = token.rpartition(b".")
-    head, inner, payload = message.partition(b".")
-    if not (dot and inner and head and signature) or b"." in payload:
+    message, _, signature = token.rpartition(b".")
+    head, dot, payload = message.partition(b".")
+    if not (dot and head and signature) or b"." in payload:
         malformed("a compact JWS has three segments, and neither header nor signature is empty")
     return head, payload, signature, message
 
@@ -40,10 +40,9 @@ def envelope(
     head, payload, signature, message = split(untrusted, limit)
     if not payload:
         malformed("a JWT has claims")
-    header = vouched.head(head) if vouched is not None else None
-    if header is None:
-        header = read_header(head, limit=header_limit)
-    return Envelope(header, head, message, unb64url(signature), unb64url(payload))
+    known = vouched.find(head) if vouched is not None else None
+    header, slot = known if known is not None else (read_header(head, limit=header_limit), None)
+    return Envelope(header, head, message, unb64url(signature), unb64url(payload), vouched=slot)
 
 
 def read_header(

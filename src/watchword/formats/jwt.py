@@ -45,7 +45,7 @@ class Jwt:
         return found
 
     def key(self, envelope: Envelope) -> Slot:
-        slot = self._vouched.slot(envelope.head_segment)
+        slot = self._vouched.slot(envelope)
         if slot is not None:
             return slot
         if media_type(envelope.head.get("typ", "")) not in self._types:

@@ -116,16 +116,23 @@ def claims_of(payload: bytes) -> dict[str, Any]:
     Raises: MalformedTokenError unless it is a JSON object without duplicate names; ClaimError for a time that is none.
     """
     claims = json_object(payload)
+    last, seconds = object(), 0  # nbf and iat are mostly the same words
     for name in TIMES:
         if name in claims:
-            written = claims[name]
-            try:
-                claims[name] = seconds_of(written if isinstance(written, str) else "")
-            except (ValueError, OverflowError):
-                raise ClaimError(f"{name!r} is not an RFC 3339 time", claim=name) from None
+            if claims[name] != last:
+                last = claims[name]
+                seconds = _instant(last, name)
+            claims[name] = seconds
     if isinstance(claims.get("aud"), list):
         raise ClaimError("a PASETO has one audience", claim="aud")
     return claims
+
+
+def _instant(written: object, name: str) -> int:
+    try:
+        return seconds_of(written if isinstance(written, str) else "")
+    except (ValueError, OverflowError):
+        raise ClaimError(f"{name!r} is not an RFC 3339 time", claim=name) from None
 
 
 def _known(ways: dict[str, T], key: Key, purpose: str) -> T:
@@ -201,16 +208,15 @@ class PasetoPublic:
         body, footer, segment = _segments(token, _HEADER_SIZE, MAX_HEADER)
         if len(body) < size:
             malformed("too short to hold a signature")
-        head = self._vouched.head(segment)
-        if head is None:
-            head = read_footer(footer, limit=MAX_HEADER)
+        known = self._vouched.find(segment)
+        head, slot = known if known is not None else (read_footer(footer, limit=MAX_HEADER), None)
         payload = body[:-size]
         lengths = len(payload).to_bytes(8, "little"), len(footer).to_bytes(8, "little")
         covered = b"".join((front, lengths[0], payload, lengths[1], footer, _NOTHING))
-        return Envelope(head, segment, covered, body[-size:], payload, algorithm)
+        return Envelope(head, segment, covered, body[-size:], payload, algorithm, slot)
 
     def key(self, envelope: Envelope) -> Slot:
-        slot = self._vouched.slot(envelope.head_segment)
+        slot = self._vouched.slot(envelope)
         if slot is not None and slot.key.algorithm.name == envelope.algorithm:
             return slot
         if envelope.head.get("typ") != self._typ:

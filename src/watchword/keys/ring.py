@@ -154,6 +154,10 @@ class KeyRing:
         self.ensure_open()
         return self._slots.get(kid)
 
+    def holds(self, slot: Slot, now: int) -> bool:
+        """Whether this very slot is on the ring and its key verifies; never so on a ring that is not open."""
+        return self._slots.get(slot.key.kid) is slot and slot.verifies(now)
+
     def announce(self, key: Key) -> None:
         """Publish a key that will sign after ``policy.lead`` seconds."""
         now = self.clock.now()

@@ -123,20 +123,22 @@ class View:
         """Raise TokenRevokedError if the credential, or anything it belongs to, is revoked."""
         if self.clock.monotonic() >= self.lease_until:
             self.ensure_fresh()
-        if self._any:
-            self._look_up(who, kid)
+        if not self._any:
+            return
+        named, cut = self._named, self._cut
+        if who.token_id in named["token"] or who.session_id in named["session"] or who.family_id in named["family"]:
+            raise TokenRevokedError
+        if kid in named["key"]:
+            raise TokenRevokedError("the key of this token was revoked")
+        if who.subject in cut["subject"] or who.client_id in cut["client"] or cut["everything"]:
+            self._hold_to_cutoffs(who, cut)
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
         self.ensure_fresh()
         return kid in self._named["key"]
 
-    def _look_up(self, who: Principal, kid: str | None) -> None:
-        named, cut = self._named, self._cut
-        if who.token_id in named["token"] or who.session_id in named["session"] or who.family_id in named["family"]:
-            raise TokenRevokedError
-        if kid is not None and kid in named["key"]:
-            raise TokenRevokedError("the key of this token was revoked")
+    def _hold_to_cutoffs(self, who: Principal, cut: dict[str, dict[str, int]]) -> None:
         for what, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
             entry = cut[what].get(value) if value is not None else None
             if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):

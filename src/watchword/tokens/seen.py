@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from ..keys.ring import Slot
 from ..principal import Principal
 
@@ -35,7 +33,3 @@ class Seen:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
-
-
-def digest_of(token: str) -> bytes:
-    return sha256(token.encode("ascii")).digest()

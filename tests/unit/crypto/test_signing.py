@@ -211,6 +211,16 @@ def test_der_at_all_pairs_of_edges() -> None:
             assert signing.raw_of(encode_dss_signature(r, s), 32) == raw
 
 
+@pytest.mark.parametrize("size", [32, 48, 66])
+def test_the_usual_fronts_are_those_of_the_whole_der(size: int) -> None:
+    fronts = signing._usual_fronts(size)
+    for r in (1, 0x7F, 0x80, 0xFF):
+        for s in (1, 0x7F, 0x80, 0xFF):
+            raw = bytes((r,)) + bytes(size - 1) + bytes((s,)) + bytes(size - 1)
+            front, middle = fronts[2 * (r >> 7) + (s >> 7)]
+            assert front + raw[:size] + middle + raw[size:] == signing.der_of(raw, size)
+
+
 @pytest.mark.parametrize("length", [0, 1, 32, 63, 65, 66, 70, 72, 96, 128])
 def test_an_es256_signature_has_64_bytes(length: int) -> None:
     verify = signing.ecdsa_verifier(ec.generate_private_key(ec.SECP256R1()).public_key(), SHA256(), 32)

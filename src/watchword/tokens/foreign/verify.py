@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from ...claims import ClaimsPolicy
 from ...clock import Clock
 from ...crypto.digest import thumbprint
-from ...encoding import json_object, unb64url
+from ...encoding import gate, json_object, unb64url
 from ...errors import (
     BindingError,
     ConfigurationError,
@@ -27,7 +28,7 @@ from ...keys.ring import KeyRing, Slot
 from ...principal import Principal
 from ...stores.base import Event
 from ..base import Kind, first
-from ..seen import Seen, digest_of
+from ..seen import Seen
 from .profiles import RFC_9068, ClaimProfile
 
 FOREIGN = Kind(
@@ -94,19 +95,17 @@ class ForeignTokens:
     def check(self, untrusted: object) -> Principal:
         """``verify``, which leaves it to the caller what to do about an unknown key id."""
         self.ensure_usable()
-        digest = None
-        if type(untrusted) is str and len(untrusted) <= self._ring.max_token and untrusted.isascii():
-            digest = digest_of(untrusted)
-            hit = self._seen.get(digest)
-            if hit is not None and self._still_good(*hit):
-                return hit[0]
-        envelope = self.parse(untrusted)
+        token = gate(untrusted, self._ring.max_token)
+        digest = sha256(token).digest()
+        hit = self._seen.get(digest)
+        if hit is not None and self._still_good(*hit):
+            return hit[0]
+        envelope = self.parse(token)
         slot = self.key(envelope)
         slot.key.verify(envelope.signature, envelope.message)
         self._vouched.add(envelope, slot)
         who = self._principal(json_object(envelope.body), envelope)
-        if digest is not None:
-            self._seen.add(digest, who, slot)
+        self._seen.add(digest, who, slot)
         return who
 
     async def authenticate(self, untrusted: object) -> Principal:
@@ -118,16 +117,13 @@ class ForeignTokens:
     def parse(self, untrusted: object) -> Envelope:
         """Stage *parse*: a compact JWS whose key id is known here by its alias. Raises: MalformedTokenError."""
         head, payload, signature, message = split(untrusted, self._ring.max_token)
-        header = self._vouched.head(head)
-        if header is None:
-            header = read_header(head, limit=self._ring.max_header, sound=is_text)
-            if "kid" in header:
-                header["kid"] = alias(header["kid"])
-        return Envelope(header, head, message, unb64url(signature), unb64url(payload))
+        known = self._vouched.find(head)
+        header, slot = known if known is not None else (self._header(head), None)
+        return Envelope(header, head, message, unb64url(signature), unb64url(payload), vouched=slot)
 
     def key(self, envelope: Envelope) -> Slot:
         """Stage *key*. Raises: WrongTypeError, AlgorithmError, UnknownKeyError."""
-        slot = self._vouched.slot(envelope.head_segment)
+        slot = self._vouched.slot(envelope)
         if slot is not None:
             return slot
         if media_type(envelope.head.get("typ", "")) not in self.profile.types:
@@ -154,11 +150,13 @@ class ForeignTokens:
 
     def _still_good(self, who: Principal, slot: Slot) -> bool:
         now = self._clock.now()
-        return (
-            now < who.expires_at + self._policy.exp_leeway
-            and self._ring.find(slot.key.kid) is slot
-            and slot.verifies(now)
-        )
+        return now < who.expires_at + self._policy.exp_leeway and self._ring.holds(slot, now)
+
+    def _header(self, segment: bytes) -> dict[str, Any]:
+        header = read_header(segment, limit=self._ring.max_header, sound=is_text)
+        if "kid" in header:
+            header["kid"] = alias(header["kid"])
+        return header
 
     def _principal(self, claims: dict[str, Any], envelope: Envelope) -> Principal:
         profile = self.profile

@@ -1,0 +1,187 @@
+"""What the self-contained kinds share: a token is verified where it is shown, without I/O, and remembered by digest.
+
+A subclass says what it issues. Everything that a presented token goes through stands here, top to bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from ..claims import ClaimsPolicy
+from ..clock import Clock
+from ..encoding import MAX_TOKEN, dump_json, gate, json_object
+from ..errors import BindingError, ClaimError, ConfigurationError, MalformedTokenError, TokenError, TokenExpiredError
+from ..formats.base import Format, Verified, make_format
+from ..keys.ring import KeyRing, Slot
+from ..principal import Principal
+from ..revocation.event import event
+from ..revocation.view import View
+from ..stores.base import Event
+from .base import Kind, plain_json
+from .seen import Seen
+
+T = TypeVar("T")
+
+_NOTHING: frozenset[str] = frozenset()
+_START = 3
+"""Characters of a token's beginning that tell its format: ``eyJ``, ``v4.``."""
+
+
+class SignedTokens:
+    """The verifying half of a self-contained kind, over one ring, one policy and, where there is one, one view."""
+
+    kind: Kind
+
+    def __init__(self, ring: KeyRing, policy: ClaimsPolicy, *, view: View | None, clock: Clock | None) -> None:
+        self._ring = ring
+        self._view = view
+        self._clock = clock or ring.clock
+        self._policy = policy
+        self._formats: tuple[Format, ...] = tuple(
+            make_format(name, ring, typ=str(self.kind.typ)) for name in self.kind.formats
+        )
+        self._readers = {start[:_START].encode(): form for form in self._formats for start in form.starts}
+        self._seen = Seen()
+
+    @overload
+    def verify(self, untrusted: str) -> Principal: ...
+    @overload
+    def verify(self, untrusted: str, *, as_: type[T]) -> T: ...
+    def verify(self, untrusted: str, *, as_: type[T] | None = None) -> Principal | T:
+        """The Principal behind a token (with ``as_``: its claims as that dataclass or msgspec Struct). No I/O.
+
+        Raises: TokenError of the stage that refuses it; StaleRevocationError when the view is stale.
+        """
+        who = self._verify(untrusted)
+        return who if as_ is None else typed(who.raw_claims, as_)
+
+    async def authenticate(self, untrusted: object) -> Principal:
+        return self._verify(untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        """Stops this one token by its ``jti``, never by its text: ES256 signatures have two spellings."""
+        verified, now = self._signed(gate(untrusted, self._ring.max_token)), self._clock.now()
+        try:
+            self._policy.check(verified.claims, now)
+        except TokenExpiredError:
+            return None
+        jti, life = verified.claims["jti"], verified.claims["exp"] - now + self._policy.exp_leeway
+        return event("token", jti, now=now, life=life)
+
+    def _verify(self, untrusted: object) -> Principal:
+        token = gate(untrusted, self._ring.max_token)
+        digest = sha256(token).digest()
+        hit = self._seen.get(digest)
+        if hit is not None and self._still_good(*hit):
+            return hit[0]
+        verified = self._signed(token)
+        self._policy.check(verified.claims, self._clock.now())
+        who = self._principal(verified.claims)
+        if self._view is not None:
+            self._view.check(who, verified.slot.key.kid)
+        self._seen.add(digest, who, verified.slot)
+        return who
+
+    def _still_good(self, who: Principal, slot: Slot) -> bool:
+        """What a token that verified before must pass again: its end, its key's state, and the view (which raises)."""
+        now = self._clock.now()
+        if now >= who.expires_at + self._policy.exp_leeway or not self._ring.holds(slot, now):
+            return False
+        if self._view is not None:
+            self._view.check(who, slot.key.kid)
+        return True
+
+    def _signed(self, token: bytes) -> Verified:
+        if not self._ring.opened:
+            self._ring.ensure_open()
+        form = self._readers.get(token[:_START])
+        if form is None:
+            raise MalformedTokenError(f"{self.kind.name} tokens are written as {' or '.join(self.kind.formats)}")
+        envelope = form.parse(token)
+        return form.verify(envelope, form.key(envelope))
+
+    def _principal(self, claims: dict[str, Any]) -> Principal:
+        if "cnf" in claims or "fpt" in claims:
+            raise BindingError("the token is bound to its sender, and no proof of that came with it")
+        scope, roles, auth_time = claims.get("scope"), claims.get("roles"), claims.get("auth_time")
+        if scope is not None and type(scope) is not str:
+            raise ClaimError(claim="scope")
+        if auth_time is not None and type(auth_time) is not int:
+            raise ClaimError(claim="auth_time")
+        return Principal(
+            subject=claims["sub"],
+            kind=self.kind.name,
+            token_id=claims["jti"],
+            issued_at=claims["iat"],
+            expires_at=claims["exp"],
+            scopes=_scopes(scope) if scope else _NOTHING,
+            roles=frozenset(roles) if roles else _NOTHING,
+            session_id=claims.get("sid"),
+            family_id=claims.get("fam"),
+            client_id=claims.get("client_id"),
+            auth_time=auth_time,
+            rev=claims.get("rev"),
+            raw_claims=MappingProxyType(claims),
+        )
+
+    def _write(self, body: dict[str, Any], format: str | None) -> str:
+        """The token of these claims. Raises: ConfigurationError for what our own verifiers would refuse.
+
+        Better here than everywhere else.
+        """
+        chosen = self._format(format or self._ring.active("sign").algorithm.format)
+        try:
+            self._policy.check_shape(body)
+            self._principal(body)
+            json_object(dump_json(body))
+        except TokenError as error:
+            raise ConfigurationError(f"no verifier would take this token: {error}") from error
+        token = chosen.issue(body)
+        if len(token) > (limit := self._ring.max_token):
+            raise ConfigurationError(f"the token would have {len(token)} bytes; at most {limit} are ever read")
+        return token
+
+    def _format(self, name: str) -> Format:
+        for form in self._formats:
+            if form.name == name:
+                return form
+        formats = " or ".join(self.kind.formats)
+        raise ConfigurationError(f"{self.kind.name} tokens are written as {formats}, not as {name!r}")
+
+    def __repr__(self) -> str:
+        heard = "with a view" if self._view is not None else "no view: revocations are not seen"
+        audiences = sorted(self._policy.audiences)
+        return f"{type(self).__name__}(issuer={self._policy.issuer!r}, audience={audiences}, {heard})"
+
+
+def own_claims(claims: Mapping[str, Any] | None, ours: frozenset[str]) -> dict[str, Any]:
+    """The caller's own claims. Raises: ConfigurationError for a name of ours, or what is no plain JSON."""
+    if not claims:
+        return {}
+    own = plain_json(claims, "claims", MAX_TOKEN // 2)
+    clash = sorted(ours & own.keys())
+    if clash:
+        raise ConfigurationError(f"these claims are set by watchword: {', '.join(clash)}")
+    return own
+
+
+def typed(claims: Mapping[str, Any], as_: type[T]) -> T:
+    """The claims as a dataclass or msgspec Struct. Raises: ClaimError when they do not fit."""
+    try:
+        return msgspec.json.decode(dump_json(dict(claims)), type=as_)
+    except msgspec.ValidationError as error:
+        raise ClaimError(f"the claims do not fit {as_.__name__}: {error}", claim="*") from None
+
+
+@lru_cache(maxsize=256)
+def _scopes(scope: str) -> frozenset[str]:
+    """The words of a ``scope`` claim; tokens of one scope share one set."""
+    if not scope.isascii() or not scope.isprintable():
+        raise ClaimError(claim="scope")
+    return frozenset(scope.split(" "))
