@@ -38,7 +38,8 @@ lint: $(VENV)/.ready ## style and architecture: ruff, import-linter
 types: $(VENV)/.ready ## mypy --strict
 	@$(BIN)/mypy
 
-bench: $(VENV)/.ready ## measure the hot path against other libraries
+bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
+	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
 
 # PYENV_VERSION lets pyenv's python3.12 answer when another version is its default; without pyenv it says nothing.

@@ -23,7 +23,18 @@ from typing import Any
 
 from msgspec import Struct
 
-LIBRARIES = ("cryptography", "pynacl", "msgspec", "pyjwt", "joserfc", "pyseto")
+LIBRARIES = (
+    "cryptography",
+    "pynacl",
+    "msgspec",
+    "pyjwt",
+    "joserfc",
+    "jwcrypto",
+    "pyseto",
+    "oxyjwt",
+    "ryjwt",
+    "webtoken",
+)
 
 
 class Case(Struct, frozen=True):

@@ -1,9 +1,8 @@
-"""Tables of what is looked up: tokens seen before, revocations, sessions, refresh rotation; and v4.local."""
+"""Tables of what is looked up: tokens seen before, revocations, sessions, refresh rotation."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 import time
 import tracemalloc
@@ -16,11 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyseto
 
 from watchword.app import Watchword, drive
-from watchword.encoding import json_object
-from watchword.formats import paseto
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.principal import Principal
@@ -30,7 +26,8 @@ from watchword.stores.base import Event, Feed
 from watchword.tokens.refresh import RefreshTokens
 
 from .measure import Case, Ratio, Table
-from .signed import AUDIENCE, COLD, ISSUER, TOKENS, issued, tokens_of, without_memory
+from .peers import AUDIENCE, ISSUER
+from .signed import TOKENS, issued, tokens_of, without_memory
 
 SESSIONS = 1000
 PAGE = 10_000
@@ -46,8 +43,6 @@ def tables(only: Callable[[str], bool], sizes: tuple[int, int], folder: Path, st
         yield _session(folder, stack)
     if only("refresh"):
         yield _refresh(folder, stack)
-    if only("v4.local"):
-        yield _local()
 
 
 def view_of(events: Iterable[Event] = ()) -> View:
@@ -70,7 +65,7 @@ def _seen() -> Table:
     tokens = [(token,) for token in issued(watched)]
     for (token,) in tokens:
         plain.verify(token), watched.verify(token)
-    hit, cold_name = "seen before, with a View", f"{COLD}, ES256 with a View"
+    hit, cold_name = "seen before, with a View", "watchword, cold: ES256 with a View"
     cases = [
         Case("SHA-256 of the token", lambda token: hashlib.sha256(token.encode()).digest(), tokens),
         Case("seen before, no View", plain.verify, tokens, "≤ 1.5 µs"),
@@ -210,21 +205,3 @@ def _refresh(folder: Path, stack: ExitStack) -> Table:
         cases.append(Case(f"rotate, {store}", _Families(_opened(url, folder, stack).refresh).rotate))
     ratios = [Ratio("rotate, sqlite", cases[0].name), Ratio("rotate, sqlite", "rotate, memory")]
     return Table("refresh", cases, ratios, "CPU time leaves out waiting for the disk; wall time has it", waits=True)
-
-
-def _local() -> Table:
-    """v4.local with a JSON body, as sealed tokens will use it; no claim is checked."""
-    key = Key.generate("v4.local")
-    other = pyseto.Key.new(version=4, purpose="local", key=key.secret_bytes())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "order": "o-1", "amount": 1200, "note": "x" * 90}
-    text = json.dumps(claims).encode()
-    tokens = [(paseto.encrypt(text, key),) for _ in range(TOKENS)]
-    assert pyseto.decode(other, tokens[0][0]).payload == text
-    cases = [
-        Case("watchword, decrypt", lambda token: json_object(paseto.decrypt(token, key)[0]), tokens),
-        Case("pyseto, decrypt", lambda token: pyseto.decode(other, token, deserializer=json), tokens),
-        Case("watchword, encrypt", lambda: paseto.encrypt(text, key)),
-        Case("pyseto, encrypt", lambda: pyseto.encode(other, text)),
-    ]
-    ratios = [Ratio("pyseto, decrypt", cases[0].name, "≥ 2.5"), Ratio("pyseto, encrypt", "watchword, encrypt")]
-    return Table("v4.local", cases, ratios)
