@@ -40,12 +40,12 @@ def _missing() -> str | None:
     return None
 
 
-def node(folder: Path, program: str, now: int, **more: Any) -> subprocess.Popen[str]:
+def node(folder: Path, program: str, now: int, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """A Node process in `folder` whose clock stands still at `now`, with pipes to talk to it."""
     return subprocess.Popen(
-        ["node", "--import", "./still.mjs", program],
+        ["node", "--import", "./still.mjs", program, *arguments],
         cwd=folder,
-        env=os.environ | {"WATCHWORD_NOW": str(now)} | more,
+        env=os.environ | {"WATCHWORD_NOW": str(now)} | environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
