@@ -9,7 +9,7 @@ from typing import Any, Final
 
 HERE: Final = Path(__file__).resolve().parent
 OLDEST: Final = 18
-NPM: Final = "npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error"
+NPM: Final = "npm install --no-package-lock --no-audit --no-fund --ignore-scripts --prefer-offline --fetch-retries=1"
 
 
 class RefusedError(Exception):
@@ -24,9 +24,9 @@ def installed(folder: Path) -> Path | str:
     for file in (*HERE.glob("*.mjs"), HERE / "package.json"):
         shutil.copy(file, folder)
     if not stamp.exists() or stamp.read_text() != wanted:
-        done = subprocess.run(NPM.split(), cwd=folder, capture_output=True, text=True)
+        done = subprocess.run([*NPM.split(), "--loglevel=error"], cwd=folder, capture_output=True, text=True)
         if done.returncode:
-            return f"npm could not install {HERE / 'package.json'}: {done.stderr.strip()[-500:]}"
+            return f"npm could not install {HERE / 'package.json'}: {done.stderr.strip()[:300]}"
         stamp.write_text(wanted)
     return folder
 
