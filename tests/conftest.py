@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.interop.npm.npm import installed
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("watchword", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("watchword")
@@ -19,8 +21,8 @@ T = TypeVar("T")
 def require(service: str, found: T | None, why: str) -> T:
     """Return `found`, or end the test because the service is missing.
 
-    A missing service is a skip, unless WATCHWORD_REQUIRE (`redis,postgres,browser,vectors`) names it: then it is a
-    failure. `why` says what was looked for and how to get it.
+    A missing service is a skip, unless WATCHWORD_REQUIRE (`redis,postgres,browser,vectors,node`) names it: then it is
+    a failure. `why` says what was looked for and how to get it.
 
         url = require("redis", start_redis(), "no valkey-server or redis-server on PATH")
     """
@@ -43,3 +45,11 @@ def vectors() -> Path:
     """The folder with the published test vectors."""
     folder = (ROOT / os.environ.get("WATCHWORD_VECTORS", "../shared/vectors")).resolve()
     return require("vectors", folder if folder.is_dir() else None, f"no folder {folder}; set WATCHWORD_VECTORS")
+
+
+@pytest.fixture(scope="session")
+def npm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where Node finds the packages of tests/interop/npm/package.json; npm fills it when they change."""
+    cache = request.config.cache
+    found = installed(cache.mkdir("npm") if cache is not None else tmp_path_factory.mktemp("npm"))
+    return require("node", found if isinstance(found, Path) else None, str(found))

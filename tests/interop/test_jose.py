@@ -107,7 +107,7 @@ def joserfc_reads(token: str | bytes, name: str) -> dict[str, Any]:
 def jwcrypto_reads(token: str | bytes, name: str) -> dict[str, Any]:
     """The signature alone: its claims are checked against the wall clock."""
     found = jwcrypto_jws.JWS()
-    found.allowed_algs = ["EdDSA" if name == "Ed25519" else name]
+    found.allowed_algs = [name]
     found.deserialize(token if isinstance(token, str) else token.decode(), jwcrypto_jwk.JWK(**shared(name)))
     claims: dict[str, Any] = json.loads(found.payload)
     return claims
@@ -142,7 +142,7 @@ def test_they_read_ours(library: str, name: str) -> None:
     assert ours(name).verify(issued.token).claims["team"] == "\u00e9"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "Ed25519"])
+@pytest.mark.parametrize("name", NAMES)
 def test_jwcrypto_reads_ours(name: str) -> None:
     assert jwcrypto_reads(ours(name).issue("user-7").token, name)["sub"] == "user-7"
 

@@ -1,14 +1,19 @@
-"""pyseto and we read each other: v3 and v4 tokens, plain and locked PASERK, ids."""
+"""pyseto and we read each other: v3 and v4 tokens, plain and locked PASERK, ids; and we read its v1 and v2."""
 
 from typing import Any
 
 import pyseto
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from watchword.crypto import sealing
 from watchword.crypto.material import write_pem
 from watchword.crypto.wrapping import PasswordCost
+from watchword.encoding import b64url, unb64url
+from watchword.errors import SealError, SignatureError
 from watchword.formats import paseto
+from watchword.insecure import LEGACY_PASETO
 from watchword.keys.key import Key
 
 LOCALS = ("v3.local", "v4.local")
@@ -18,6 +23,14 @@ CHEAP = PasswordCost(memory=64 << 10, passes=2, iterations=1000)
 
 def theirs(key: Key, *, private: bool = True) -> pyseto.KeyInterface:
     return pyseto.Key.from_paserk(key.to_paserk(private=private))
+
+
+def changed(token: str) -> str:
+    """`token` with one bit turned over, in the last bytes of its body."""
+    version, purpose, body, *footer = token.split(".")
+    raw = bytearray(unb64url(body.encode()))
+    raw[-4] ^= 1
+    return ".".join([version, purpose, b64url(bytes(raw)), *footer])
 
 
 def sealing_pems(pair: Key) -> tuple[bytes, bytes]:
@@ -36,6 +49,12 @@ def test_local(name: str) -> None:
     ours = paseto.encrypt(b'{"a":1}', key, footer=b"f", assertion=b"i")
     read = pyseto.decode(theirs(key), ours, implicit_assertion=b"i")
     assert (read.payload, read.footer) == (b'{"a":1}', b"f")
+    for wrong, assertion in ((changed(ours), b"i"), (ours, b"j"), (ours, b"")):
+        with pytest.raises(pyseto.PysetoError):
+            pyseto.decode(theirs(key), wrong, implicit_assertion=assertion)
+    for wrong, assertion in ((changed(token), b"i"), (token, b"j"), (token, b"")):
+        with pytest.raises(SealError):
+            paseto.decrypt(wrong, key, assertion=assertion)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -46,6 +65,31 @@ def test_public(name: str) -> None:
     ours = paseto.sign(b'{"a":1}', key, footer=b"f", assertion=b"i")
     read = pyseto.decode(theirs(key, private=False), ours, implicit_assertion=b"i")
     assert (read.payload, read.footer) == (b'{"a":1}', b"f")
+    for wrong, assertion in ((changed(ours), b"i"), (ours, b"j"), (ours, b"")):
+        with pytest.raises(pyseto.PysetoError):
+            pyseto.decode(theirs(key, private=False), wrong, implicit_assertion=assertion)
+    for wrong, assertion in ((changed(token), b"i"), (token, b"j"), (token, b"")):
+        with pytest.raises(SignatureError):
+            paseto.verify(wrong, key.public(), assertion=assertion)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("footer", [b"", b"f"])
+def test_we_read_its_older_versions(version: int, footer: bytes) -> None:
+    """Never written here; read by whoever names the danger."""
+    shared = pyseto.Key.new(version, "local", bytes(range(32)))
+    ours = Key.from_paserk(shared.to_paserk(), allow=[LEGACY_PASETO])
+    token = pyseto.encode(shared, b'{"a":1}', footer=footer).decode()
+    assert paseto.decrypt(token, ours) == (b'{"a":1}', footer)
+    with pytest.raises(SealError):
+        paseto.decrypt(changed(token), ours)
+    pair = rsa.generate_private_key(65537, 2048) if version == 1 else Ed25519PrivateKey.generate()
+    pems = write_pem(pair, None, None), write_pem(None, pair.public_key(), None)
+    verifying = Key.from_pem(pems[1], algorithm=f"v{version}.public", allow=[LEGACY_PASETO])
+    token = pyseto.encode(pyseto.Key.new(version, "public", pems[0]), b'{"a":1}', footer=footer).decode()
+    assert paseto.verify(token, verifying) == (b'{"a":1}', footer)
+    with pytest.raises(SignatureError):
+        paseto.verify(changed(token), verifying)
 
 
 @pytest.mark.parametrize("name", LOCALS + PAIRS)
