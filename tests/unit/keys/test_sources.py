@@ -182,6 +182,12 @@ def test_no_error_shows_a_key(tmp_path: Path) -> None:
         read_file(path)
     told_all = f"{caught.value!s}{caught.value!r}{caught.value.__cause__!r}"
     assert document["keys"][0]["material"]["d"] not in told_all
+    path.write_text(json.dumps(document)[:-1])
+    with pytest.raises(ConfigurationError) as cut:
+        read_file(path)
+    assert not hasattr(cut.value.__cause__, "doc")
+    assert not hasattr(cut.value.__cause__.__context__, "doc")
+    assert not hasattr(cut.value.__context__, "doc")
 
 
 RACER = """
