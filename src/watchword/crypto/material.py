@@ -23,19 +23,17 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ..encoding import b64url, unb64url
 from ..errors import ConfigurationError, MalformedTokenError
-
-
 _PEM_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*KEY-----")
 
 
 def read_pem(data: bytes, password: bytes | None) -> tuple[Any, Any]:
     """(private or None, public) from PEM: PKCS#8 (also encrypted), PKCS#1, SEC1 or SubjectPublicKeyInfo.
 
-    One key alone: of several it would be a guess which one is meant. A certificate, EC parameters or text may stand around it.
+    One key alone: of several it would be a guess which one is meant. Certificates and text may stand around it.
     """
-    if isinstance(data, bytes) and len(_PEM_KEY.findall(data)) > 1:
-        raise ConfigurationError("this PEM holds several keys; give the one that is meant, by itself")
     try:
+        if len(_PEM_KEY.findall(data)) > 1:
+            raise ConfigurationError("this PEM holds several keys; give the one that is meant, by itself")
         if b"PRIVATE KEY-----" in data:
             private = load_pem_private_key(data, password)
             return private, private.public_key()
