@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ..encoding import b64url, unb64url
 from ..errors import ConfigurationError, MalformedTokenError
+
 _PEM_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*KEY-----")
 
 
