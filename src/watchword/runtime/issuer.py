@@ -16,6 +16,7 @@ from ..errors import ConfigurationError, KeysUnavailableError, MalformedTokenErr
 from ..keys.discovery import read_jwks
 from ..keys.remote import RemoteKeys, RemotePolicy
 from ..principal import Principal
+from ..stores.base import Event
 from ..tokens.foreign import STANDARD, ClaimProfile, ForeignTokens, check_among, kid_among
 from .fetch import Fetched, check_url, fetch
 from .refresh import RemoteRefresh
@@ -94,6 +95,10 @@ class Issuer:
     async def authenticate(self, untrusted: object) -> Principal:
         """The same, but a key that is not here is waited for: one fetch for all, two seconds at most."""
         return await _patiently([self], untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        """Raises: ConfigurationError, always: a token of another issuer is revoked there."""
+        return await self.tokens.revocation_of(untrusted)
 
     async def wait_for(self, kid: str | None) -> None:
         """Wait for the fetch that may bring this key, or any key while there is none to trust; two seconds at most."""
@@ -195,6 +200,10 @@ class Issuers:
     async def authenticate(self, untrusted: object) -> Principal:
         """The same, but a key that none of them has is waited for: one fetch from each, two seconds at most."""
         return await _patiently(self._issuers, untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        """Raises: ConfigurationError, always: a token of another issuer is revoked there."""
+        return await self._issuers[0].revocation_of(untrusted)
 
     async def open(self) -> None:
         await asyncio.gather(*(one.open() for one in self._issuers))
