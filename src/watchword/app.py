@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Required, Self, TypedDict
 
 from .authn.authenticator import Authenticator
+from .authn.bearers import Bearers
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
 from .errors import ConfigurationError, MalformedTokenError
@@ -143,12 +144,20 @@ class Watchword:
         self._unwire()
         self.store.close_blocking()
 
-    def authenticator(self, *, cookie: CookiePolicy | None = None, origins: Iterable[str] = ()) -> Authenticator:
+    def authenticator(
+        self,
+        *,
+        cookie: CookiePolicy | None = None,
+        origins: Iterable[str] = (),
+        issuers: Authenticates | None = None,
+    ) -> Authenticator:
         """The corridor over this Watchword's kinds, for an integration.
 
-        ``origins``: other origins that may send our cookie.
+        ``origins``: other origins that may send our cookie. ``issuers``: an Issuer or Issuers whose access tokens are
+        taken beside our own; they open and close by themselves.
         """
-        return Authenticator((self.sessions, self.access), cookie=cookie, origins=origins)
+        access = self.access if issuers is None else Bearers(self.access, self.ring, issuers)
+        return Authenticator((self.sessions, access), cookie=cookie, origins=origins)
 
     async def revoke(
         self,

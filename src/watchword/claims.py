@@ -126,7 +126,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     @property
     def types(self) -> frozenset[str]:
         """What ``typ`` may be, lower case, without ``application/``."""
-        return frozenset({self.typ.lower()} | ({"", "jwt"} if self.untyped else set()))
+        own = self.typ.lower().removeprefix("application/")
+        return frozenset({own} | ({"", "jwt"} if self.untyped else set()))
 
     def check(self, claims: Mapping[str, Any]) -> None:
         """Raise the ClaimError that fits unless the claims have the shape of this purpose."""

@@ -251,6 +251,14 @@ def test_f33_this_machine_is_not_asked(canary: Canary, host: str) -> None:
         ["fec0::1"],
         ["224.0.0.1"],
         ["2001::1"],
+        ["192.0.0.8"],
+        ["192.88.99.1"],
+        ["168.63.129.16"],
+        ["3fff::1"],
+        ["::ffff:0:127.0.0.1"],
+        ["::127.0.0.1"],
+        ["64:ff9b:1::7f00:1"],
+        ["::ffff:169.254.169.254"],
         ["93.184.216.34", "127.0.0.1"],
         ["2606:4700::1111", "::1"],
         [],
@@ -258,8 +266,9 @@ def test_f33_this_machine_is_not_asked(canary: Canary, host: str) -> None:
     ],
 )
 def test_f33_a_name_that_leads_inside_is_not_followed(canary: Canary, addresses: list[str]) -> None:
-    with pytest.raises(KeysUnavailableError):
+    with pytest.raises(KeysUnavailableError) as raised:
         fetch(f"https://id.example:{canary.port}/jwks", resolve=lambda host, port: addresses, seconds=SHORT)
+    assert raised.value.reason == ("fetch_failed" if addresses == ["not an address"] else "address_refused")
     assert not canary.heard()
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from watchword.claims import MAX_CLAIMS, ClaimsPolicy, printable, seconds
+from watchword.claims import MAX_CLAIMS, ClaimsPolicy, Profile, printable, seconds
 from watchword.errors import (
     ClaimError,
     ConfigurationError,
@@ -231,3 +231,8 @@ def test_any_claims_are_good_or_a_claim_error(claims: dict[str, Any], now: int) 
         assert claims["aud"] == AUDIENCE or AUDIENCE in claims["aud"]
         assert now < claims["exp"]
         assert claims.get("nbf", 0) <= now + 10
+
+
+def test_a_type_may_be_written_in_full() -> None:
+    """RFC 7515 §4.1.9: ``application/`` is taken as read, in a profile as in a header."""
+    assert Profile(typ="application/Invoice+jwt", required=()).types == {"invoice+jwt"}

@@ -63,5 +63,8 @@ class Authenticator:
     def _claim(self, carrier: str, start: str, kind: Authenticates) -> None:
         for (other, taken), owner in self._routes.items():
             if other == carrier and (taken.startswith(start) or start.startswith(taken)):
-                raise PrefixClashError(f"{kind.kind.name} and {owner.kind.name} both claim {start!r} in a {carrier}")
+                raise PrefixClashError(
+                    f"{kind.kind.name} and {owner.kind.name} both claim {start!r} in a {carrier}; for tokens of other "
+                    "issuers beside our own there is Bearers, for several issuers Issuers"
+                )
         self._routes[carrier, start] = kind

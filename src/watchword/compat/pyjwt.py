@@ -6,6 +6,7 @@ This is the one place that takes bytes and text as keys: each call binds them to
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from calendar import timegm
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from ..clock import Clock, SystemClock
 from ..crypto.algorithms import ALGORITHMS, JOSE_NAMES
 from ..encoding import LARGE_HEADER, LARGE_TOKEN, b64url, json_object, unb64url
 from ..errors import ConfigurationError, MalformedTokenError, SignatureError
-from ..formats.compact import BROUGHT_ALONG, read_header, split
+from ..formats.compact import NOT_IN_JWS, read_header, split
 from ..keys.key import Key
 from .pyjwt_errors import (
     DecodeError,
@@ -70,7 +71,8 @@ _OPTIONS: dict[str, Any] = {
     "strict_aud": False,
     "enforce_minimum_key_length": True,
 }
-_ASYMMETRIC = (b"-----BEGIN", b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+_ASYMMETRIC = (b"-----BEGIN ", b"---- BEGIN ", b"ssh-rsa", b"ssh-ed25519", b"ssh-dss", b"ecdsa-sha2-", b"sk-ssh-")
+_PUBLIC_PASERK = tuple(f"k{version}.public." for version in (1, 2, 3, 4))
 _clock: Clock = SystemClock()
 _json = partial(json.dumps, separators=(",", ":"), allow_nan=False)
 
@@ -99,8 +101,10 @@ def encode(
     header = {"typ": "JWT", "alg": (headers or {}).get("alg") or algorithm, **(headers or {})}
     if not header["typ"]:
         del header["typ"]
-    if forbidden := sorted({*BROUGHT_ALONG, "crit", "b64", "zip", "cty"} & header.keys()):
+    if forbidden := sorted({*NOT_IN_JWS, "crit", "b64"} & header.keys()):
         raise ValueError(f"these headers are not written: {', '.join(forbidden)}")
+    if not isinstance(header.get("typ", ""), str):
+        raise ValueError("typ is text")
     if not isinstance(header.get("kid", ""), str):
         raise InvalidTokenError("Key ID header parameter must be a string")
     signer = _key(key, header["alg"])
@@ -195,8 +199,8 @@ def _key(key: Any, algorithm: str) -> Key:
                 raise InvalidKeyError(f"this key is for {key.algorithm.name}, not for {algorithm}")
             return key
         if isinstance(key, str | bytes):
-            return _read(key.encode() if isinstance(key, str) else key, algorithm)
-        private = key if hasattr(key, "public_key") else None
+            return _read(key.encode(errors="surrogatepass") if isinstance(key, str) else key, algorithm)
+        private = key if hasattr(key, "private_bytes") else None
         return Key(row, private, key if private is None else private.public_key())
     except ConfigurationError as error:
         raise InvalidKeyError(str(error)) from error
@@ -218,13 +222,39 @@ def _read(key: bytes, algorithm: str) -> Key:
 
 
 def _is_no_secret(key: bytes) -> bool:
-    """Whether this is a key of another sort, that may be known to all: PEM, OpenSSH, a JWK, or DER."""
-    text = key.lstrip()
-    if text.startswith(_ASYMMETRIC) or (text.startswith((b"{", b"[")) and b'"kty"' in text):
+    """Whether this is a key of another sort, that may be known to all: PEM, OpenSSH, a PASERK, a JWK, or DER.
+
+    Wherever in the text it begins: a comment, a quote or a byte order mark in front makes no secret of it.
+    """
+    text = key.decode(errors="replace").strip("\ufeff \t\r\n\0")
+    if any(mark in key for mark in _ASYMMETRIC) or text.startswith(_PUBLIC_PASERK) or _is_json_key(text):
         return True
-    short = key[:1] == b"0" and len(key) > 2 and key[1] == len(key) - 2
-    long = key[:2] == b"0\x82" and int.from_bytes(key[2:4], "big") == len(key) - 4
-    return short or long or (key[:2] == b"0\x81" and key[2:3] == bytes([(len(key) - 3) & 0xFF]))
+    return any(_is_der(one) for one in (key, key.strip(), _unbase64(text)))
+
+
+def _is_json_key(text: str) -> bool:
+    try:
+        found = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and ("kty" in found or "keys" in found)
+
+
+def _is_der(raw: bytes) -> bool:
+    """One whole SEQUENCE that begins with a SEQUENCE or an INTEGER, as all keys and certificates do."""
+    if len(raw) < 4 or raw[0] != 0x30:
+        return False
+    more = raw[1] & 0x7F if raw[1] & 0x80 else 0
+    size = int.from_bytes(raw[2 : 2 + more], "big") if more else raw[1]
+    return len(raw) == 2 + more + size and raw[2 + more : 3 + more] in (b"\x30", b"\x02")
+
+
+def _unbase64(text: str) -> bytes:
+    plain = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError:
+        return b""
 
 
 def _check(

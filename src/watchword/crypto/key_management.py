@@ -39,6 +39,9 @@ class Wrapped(Struct, frozen=True):
     encrypted_key: bytes
     header: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return "Wrapped(key=<hidden>)"
+
 
 Header = Mapping[str, Any]
 Wrap = Callable[[Content], Wrapped]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,10 +24,17 @@ from cryptography.hazmat.primitives.serialization import (
 from ..encoding import b64url, unb64url
 from ..errors import ConfigurationError, MalformedTokenError
 
+_PEM_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*KEY-----")
+
 
 def read_pem(data: bytes, password: bytes | None) -> tuple[Any, Any]:
-    """(private or None, public) from PEM: PKCS#8 (also encrypted), PKCS#1, SEC1 or SubjectPublicKeyInfo."""
+    """(private or None, public) from PEM: PKCS#8 (also encrypted), PKCS#1, SEC1 or SubjectPublicKeyInfo.
+
+    One key alone: of several it would be a guess which one is meant. Certificates and text may stand around it.
+    """
     try:
+        if len(_PEM_KEY.findall(data)) > 1:
+            raise ConfigurationError("this PEM holds several keys; give the one that is meant, by itself")
         if b"PRIVATE KEY-----" in data:
             private = load_pem_private_key(data, password)
             return private, private.public_key()
@@ -163,6 +171,8 @@ def _rsa(jwk: dict[str, Any]) -> tuple[Any, Any]:
     numbers = rsa.RSAPublicNumbers(_int(jwk, "e"), _int(jwk, "n"))
     if "d" not in jwk:
         return None, numbers.public_key()
+    if "oth" in jwk:  # RFC 7518 §6.3.2.7: who knows two primes alone must not use such a key
+        raise ConfigurationError("an RSA key of more than two primes cannot be used")
     p, q, d, dp, dq, qi = (_int(jwk, name) for name in ("p", "q", "d", "dp", "dq", "qi"))
     private = rsa.RSAPrivateNumbers(p, q, d, dp, dq, qi, numbers).private_key()
     return private, private.public_key()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import factorial, gcd
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -91,6 +92,10 @@ _ROCA_PRIMES = (
 )  # fmt: skip
 
 
+_SMALL_FACTORS = factorial(751)
+"""Shares a factor with every number that has one below 752."""
+
+
 def _roca(modulus: int) -> bool:
     """CVE-2017-15361: modulo each of these primes, such a modulus is a power of 65537."""
     return all(_is_power(modulus % prime, prime) for prime in _ROCA_PRIMES)
@@ -106,12 +111,17 @@ def _is_power(rest: int, prime: int) -> bool:
 
 
 def check_rsa(public: Any) -> None:
-    """RFC 7518 §3.3: at least 2048 bits; here also at most 8192, an odd exponent from 65537, and no ROCA modulus."""
+    """RFC 7518 §3.3: at least 2048 bits; here also at most 8192, an odd exponent from 65537, and no ROCA modulus.
+
+    The modulus has no factor below 752 (SP 800-89 §5.3.3): with one it is no product of two large primes.
+    """
     if not isinstance(public, rsa.RSAPublicKey):
         raise KeyUseError("this algorithm wants an RSA key")
     numbers = public.public_numbers()
     if not 2048 <= public.key_size <= 8192 or numbers.e < 65537 or numbers.e % 2 == 0:
         raise WeakKeyError("an RSA key has 2048 to 8192 bits and an odd exponent of at least 65537")
+    if gcd(numbers.n, _SMALL_FACTORS) != 1:
+        raise WeakKeyError("the modulus of this RSA key has a small factor: it is no RSA key at all")
     if _roca(numbers.n):
         raise WeakKeyError("this RSA key comes from a generator that can be factored (ROCA); make a new one")
 

@@ -9,9 +9,16 @@ from typing import Any
 
 from ..app import Watchword
 from ..authn.credentials import extract
-from ..errors import ConfigurationError, InsufficientScopeError, StepUpRequiredError, TokenError, WatchwordError
+from ..errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    InsufficientScopeError,
+    StepUpRequiredError,
+    TokenError,
+    WatchwordError,
+)
 from ..principal import Principal
-from ..tokens.base import KINDS, Issued
+from ..tokens.base import KINDS, Authenticates, Issued
 from ..web.cookies import CookiePolicy, read_cookies
 from ..web.csrf import check_sender
 from .visit import App, Message, NothingPresentedError, Receive, Scope, Send, Visit, current, enter, leave, refusal
@@ -24,12 +31,20 @@ class Auth:
     """Who is calling, and signing in and out, for one application: ``app = Auth(ww).attach(app)``.
 
     Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
-    request's own scheme and host. cookie: how the session cookie is set. The verbs work while a request is answered.
+    request's own scheme and host. cookie: how the session cookie is set. issuers: an Issuer or Issuers whose access
+    tokens are taken beside our own; open and close them yourself. The verbs work while a request is answered.
     """
 
-    def __init__(self, ww: Watchword, *, origins: Iterable[str] = (), cookie: CookiePolicy | None = None) -> None:
+    def __init__(
+        self,
+        ww: Watchword,
+        *,
+        origins: Iterable[str] = (),
+        cookie: CookiePolicy | None = None,
+        issuers: Authenticates | None = None,
+    ) -> None:
         self.ww = ww
-        self._authenticator = ww.authenticator(cookie=cookie, origins=origins)
+        self._authenticator = ww.authenticator(cookie=cookie, origins=origins, issuers=issuers)
         self.cookie = self._authenticator.cookie
         self._lasting_cookie = replace(self.cookie, max_age=_REMEMBERED)
 
@@ -109,9 +124,12 @@ class Auth:
     async def sign_out(self, who: Principal) -> None:
         """End the caller's session and every token that belongs to it, and clear the cookie.
 
-        An access token that belongs to no session is stopped with its family, or else alone.
+        An access token that belongs to no session is stopped with its family, or else alone. Raises: AccessDeniedError
+        for the caller of another issuer, whose sessions are not ours to end.
         """
         visit = self._visit()
+        if who.issuer is not None:
+            raise AccessDeniedError(f"a token of {who.issuer} is ended there; here it can only run out")
         if who.session_id is not None:
             await self.ww.sessions.end(who.session_id)
         elif who.family_id is not None:

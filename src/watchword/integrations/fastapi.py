@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from ..app import Watchword
 from ..errors import ConfigurationError, WatchwordError
 from ..principal import Principal
-from ..tokens.base import Issued, words
+from ..tokens.base import Authenticates, Issued, words
 from ..web.cookies import CookiePolicy
 from . import asgi
 from .visit import current, refusal
@@ -68,11 +68,19 @@ class Auth(_Caller):
     refused. ``Depends(auth.require("orders:read"))``: with these scopes.
 
     Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
-    request's own scheme and host. cookie: how the session cookie is set.
+    request's own scheme and host. cookie: how the session cookie is set. issuers: an Issuer or Issuers whose access
+    tokens are taken beside our own; open and close them yourself.
     """
 
-    def __init__(self, ww: Watchword, *, origins: Iterable[str] = (), cookie: CookiePolicy | None = None) -> None:
-        super().__init__(asgi.Auth(ww, origins=origins, cookie=cookie))
+    def __init__(
+        self,
+        ww: Watchword,
+        *,
+        origins: Iterable[str] = (),
+        cookie: CookiePolicy | None = None,
+        issuers: Authenticates | None = None,
+    ) -> None:
+        super().__init__(asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers))
         self.optional = _Optional(self._core)
 
     def attach(self, app: FastAPI) -> None:

@@ -44,9 +44,21 @@ def _published(ring: KeyRing, format: str) -> list[tuple[Slot, State]]:
     return found
 
 
+def _encrypted_for(ring: KeyRing) -> list[Key]:
+    """The keys that others may encrypt for: asymmetric, ours to open with, without a danger, active."""
+    active = [slot.key for slot in ring if slot.key.use == "seal" and slot.state(ring.clock.now()) is State.ACTIVE]
+    rows = ((key, key.algorithm) for key in active if key.can_sign)
+    return [key for key, row in rows if row.format == "jwe" and not row.symmetric and row.danger is None]
+
+
 def jwks(ring: KeyRing) -> dict[str, Any]:
-    """``{"keys": [JWK …]}``: announced, active and retiring keys, so that a cached copy outlives a rotation."""
-    return {"keys": [slot.key.public().to_jwk() for slot, _ in _published(ring, "jwt")]}
+    """``{"keys": [JWK …]}``: the public halves of what signs (``use: sig``) and of what opens a JWE (``use: enc``).
+
+    Keys that sign are there while announced, active and retiring, so that a cached copy outlives a rotation. Keys to
+    encrypt for are there while active alone: an announced one opens nothing yet, a retiring one gets nothing new.
+    """
+    keys = [slot.key for slot, _ in _published(ring, "jwt")] + _encrypted_for(ring)
+    return {"keys": [key.public().to_jwk() for key in keys]}
 
 
 def paseto_keys(ring: KeyRing) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Key:
         named = paserk.form_of(text).algorithm
         row = row_of(named, allow)
         if algorithm is not None and algorithm != named:
-            raise KeyUseError(f"the PASERK holds a {named} key, not one for {algorithm[:40]}")
+            raise KeyUseError(f"the PASERK holds a {named} key, not one for {str(algorithm)[:40]}")
         _, private, public = paserk.read(
             text, wrapping_key=wrapping_key, password=password, sealing_key=sealing_key, at_most=at_most
         )
@@ -173,7 +173,7 @@ class Key:
         """The raw bytes of a symmetric key, for the formats that encrypt with it."""
         if not self.algorithm.symmetric:
             raise KeyUseError("only a symmetric key is bytes")
-        raw: bytes = self._private
+        raw: bytes = self._secret(True)
         return raw
 
     def _secret(self, private: bool) -> Any:

@@ -167,9 +167,14 @@ class RemoteKeys:
         """The fetch is over; without a word about how it ended, another may begin."""
         self._lost_at, self._asked_for = NEVER, None
 
+    @property
+    def usable(self) -> bool:
+        """Whether there was a good answer that is not older than may be."""
+        return self.clock.monotonic() < self._stale_until
+
     def ensure_usable(self) -> None:
         """Raise KeysUnavailableError while there has been no good answer, or the last one is older than may be."""
-        if self.clock.monotonic() >= self._stale_until:
+        if not self.usable:
             raise KeysUnavailableError(f"no usable answer from {self.url}")
 
     def _note_absent(self, now: float) -> None:

@@ -196,7 +196,7 @@ class KeyRing:
         self._known(kid).retires_at = self.clock.now()
 
     def jwks(self) -> dict[str, Any]:
-        """The JWK Set (RFC 7517 §5) of all signing keys that are announced, active or retiring."""
+        """The JWK Set (RFC 7517 §5): public keys that sign, and those to encrypt for; see ``discovery``."""
         from .discovery import jwks
 
         return jwks(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,10 @@ def read_file(path: str | Path) -> list[Slot]:
 def _parse(raw: bytes, path: str | Path) -> list[Slot]:
     import json
 
-    try:
+    document: Any = None
+    with suppress(ValueError, RecursionError):  # beside the next try: such an error holds the whole text of the file
         document = json.loads(raw)
+    try:
         if document["format"] != FORMAT:
             raise ConfigurationError(f"{path} is not a {FORMAT} file")
         return [_slot(row) for row in document["keys"]]

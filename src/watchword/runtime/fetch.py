@@ -27,6 +27,8 @@ JSON_TYPES = frozenset({"application/json", "application/jwk-set+json"})
 Resolve = Callable[[str, int], list[str]]
 Network = IPv4Network | IPv6Network
 _UNICAST = ip_network("2000::/3")
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")))
+"""Not for us, though some Pythons call them global: IETF protocols, 6to4 relays, the host of an Azure VM, examples."""
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_:")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "watchword"}
 
@@ -171,5 +173,5 @@ def _fits(text: str, *, loopback: bool, public: bool, networks: list[Network]) -
         return False
     if any(address in network for network in networks):
         return True
-    ordinary = address.version == 4 or address in _UNICAST
+    ordinary = (address.version == 4 or address in _UNICAST) and not any(address in one for one in _SPECIAL)
     return ordinary and address.is_global and not address.is_multicast

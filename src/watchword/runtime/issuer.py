@@ -16,7 +16,8 @@ from ..errors import ConfigurationError, KeysUnavailableError, MalformedTokenErr
 from ..keys.discovery import read_jwks
 from ..keys.remote import RemoteKeys, RemotePolicy
 from ..principal import Principal
-from ..tokens.foreign import RFC_9068, ClaimProfile, ForeignTokens, check_among
+from ..stores.base import Event
+from ..tokens.foreign import STANDARD, ClaimProfile, ForeignTokens, check_among, kid_among
 from .fetch import Fetched, check_url, fetch
 from .refresh import RemoteRefresh
 from .ticker import TaskTicker, ThreadTicker, drive
@@ -43,7 +44,7 @@ class Issuer:
         url: str,
         *,
         audience: str | Sequence[str],
-        profile: ClaimProfile = RFC_9068,
+        profile: ClaimProfile = STANDARD,
         jwks_uri: str | None = None,
         policy: RemotePolicy | None = None,
         clock: Clock | None = None,
@@ -70,7 +71,7 @@ class Issuer:
         url: str,
         *,
         audience: str | Sequence[str],
-        profile: ClaimProfile = RFC_9068,
+        profile: ClaimProfile = STANDARD,
         policy: RemotePolicy | None = None,
         clock: Clock | None = None,
         allow_loopback: bool = False,
@@ -94,6 +95,17 @@ class Issuer:
     async def authenticate(self, untrusted: object) -> Principal:
         """The same, but a key that is not here is waited for: one fetch for all, two seconds at most."""
         return await _patiently([self], untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        """Raises: ConfigurationError, always: a token of another issuer is revoked there."""
+        return await self.tokens.revocation_of(untrusted)
+
+    async def wait_for(self, kid: str | None) -> None:
+        """Wait for the fetch that may bring this key, or any key while there is none to trust; two seconds at most."""
+        if not self.keys.usable:
+            await self.refresh.for_unknown(None)
+        elif kid is not None and not self.tokens.knows(kid):
+            await self.refresh.for_unknown(kid)
 
     async def open(self) -> None:
         """Fetch the keys and keep them fresh. Raises: ConfigurationError when the metadata are another issuer's."""
@@ -178,8 +190,8 @@ class Issuers:
         several = [one.tokens for one in self._issuers]
         try:
             return check_among(several, untrusted)
-        except UnknownKeyError:
-            kid = several[0].kid(untrusted)
+        except (UnknownKeyError, KeysUnavailableError):
+            kid = kid_among(several, untrusted)
             if not any(one.knows(kid) for one in several):
                 for one in several:
                     one.missed(kid)
@@ -188,6 +200,10 @@ class Issuers:
     async def authenticate(self, untrusted: object) -> Principal:
         """The same, but a key that none of them has is waited for: one fetch from each, two seconds at most."""
         return await _patiently(self._issuers, untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        """Raises: ConfigurationError, always: a token of another issuer is revoked there."""
+        return await self._issuers[0].revocation_of(untrusted)
 
     async def open(self) -> None:
         await asyncio.gather(*(one.open() for one in self._issuers))
@@ -253,11 +269,9 @@ async def _patiently(issuers: Sequence[Issuer], untrusted: object) -> Principal:
     several = [one.tokens for one in issuers]
     try:
         return check_among(several, untrusted)
-    except UnknownKeyError:
-        kid = several[0].kid(untrusted)
-        if kid is None or any(one.knows(kid) for one in several):
+    except (UnknownKeyError, KeysUnavailableError) as error:
+        kid = kid_among(several, untrusted)
+        if isinstance(error, UnknownKeyError) and (kid is None or any(one.knows(kid) for one in several)):
             raise
-        await _all(one.refresh.for_unknown(kid) for one in issuers)
-    except KeysUnavailableError:
-        await _all(one.refresh.for_unknown(None) for one in issuers)
+    await _all(one.wait_for(kid) for one in issuers)
     return check_among(several, untrusted)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from ..encoding import dump_json
-from ..errors import ConfigurationError
+from ..encoding import MAX_DEPTH, dump_json, json_object
+from ..errors import ConfigurationError, MalformedTokenError
 from ..principal import Principal
 from ..stores.base import Event
 
@@ -110,9 +110,9 @@ def life_of(kind: Kind, wanted: timedelta | None, default: timedelta) -> int:
 
 def words(values: Iterable[str], what: str) -> list[str]:
     """Scopes or roles as a sorted list: each is visible ASCII without a space, quote or backslash (RFC 6749 §3.3)."""
-    if isinstance(values, str):
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise ConfigurationError(f"{what} is a list of words, not one text")
-    found = sorted(set(values))
+    found = list(values)
     for word in found:
         if (
             not isinstance(word, str)
@@ -124,7 +124,7 @@ def words(values: Iterable[str], what: str) -> list[str]:
             raise ConfigurationError(
                 f"{word!r} cannot stand in {what}: use visible ASCII without space, quote or backslash"
             )
-    return found
+    return sorted(set(found))
 
 
 def named(value: object, what: str) -> str:
@@ -138,22 +138,31 @@ def shown(value: str | None) -> str | None:
     """Free text that people will see in a list: at most 255 characters, what cannot be printed as ``?``."""
     if value is None:
         return None
+    if not isinstance(value, str):
+        raise ConfigurationError(f"a device or an address is text, not {type(value).__name__}")
     return "".join(char if char.isprintable() else "?" for char in value[:255])
 
 
 def plain_json(value: Mapping[str, Any] | None, what: str, limit: int) -> dict[str, Any]:
-    """A copy of a JSON object; ConfigurationError for what JSON cannot hold as it is, or more than ``limit`` bytes."""
-    import msgspec
+    """A copy of a JSON object.
 
+    Raises: ConfigurationError for what JSON cannot hold as it is, for more than ``limit`` bytes, or more than 8 levels
+    (the object itself is the first).
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError(f"{what} must be plain JSON: an object, not {type(value).__name__}")
     given = dict(value or {})
     try:
         raw = dump_json(given)
-        copy = msgspec.json.decode(raw)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{what} must be plain JSON") from error
     if len(raw) > limit:
         raise ConfigurationError(f"{what} takes {len(raw)} bytes; at most {limit} are kept")
-    if copy != given or not isinstance(copy, dict):
+    try:
+        copy = json_object(raw)
+    except MalformedTokenError as error:
+        raise ConfigurationError(f"{what} must be plain JSON, at most {MAX_DEPTH} levels deep") from error
+    if copy != given:
         raise ConfigurationError(
             f"{what} must be plain JSON: text, numbers, booleans, null, lists, and objects with text names"
         )

@@ -87,7 +87,10 @@ class Sessions:
         ip: str | None = None,
         remember: bool = False,
     ) -> Issued:
-        """Sign ``subject`` in: a new token, always. ``data`` is plain JSON of up to 16 KiB and stays on the server."""
+        """Sign ``subject`` in: a new token, always.
+
+        ``data`` is plain JSON of up to 16 KiB and 8 levels, and stays on the server.
+        """
         now = self._clock.now()
         idle, absolute = (self._remember, self._remember) if remember else (self._idle, self._absolute)
         content = {

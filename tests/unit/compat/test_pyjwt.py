@@ -337,3 +337,56 @@ def test_nonsense_is_refused(untrusted: Any) -> None:
         ours.decode(untrusted, SECRET, algorithms=["HS256"])
     with pytest.raises(ours.DecodeError):
         ours.get_unverified_header(untrusted)
+
+
+PUBLIC_TEXT = PUBLIC["RS256"].decode()
+PUBLIC_DER = base64.b64decode("".join(PUBLIC_TEXT.splitlines()[1:-1]))
+PUBLIC_JWK = json.dumps(KEYS["RS256"].public().to_jwk())
+NO_SECRETS: dict[str, tuple[str | bytes, bool]] = {
+    "a byte order mark before PEM": ("\ufeff" + PUBLIC_TEXT, True),
+    "a comment before PEM": ("our key:\n" + PUBLIC_TEXT, True),
+    "PEM in quotes": (f'"{PUBLIC_TEXT}"', True),
+    "PEM in one line": (PUBLIC_TEXT.replace("\n", "\\n"), True),
+    "a hard space before PEM": ("\u00a0" + PUBLIC_TEXT, True),
+    "NUL before PEM": ("\0" + PUBLIC_TEXT, True),
+    "a byte order mark before a JWK": ("\ufeff" + PUBLIC_JWK, True),
+    "a JWK with an escape": (PUBLIC_JWK.replace('"kty"', '"\\u006bty"'), True),
+    "a JWK Set": (f'{{"keys": [{PUBLIC_JWK}]}}', True),
+    "DER and a line end": (PUBLIC_DER + b"\n", False),
+    "base64 of DER": (base64.b64encode(PUBLIC_DER), False),
+    "base64 of DER in lines": (base64.encodebytes(PUBLIC_DER), False),
+    "base64url of DER": (base64.urlsafe_b64encode(PUBLIC_DER).rstrip(b"="), False),
+    "SSH with options": ("no-pty ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB" + "A" * 40, False),
+    "SSH2": ("---- BEGIN SSH2 PUBLIC KEY ----\n" + "A" * 64, False),
+    "a public PASERK": (Key.generate("v4.public").to_paserk(), False),
+}
+
+
+@pytest.mark.parametrize(("key", "they_know"), NO_SECRETS.values(), ids=NO_SECRETS)
+def test_a_public_key_is_no_secret_however_it_is_wrapped(key: str | bytes, they_know: bool) -> None:
+    """T2: what anybody may know, would let anybody sign. PyJWT refuses the first nine."""
+    assert outcome(ours, "encode", {}, key, algorithm="HS256") == "InvalidKeyError"
+    assert outcome(ours, "decode", GOOD, key, algorithms=["HS256"], **FOR_US) == "InvalidKeyError"
+    assert (outcome(theirs, "encode", {}, key, algorithm="HS256") == "InvalidKeyError") is they_know
+
+
+@pytest.mark.parametrize("key", [bytes(range(64)), "0" * 64, base64.b64encode(b"0" * 48), "{" + "x" * 64, "[" * 40000])
+def test_secrets_that_look_odd(key: str | bytes) -> None:
+    if len(key) < 1000:
+        assert ours.decode(ours.encode(CLAIMS, key), key, algorithms=["HS256"], **FOR_US) == CLAIMS
+    else:
+        assert outcome(ours, "encode", {}, key) == "InvalidKeyError"
+
+
+@pytest.mark.parametrize(
+    "key", [None, 7, {}, ["x"], object(), "\ud800" * 40, theirs.PyJWK(KEYS["RS256"].public().to_jwk())]
+)
+def test_keys_of_other_sorts_are_refused_by_name(key: Any) -> None:
+    with pytest.raises(ours.InvalidKeyError):
+        ours.encode({}, key, algorithm="RS256")
+
+
+@pytest.mark.parametrize("headers", [{"typ": 5}, {"enc": "A256GCM"}, {"epk": {}}, {"cty": "JWT"}, {"zip": "DEF"}])
+def test_headers_that_would_not_be_read_are_not_written(headers: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"typ is text|not written"):
+        ours.encode({}, SECRET, headers=headers)

@@ -20,7 +20,10 @@ from watchword.errors import (
 )
 from watchword.integrations.asgi import Auth, WatchwordMiddleware, is_open
 from watchword.integrations.visit import App, Message, Receive, Scope, Send, current, device_of
+from watchword.keys.ring import KeyRing
 from watchword.stores.base import Record
+from watchword.tokens.access import AccessTokens
+from watchword.tokens.foreign import ForeignTokens
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy
 
 from .conftest import Call
@@ -852,3 +855,30 @@ def test_it_imports_no_framework() -> None:
     code = "import sys, watchword.integrations.asgi; print({'starlette', 'fastapi', 'anyio'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+async def test_tokens_of_another_issuer_beside_our_own(ww: Watchword, call: Call) -> None:
+    """The same route takes both; another issuer's session id ends nothing of ours."""
+    theirs = KeyRing.generate("ES256", clock=ww.clock)
+    foreign = ForeignTokens(theirs, issuer="https://them.example", audience="https://api.example")
+    auth = Auth(ww, issuers=foreign)
+    session = await ww.sessions.start("user-7")
+
+    async def me() -> str:
+        who = await auth.require()
+        return f"{who.issuer} {who.subject}"
+
+    async def logout() -> None:
+        await auth.sign_out(await auth.require())
+
+    app = site(auth, me=me, logout=logout)
+    issued = AccessTokens(theirs, issuer="https://them.example", audience="https://api.example").issue(
+        "user-7", session_id=session.session_id
+    )
+    bearer = {"authorization": f"Bearer {issued.token}"}
+    assert (await call(app, "GET /me", bearer)).text == "https://them.example user-7"
+    ours = {"authorization": f"Bearer {ww.access.issue('user-7').token}"}
+    assert (await call(app, "GET /me", ours)).text == "None user-7"
+    assert (await call(app, "POST /logout", bearer)).status_code == 403
+    assert (await ww.sessions.authenticate(session.token)).subject == "user-7"
+    assert (await call(members(Auth(ww)), "GET /me", bearer)).status_code == 401

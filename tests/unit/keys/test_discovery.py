@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from joserfc import jwe as theirs
 from joserfc.jwk import KeySet
 
 from watchword.clock import FrozenClock
 from watchword.encoding import rfc3339, seconds_of
 from watchword.errors import KeyUseError
+from watchword.formats import jwe
+from watchword.keys.discovery import read_jwks
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 
@@ -88,3 +91,43 @@ def test_a_symmetric_key_is_never_published() -> None:
         ring.jwks()
     mac = KeyRing.of(Key.generate("HS256", use="mac"), Key.generate("v4.local"))
     assert (mac.jwks(), mac.paseto_keys()["keys"]) == ({"keys": []}, [])
+
+
+@pytest.mark.parametrize("name", ["ECDH-ES+A256KW", "RSA-OAEP-256"])
+def test_keys_to_encrypt_for_are_published_without_what_opens(name: str) -> None:
+    ring, _ = ring_of("ES256", name, "A256KW", "A256GCM", "v4.local")
+    [signing, sealing] = ring.jwks()["keys"]
+    assert (signing["use"], sealing["use"], sealing["alg"]) == ("sig", "enc", name)
+    assert not {"d", "k", "p", "q", "dp", "dq", "qi"} & set(sealing)
+    [_, key] = KeySet.import_key_set(json.loads(json.dumps(ring.jwks()))).keys
+    sent = theirs.encrypt_compact(
+        {"alg": name, "enc": "A256GCM", "kid": sealing["kid"]}, b"for you", key, [name, "A256GCM"]
+    )
+    assert jwe.decrypt(sent, ring) == b"for you"
+
+
+def test_what_nobody_shall_encrypt_for_is_not_published() -> None:
+    """A partner's key, which opens nothing here; and algorithms that want a danger's name."""
+    partner = Key.generate("ECDH-ES").public()
+    ring = KeyRing.of(partner, Key.generate("RSA1_5"), Key.generate("PBES2-HS256+A128KW"), clock=FrozenClock(NOW))
+    assert ring.jwks() == {"keys": []}
+
+
+def test_a_rotation_of_a_key_to_encrypt_for() -> None:
+    """An announced one opens nothing yet; what was sent to the old one still opens."""
+    ring, clock = ring_of("ECDH-ES")
+    old, new = ring.active("seal"), Key.generate("ECDH-ES")
+    sent = jwe.encrypt(b"for you", old.public())
+    ring.announce(new)
+    assert [key["kid"] for key in ring.jwks()["keys"]] == [old.kid]
+    clock.advance(LEAD)
+    ring.activate(new.kid)
+    assert [key["kid"] for key in ring.jwks()["keys"]] == [new.kid]
+    assert jwe.decrypt(sent, ring) == b"for you"
+
+
+def test_a_verifier_leaves_out_what_is_to_encrypt_for() -> None:
+    ring, _ = ring_of("ES256", "ECDH-ES")
+    document = read_jwks(json.dumps(ring.jwks()).encode())
+    assert [slot.key.use for slot in document.slots] == ["sign"]
+    assert len(document.skipped) == 1

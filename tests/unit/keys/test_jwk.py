@@ -189,3 +189,10 @@ def test_thumbprints() -> None:
         bare = {name: value for name, value in key.to_jwk().items() if name not in ("alg", "kid", "use")}
         named = Key.from_jwk(bare | {"kid": "another"}, algorithm=key.algorithm.name)
         assert jwk.thumbprint_of(named._public) == jwk.thumbprint_of(key._public) == key.kid
+
+
+def test_more_than_two_primes_are_not_used() -> None:
+    """RFC 7518 §6.3.2.7: who does not support ``oth`` must not use such a key."""
+    more = {"oth": [{"r": "AQAB", "d": "AQAB", "t": "AQAB"}]}
+    with pytest.raises(ConfigurationError):
+        Key.from_jwk(RS.to_jwk(private=True) | more)

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from watchword.crypto.algorithms import ALGORITHMS, JOSE_NAMES
-from watchword.encoding import b64url
+from watchword.crypto.content import CONTENTS
+from watchword.encoding import b64url, unb64url
 from watchword.errors import ConfigurationError, KeyUseError, SignatureError, WeakKeyError
 from watchword.keys.key import Key, kid_is_sound, row_of
 
@@ -270,3 +271,36 @@ def test_a_key_tells_nothing(name: str) -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(key)
     assert not hasattr(key, "__dict__")
+
+
+def test_a_pem_holds_one_key() -> None:
+    one, other = KEYS["ES256"], Key.generate("ES256")
+    texts = [key.to_pem() for key in (one, other.public(), other)]
+    for first, second in ((0, 1), (1, 0), (0, 2), (1, 1)):
+        with pytest.raises(ConfigurationError, match="several keys"):
+            Key.from_pem(texts[first] + texts[second], algorithm="ES256")
+    certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    assert Key.from_pem(certificate + texts[0], algorithm="ES256") == one
+    parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    assert Key.from_pem(parameters + texts[0], algorithm="ES256") == one
+    assert Key.from_pem(b"a comment\n" + texts[0], algorithm="ES256") == one
+
+
+@pytest.mark.parametrize("factor", [2, 3, 751])
+def test_an_rsa_modulus_with_a_small_factor(factor: int) -> None:
+    jwk = KEYS["RS256"].public().to_jwk()
+    modulus = int.from_bytes(unb64url(jwk["n"].encode()), "big")
+    broken = modulus - modulus % factor
+    with pytest.raises(WeakKeyError):
+        Key.from_jwk(jwk | {"n": b64url(broken.to_bytes(384, "big"))})
+
+
+def test_the_bytes_of_a_key_that_only_verifies() -> None:
+    key = Key.from_jwk(KEYS["HS256"].to_jwk(private=True) | {"key_ops": ["verify"]})
+    with pytest.raises(KeyUseError):
+        key.secret_bytes()
+
+
+def test_a_fresh_content_key_does_not_show() -> None:
+    wrapped = Key.generate("A256KW").wrap(CONTENTS["A256GCM"])
+    assert repr(wrapped) == "Wrapped(key=<hidden>)"

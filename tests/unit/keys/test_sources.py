@@ -182,6 +182,13 @@ def test_no_error_shows_a_key(tmp_path: Path) -> None:
         read_file(path)
     told_all = f"{caught.value!s}{caught.value!r}{caught.value.__cause__!r}"
     assert document["keys"][0]["material"]["d"] not in told_all
+    path.write_text(json.dumps(document)[:-1])
+    with pytest.raises(ConfigurationError) as cut:
+        read_file(path)
+    cause: BaseException | None = cut.value
+    while cause is not None:
+        assert not hasattr(cause, "doc")  # the whole text, in a JSONDecodeError
+        cause = cause.__context__
 
 
 RACER = """

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from tests.faults.key_server import KeyServer, answer, document, key_server
 from watchword.clock import FrozenClock
 from watchword.encoding import b64url
-from watchword.errors import ConfigurationError, KeysUnavailableError, TokenError, UnknownKeyError
+from watchword.errors import ConfigurationError, KeysUnavailableError, SignatureError, TokenError, UnknownKeyError
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.runtime.issuer import Issuer, Issuers, jwks_uri_of, well_known
@@ -249,3 +252,51 @@ async def test_nonsense_is_a_token_error(server: KeyServer) -> None:
             with pytest.raises(TokenError):
                 await issuer.authenticate(untrusted)
     assert server.asked["/keys"] == 1
+
+
+async def test_an_outage_of_one_does_not_hide_the_new_keys_of_another(server: KeyServer) -> None:
+    clock = FrozenClock()
+    down, up = House(server, "/down", clock=clock), House(server, "/up", clock=clock)
+    for place in (*well_known(down.url), down.server.url("/down/keys")):
+        server.on[place.removeprefix(server.url(""))] = answer(b"", status="500 Oops")
+    async with Issuers(down.found(), up.found()) as issuers:
+        up.ring = KeyRing.generate("ES256", clock=clock)
+        up.publish()
+        assert (await issuers.authenticate(up.token())).issuer == up.url
+        clock.advance(60)
+        up.ring = KeyRing.generate("ES256", clock=clock)
+        up.publish()
+        with pytest.raises(KeysUnavailableError):
+            issuers.verify(up.token())
+        await issuers._issuers[1].refresh.tick()
+        assert issuers.verify(up.token()).issuer == up.url
+
+
+async def test_who_has_a_known_key_never_waits_for_a_server_that_is_out(server: KeyServer) -> None:
+    """F-31: the server stalls, a fetch is under way all the time, and nobody with a good token notices."""
+    house = House(server)
+    async with house.found() as issuer:
+        tokens = [house.token() for _ in range(200)]
+        began = Event()
+
+        def stall(client: socket.socket) -> None:
+            began.set()
+            server.stall(client)
+
+        server.on["/keys"] = stall
+        house.clock.advance(4 * 60)
+        fetching = asyncio.ensure_future(issuer.refresh.tick())
+        await asyncio.to_thread(began.wait, 5)
+        for token in tokens:
+            verifying = issuer.authenticate(token)
+            with pytest.raises(StopIteration):
+                verifying.send(None)  # one step to the end: it awaited nothing
+            assert issuer.verify(token).subject == "user-7"
+        forged = tokens[0][:-6] + "AAAAAA"
+        with pytest.raises(SignatureError):
+            await issuer.authenticate(forged)
+        assert issuer.keys.in_flight
+        assert not fetching.done()
+        assert server.asked["/keys"] == 2
+        server.over.set()
+        await fetching

@@ -13,7 +13,7 @@ from watchword.clock import FrozenClock
 from watchword.errors import ConfigurationError
 from watchword.revocation.view import View
 from watchword.stores.base import Feed
-from watchword.tokens.base import KINDS, Issued, first, life_of, named, plain_json, rev_of, words
+from watchword.tokens.base import KINDS, Issued, first, life_of, named, plain_json, rev_of, shown, words
 
 ACCESS = KINDS["access"]
 
@@ -171,3 +171,36 @@ def test_issued_hides_its_token() -> None:
     assert "id-1" in repr(issued)
     with pytest.raises(AttributeError):
         issued.token = "other"  # type: ignore[misc]
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        value = {"in": value}
+    return value
+
+
+def test_json_is_eight_levels_deep_at_most() -> None:
+    assert plain_json(nested(8), "data", 1000) == nested(8)
+    assert plain_json({"[": "{" * 20}, "data", 1000) == {"[": "{" * 20}
+    for levels in (9, 900, 5000):
+        with pytest.raises(ConfigurationError, match="must be plain JSON"):
+            plain_json(nested(levels), "data", 100_000)
+
+
+@pytest.mark.parametrize("bad", ["abc", [1, 2], [("a", 1)], 5, b"{}", True], ids=repr)
+def test_json_is_an_object(bad: Any) -> None:
+    with pytest.raises(ConfigurationError, match="must be plain JSON: an object"):
+        plain_json(bad, "data", 1000)
+
+
+@pytest.mark.parametrize("bad", [[1, "a"], [None, "a"], [["a"]], [b"a"], 5, None, [{}]], ids=repr)
+def test_words_of_another_sort(bad: Any) -> None:
+    with pytest.raises(ConfigurationError, match="scopes"):
+        words(bad, "scopes")
+
+
+@pytest.mark.parametrize("bad", [5, b"x", ["x"]], ids=repr)
+def test_a_label_is_text(bad: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is text"):
+        shown(bad)

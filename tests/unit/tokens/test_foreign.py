@@ -309,3 +309,46 @@ async def test_in_the_corridor() -> None:
     with pytest.raises(ConfigurationError):
         await tokens.revocation_of(token(VENDORS["okta"]))
     assert "okta" in repr(tokens)
+
+
+def test_roles_are_those_at_the_audience_that_the_token_is_for() -> None:
+    """Keycloak lists the user's roles at every client; those at another of ours are not what this token grants."""
+    vendor = VENDORS["keycloak"]
+    tokens = ForeignTokens(
+        keys_of(vendor), issuer=vendor.issuer, audience=["billing", "orders"], profile=vendor.profile
+    )
+    access = {"billing": {"roles": ["billing-admin"]}, "orders": {"roles": ["orders-clerk"]}}
+    for aud in ("orders", ["account", "orders"]):
+        roles = tokens.verify(token(vendor, aud=aud, resource_access=access)).roles
+        assert "orders-clerk" in roles
+        assert "billing-admin" not in roles
+
+
+def test_what_was_seen_cannot_be_changed() -> None:
+    vendor = VENDORS["auth0"]
+    who = tokens_of(vendor).verify(token(vendor))
+    with pytest.raises(TypeError):
+        who.raw_claims["permissions"] = ["everything"]  # type: ignore[index]  # that is the point
+
+
+def test_an_issuer_without_keys_to_trust_does_not_stop_another_with_the_same_key_id() -> None:
+    a, b = VENDORS["okta"], msgspec.structs.replace(VENDORS["keycloak"], kid=VENDORS["okta"].kid)
+    remote = keys_of(a)
+    remote.succeeded(published(a.kid), 60)
+    assert isinstance(remote.clock, FrozenClock)
+    remote.clock.advance(timedelta(hours=25))
+    stale = ForeignTokens(remote, issuer=a.issuer, audience=a.audience, profile=a.profile)
+    for several in ([stale, tokens_of(b, OTHER_RSA)], [tokens_of(b, OTHER_RSA), stale]):
+        assert check_among(several, token(b, OTHER_RSA)).issuer == b.issuer
+        with pytest.raises(KeysUnavailableError):
+            check_among(several, token(a, RSA))
+
+
+def test_one_of_several_may_have_large_tokens() -> None:
+    """ML-DSA: the tokens of one issuer are longer than those of the other may be."""
+    plain, vendor, large = VENDORS["okta"], VENDORS["rfc9068"], Key.generate("ML-DSA-87", kid="large")
+    ring = KeyRing.of(large.public(), clock=FrozenClock(NOW))
+    several = [tokens_of(plain), ForeignTokens(ring, issuer=vendor.issuer, audience=vendor.audience)]
+    long = signed({"alg": "ML-DSA-87", "kid": "large", "typ": "at+jwt"}, vendor.access | {"more": "x" * 3000}, large)
+    assert len(long) > 8192
+    assert check_among(several, long).issuer == vendor.issuer

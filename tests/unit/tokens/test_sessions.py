@@ -723,3 +723,16 @@ async def test_no_error_says_the_token(ww: Watchword, clock: FrozenClock) -> Non
         while error is not None:
             assert token[6:] not in str(error) + repr(error)
             error = error.__cause__ or error.__context__
+
+
+async def test_data_that_can_be_kept_can_be_read(sessions: Sessions) -> None:
+    """What nests too deep would break whoever reads ``claims``; it is refused when it comes."""
+    deep: dict[str, Any] = {}
+    for _ in range(899):
+        deep = {"in": deep}
+    with pytest.raises(ConfigurationError):
+        await sessions.start("user-7", data=deep)
+    issued = await sessions.start("user-7", data={"1": {"2": {"3": {"4": {"5": {"6": {"7": {}}}}}}}})
+    with pytest.raises(ConfigurationError):
+        await sessions.update(issued.token, data=deep)
+    assert (await sessions.authenticate(issued.token)).claims["1"]["2"]["3"]["4"]["5"]["6"]["7"] == {}

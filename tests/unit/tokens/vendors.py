@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from watchword.tokens.foreign import AUTH0, COGNITO, ENTRA, ENTRA_V1, KEYCLOAK, OKTA, RFC_9068, ClaimProfile
+from watchword.tokens.foreign import AUTH0, COGNITO, ENTRA, ENTRA_V1, KEYCLOAK, OKTA, STANDARD, ClaimProfile
 
 NOW = 1_800_000_000
 TIMES = {"iat": NOW - 60, "exp": NOW + 3540}
@@ -34,7 +34,7 @@ class Vendor(Struct, frozen=True, kw_only=True):
 
 VENDORS = {
     "rfc9068": Vendor(
-        profile=RFC_9068,
+        profile=STANDARD,
         audience=API,
         header={"typ": "at+jwt"},
         kid="rfc-1",

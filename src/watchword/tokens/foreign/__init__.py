@@ -1,7 +1,7 @@
 """Access tokens of other issuers: verified with their keys, read by a profile of their claims. None is issued here."""
 
-from .profiles import AUTH0, COGNITO, ENTRA, ENTRA_V1, KEYCLOAK, OKTA, PROFILES, RFC_9068, ClaimProfile
-from .verify import ForeignTokens, check_among
+from .profiles import AUTH0, COGNITO, ENTRA, ENTRA_V1, KEYCLOAK, OKTA, PROFILES, STANDARD, ClaimProfile
+from .verify import ForeignTokens, check_among, kid_among
 
 __all__ = [
     "AUTH0",
@@ -11,8 +11,9 @@ __all__ = [
     "KEYCLOAK",
     "OKTA",
     "PROFILES",
-    "RFC_9068",
+    "STANDARD",
     "ClaimProfile",
     "ForeignTokens",
     "check_among",
+    "kid_among",
 ]

@@ -23,7 +23,8 @@ class ClaimProfile(Struct, frozen=True, kw_only=True):
     """One issuer's way, as data. Make your own: ``ClaimProfile(name="ours", types={"at+jwt"}, client=("cid",))``.
 
     Where several claims are named the first that is there counts; of ``scopes`` and ``roles`` all count together. A
-    dot leads into an object, and ``{audience}`` and ``{client}`` stand for the token's own.
+    dot leads into an object; ``{audience}`` stands for the first of ours that the token is for, ``{client}`` for its
+    client.
     """
 
     name: str
@@ -98,7 +99,7 @@ def _words(value: Any, path: str) -> list[str]:
     return [word for word in words if word]
 
 
-RFC_9068 = ClaimProfile(
+STANDARD = ClaimProfile(
     name="rfc9068", required=("iss", "exp", "sub", "client_id", "iat", "jti"), roles=("roles", "groups", "entitlements")
 )
 """JWT access tokens as they were standardised: the header says ``at+jwt``, so nothing else can be taken for one."""
@@ -174,5 +175,5 @@ COGNITO = ClaimProfile(
 """Amazon Cognito: there is no ``aud``; the audience is your app client's id. ``token_use`` is ``id`` in an ID token."""
 
 PROFILES: dict[str, ClaimProfile] = {
-    one.name: one for one in (RFC_9068, AUTH0, OKTA, KEYCLOAK, ENTRA, ENTRA_V1, COGNITO)
+    one.name: one for one in (STANDARD, AUTH0, OKTA, KEYCLOAK, ENTRA, ENTRA_V1, COGNITO)
 }

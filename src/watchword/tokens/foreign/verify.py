@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from ...claims import ClaimsPolicy
@@ -14,9 +15,11 @@ from ...encoding import gate, json_object, unb64url
 from ...errors import (
     BindingError,
     ConfigurationError,
+    KeysUnavailableError,
     SignatureError,
     TokenError,
     UnknownKeyError,
+    WatchwordError,
     WrongIssuerError,
     WrongTypeError,
 )
@@ -29,7 +32,7 @@ from ...principal import Principal
 from ...stores.base import Event
 from ..base import Kind, first
 from ..seen import Seen
-from .profiles import RFC_9068, ClaimProfile
+from .profiles import STANDARD, ClaimProfile
 
 FOREIGN = Kind(
     name="access",
@@ -58,7 +61,7 @@ class ForeignTokens:
         *,
         issuer: str,
         audience: str | Sequence[str],
-        profile: ClaimProfile = RFC_9068,
+        profile: ClaimProfile = STANDARD,
         clock: Clock | None = None,
         max_life: timedelta = FOREIGN.cap,
         leeway: timedelta = timedelta(seconds=10),
@@ -140,6 +143,11 @@ class ForeignTokens:
         kid: str | None = self.parse(untrusted).head.get("kid")
         return kid
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest token that is read."""
+        return self._ring.max_token
+
     def knows(self, kid: str | None) -> bool:
         return kid is not None and self._ring.find(kid) is not None
 
@@ -170,7 +178,8 @@ class ForeignTokens:
         if subject is None:
             raise WrongTypeError("the token says nothing of whom it is about", claim=profile.subject[0])
         client, auth_time = profile.text(claims, profile.client), claims.get("auth_time")
-        names = {"audience": self._audiences[0], "client": client}
+        theirs = first(claims[profile.audience])
+        names = {"audience": next(one for one in self._audiences if one in theirs), "client": client}
         return Principal(
             subject=subject,
             kind="access",
@@ -183,7 +192,7 @@ class ForeignTokens:
             client_id=client,
             auth_time=auth_time if type(auth_time) is int and auth_time > 0 else None,
             issuer=self.issuer,
-            raw_claims=claims,
+            raw_claims=MappingProxyType(claims),
         )
 
     def __repr__(self) -> str:
@@ -195,25 +204,31 @@ def _judged(claims: Mapping[str, Any], profile: ClaimProfile) -> Mapping[str, An
     return claims if profile.audience == "aud" else {**claims, "aud": claims[profile.audience]}
 
 
+def kid_among(several: Sequence[ForeignTokens], untrusted: object) -> str | None:
+    """The key id that a token names, read by the one that takes the longest tokens."""
+    return max(several, key=lambda one: one.longest).kid(untrusted)
+
+
 def check_among(several: Sequence[ForeignTokens], untrusted: object) -> Principal:
     """The Principal behind a token of one of several issuers.
 
     Its key id chooses among their keys, and only the issuer whose key it is may then be named in it: a key of one
     vouches for nothing of another. Where there are several a token has to have a key id.
-    Raises: UnknownKeyError when none of them has the key; else as ``verify``.
+    Raises: UnknownKeyError when none of them has the key; KeysUnavailableError when one that may have it has no keys to
+    trust, and no other takes the token; else as ``verify``.
     """
-    kid = several[0].kid(untrusted)
+    kid = kid_among(several, untrusted)
     having = [one for one in several if one.knows(kid)]
     if kid is None and len(several) == 1:
         having = list(several)
-    refused: TokenError | None = None
+    refused: WatchwordError | None = None
     for one in having:
         try:
             return one.check(untrusted)
         except (SignatureError, WrongIssuerError) as error:
             refused = refused or error
-        except TokenError as error:
-            refused = error
+        except (TokenError, KeysUnavailableError) as error:
+            refused = refused if isinstance(refused, KeysUnavailableError) else error
     if refused is not None:
         raise refused
     for one in several:
