@@ -106,12 +106,16 @@ def _is_power(rest: int, prime: int) -> bool:
 
 
 def check_rsa(public: Any) -> None:
-    """RFC 7518 §3.3: at least 2048 bits; here also at most 8192, an odd exponent from 65537, and no ROCA modulus."""
+    """RFC 7518 §3.3: at least 2048 bits; here also at most 8192, an odd exponent from 65537, and no ROCA modulus.
+
+    The exponent has at most 64 bits: OpenSSL uses no larger one with a large modulus, and a large one makes a
+    verification as slow as a signature.
+    """
     if not isinstance(public, rsa.RSAPublicKey):
         raise KeyUseError("this algorithm wants an RSA key")
     numbers = public.public_numbers()
-    if not 2048 <= public.key_size <= 8192 or numbers.e < 65537 or numbers.e % 2 == 0:
-        raise WeakKeyError("an RSA key has 2048 to 8192 bits and an odd exponent of at least 65537")
+    if not 2048 <= public.key_size <= 8192 or not 65537 <= numbers.e < 1 << 64 or numbers.e % 2 == 0:
+        raise WeakKeyError("an RSA key has 2048 to 8192 bits and an odd exponent from 65537 to 64 bits")
     if _roca(numbers.n):
         raise WeakKeyError("this RSA key comes from a generator that can be factored (ROCA); make a new one")
 
