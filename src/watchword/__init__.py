@@ -14,7 +14,9 @@ from .revocation.view import View
 from .stores.base import open_store
 from .tokens.access import AccessTokens
 from .tokens.base import Issued
+from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.sealed import SealedTokens
 from .tokens.sessions import Sessions
 
 __all__ = [
@@ -24,10 +26,12 @@ __all__ = [
     "Issued",
     "Key",
     "KeyRing",
+    "OpaqueAccessTokens",
     "Principal",
     "RefreshTokens",
     "Revocation",
     "RotationPolicy",
+    "SealedTokens",
     "Sessions",
     "State",
     "SystemClock",

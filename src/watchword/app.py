@@ -27,8 +27,10 @@ from .runtime.ticker import Chore, TaskTicker, ThreadTicker
 from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
-from .tokens.base import Authenticates
+from .tokens.base import Authenticates, first
+from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.sealed import SealedTokens
 from .tokens.sessions import Sessions
 from .web.cookies import CookiePolicy
 
@@ -46,6 +48,8 @@ class Options(TypedDict, total=False):
     session_absolute: timedelta | None
     access_lifetime: timedelta | None
     refresh_grace: timedelta
+    opaque_access_lifetime: timedelta | None
+    sealed_lifetime: timedelta | None
 
 
 class Watchword:
@@ -56,7 +60,8 @@ class Watchword:
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
-        session_idle, session_absolute, access_lifetime, refresh_grace: lifetimes, see the kinds.
+        session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime: see
+        the kinds.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -76,6 +81,8 @@ class Watchword:
         session_absolute: timedelta | None = None,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
+        opaque_access_lifetime: timedelta | None = None,
+        sealed_lifetime: timedelta | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -89,7 +96,12 @@ class Watchword:
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
-        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh)
+        ours: dict[str, Any] = {"issuer": issuer, **shared}
+        self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
+        self.sealed = SealedTokens(
+            self.ring, store=self.store, audience=first(audience)[0], lifetime=sealed_lifetime, **ours
+        )
+        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh, self.opaque_access)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -157,7 +169,7 @@ class Watchword:
         taken beside our own; they open and close by themselves.
         """
         access = self.access if issuers is None else Bearers(self.access, self.ring, issuers)
-        return Authenticator((self.sessions, access), cookie=cookie, origins=origins)
+        return Authenticator((self.sessions, access, self.opaque_access), cookie=cookie, origins=origins)
 
     async def revoke(
         self,
@@ -254,6 +266,8 @@ def keywords(settings: Settings) -> Options:
         "session_absolute": timedelta(seconds=settings.session.absolute),
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
+        "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),
+        "sealed_lifetime": timedelta(seconds=settings.sealed.lifetime),
     }
 
 

@@ -38,6 +38,18 @@ class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
     grace: Seconds = 10
 
 
+class OpaqueAccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[opaque_access]``: seconds."""
+
+    lifetime: Seconds = 900
+
+
+class SealedSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[sealed]``: seconds."""
+
+    lifetime: Seconds = 300
+
+
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
@@ -74,6 +86,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()
+    opaque_access: OpaqueAccessSettings = OpaqueAccessSettings()
+    sealed: SealedSettings = SealedSettings()
     server: ServerSettings = ServerSettings()
 
 

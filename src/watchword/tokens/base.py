@@ -59,6 +59,25 @@ KINDS: dict[str, Kind] = {
             carriers=("body",),
             stored="family row: generation and SHA-256 of the secret",
         ),
+        Kind(
+            name="opaque_access",
+            formats=("opaque",),
+            starts=("ww_at_",),
+            life=timedelta(minutes=15),
+            cap=timedelta(minutes=60),
+            carriers=("bearer",),
+            stored="SHA-256 of the secret, what it stands for, version",
+        ),
+        Kind(
+            name="sealed",
+            formats=("paseto", "jwe"),
+            starts=("v4.local.", "v3.local.", "eyJ"),
+            typ="sealed+jwt",
+            life=timedelta(minutes=5),
+            cap=timedelta(minutes=10),
+            carriers=("body", "url"),
+            stored="nothing; once redeemed, the digest of its id",
+        ),
     )
 }
 
