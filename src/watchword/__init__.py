@@ -13,12 +13,14 @@ from .revocation.event import Revocation
 from .revocation.view import View
 from .stores.base import open_store
 from .tokens.access import AccessTokens
+from .tokens.api_keys import ApiKeys
 from .tokens.base import Issued
 from .tokens.refresh import RefreshTokens
 from .tokens.sessions import Sessions
 
 __all__ = [
     "AccessTokens",
+    "ApiKeys",
     "Clock",
     "FrozenClock",
     "Issued",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -12,20 +13,22 @@ from typing import Any, Required, Self, TypedDict
 from .authn.authenticator import Authenticator
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
-from .errors import ConfigurationError, MalformedTokenError
+from .errors import ConfigurationError, MalformedTokenError, WatchwordError
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
-from .revocation.event import Revocation, event
+from .revocation.event import LONGEST_LIFE, Revocation, event
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
+from .runtime.last_used import LastUsed
 from .runtime.refresh import KeyFileRefresh
 from .runtime.ticker import Chore, TaskTicker, ThreadTicker
 from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
+from .tokens.api_keys import ApiKeys
 from .tokens.base import Authenticates
 from .tokens.refresh import RefreshTokens
 from .tokens.sessions import Sessions
@@ -45,6 +48,8 @@ class Options(TypedDict, total=False):
     session_absolute: timedelta | None
     access_lifetime: timedelta | None
     refresh_grace: timedelta
+    environment: str
+    api_key_prefix: str
 
 
 class Watchword:
@@ -56,6 +61,7 @@ class Watchword:
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
         session_idle, session_absolute, access_lifetime, refresh_grace: lifetimes, see the kinds.
+        environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -75,6 +81,8 @@ class Watchword:
         session_absolute: timedelta | None = None,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
+        environment: str = "live",
+        api_key_prefix: str = "sk",
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -88,7 +96,8 @@ class Watchword:
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
-        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh)
+        self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
+        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh, self.api_keys)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -120,6 +129,7 @@ class Watchword:
             else:
                 ticker.stop()
         self._unwire()
+        await self._drain()
         await self.store.close()
 
     def open_blocking(self) -> None:
@@ -141,6 +151,7 @@ class Watchword:
             if isinstance(ticker, ThreadTicker):
                 ticker.stop()
         self._unwire()
+        drive(self._drain())
         self.store.close_blocking()
 
     def authenticator(self, *, cookie: CookiePolicy | None = None, origins: Iterable[str] = ()) -> Authenticator:
@@ -148,7 +159,7 @@ class Watchword:
 
         ``origins``: other origins that may send our cookie.
         """
-        return Authenticator((self.sessions, self.access), cookie=cookie, origins=origins)
+        return Authenticator((self.sessions, self.access, self.api_keys), cookie=cookie, origins=origins)
 
     async def revoke(
         self,
@@ -174,6 +185,8 @@ class Watchword:
                 "revoke takes exactly one of token=, session=, family=, subject=, client=, key=, everything=True"
             )
         what, value = named[0] if named else ("everything", "")
+        if subject is not None:
+            return await self._revoke_subject(subject)
         fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
         return await self._publish(fact)
 
@@ -186,6 +199,13 @@ class Watchword:
             if isinstance(token, str) and token.startswith(kind.kind.starts):
                 return await kind.revocation_of(token)
         raise MalformedTokenError("no kind of token here begins like this one")
+
+    async def _revoke_subject(self, subject: str) -> Revocation:
+        """A cut-off is remembered until the last API key of the subject has ended, and ends their rows as well."""
+        life = max(LONGEST_LIFE, await self.api_keys.remembered_for(subject))
+        done = await self._publish(event("subject", subject, now=self.clock.now(), life=life))
+        await self.api_keys.settle(subject)
+        return done
 
     async def _publish(self, fact: Event | None) -> Revocation:
         if fact is None:
@@ -210,8 +230,13 @@ class Watchword:
         if self._own_ring is None:
             self.ring.adopt(None)
 
+    async def _drain(self) -> None:
+        with suppress(WatchwordError):  # what cannot be written now is lost; the rest closes all the same
+            await self.api_keys.flush()
+
     def _chores(self) -> list[Chore]:
         chores: list[Chore] = [Follower(self.store, self.view), Janitor(self.store, self.clock)]
+        chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))
         return chores
@@ -245,6 +270,8 @@ def keywords(settings: Settings) -> Options:
         "session_absolute": timedelta(seconds=settings.session.absolute),
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
+        "environment": settings.environment,
+        "api_key_prefix": settings.api_key.prefix,
     }
 
 

@@ -18,7 +18,7 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import refresh, sessions
+from .tokens import api_keys, refresh, sessions
 from .tokens.access import AccessTokens
 
 F = TypeVar("F")
@@ -66,6 +66,20 @@ class RefreshTokens(_Face[refresh.RefreshTokens]):
     revocation_of = _now(refresh.RefreshTokens.revocation_of)
 
 
+class ApiKeys(_Face[api_keys.ApiKeys]):
+    """``tokens.api_keys.ApiKeys`` for threads."""
+
+    issue = _now(api_keys.ApiKeys.issue)
+    authenticate = _now(api_keys.ApiKeys.authenticate)
+    rotate = _now(api_keys.ApiKeys.rotate)
+    list = _now(api_keys.ApiKeys.list)
+    revoke = _now(api_keys.ApiKeys.revoke)
+    settle = _now(api_keys.ApiKeys.settle)
+    flush = _now(api_keys.ApiKeys.flush)
+    remembered_for = _now(api_keys.ApiKeys.remembered_for)
+    revocation_of = _now(api_keys.ApiKeys.revocation_of)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -80,6 +94,7 @@ class Watchword(_Face[app.Watchword]):
         app.Watchword(url, **options)  # a mistake in the parameters shows here, not at the first verb
         self.sessions = Sessions(lambda: self._opened().sessions)
         self.refresh = RefreshTokens(lambda: self._opened().refresh)
+        self.api_keys = ApiKeys(lambda: self._opened().api_keys)
 
     revoke = _now(app.Watchword.revoke)
     events = _now(app.Watchword.events)

@@ -38,6 +38,12 @@ class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
     grace: Seconds = 10
 
 
+class ApiKeySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[api_key]``: how keys begin."""
+
+    prefix: str = "sk"
+
+
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
@@ -70,10 +76,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str
     audience: str
     keys: str | None = None
+    environment: Literal["live", "test"] = "live"
     max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()
+    api_key: ApiKeySettings = ApiKeySettings()
     server: ServerSettings = ServerSettings()
 
 

@@ -25,7 +25,7 @@ from watchword.principal import Principal
 from watchword.revocation.event import Revocation
 from watchword.stores.base import SCHEMES, Audit, Record
 from watchword.stores.memory import MemoryStore
-from watchword.tokens import refresh, sessions
+from watchword.tokens import api_keys, refresh, sessions
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.base import Issued
 
@@ -59,6 +59,7 @@ def followers() -> int:
 PAIRS: list[tuple[type, type]] = [
     (sessions.Sessions, blocking.Sessions),
     (refresh.RefreshTokens, blocking.RefreshTokens),
+    (api_keys.ApiKeys, blocking.ApiKeys),
     (app.Watchword, blocking.Watchword),
 ]
 OPENINGS = {"open", "close"}
@@ -72,7 +73,7 @@ def coroutines(cls: type) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("source", "face"), PAIRS, ids=["sessions", "refresh", "watchword"])
+@pytest.mark.parametrize(("source", "face"), PAIRS, ids=[face.__name__ for _, face in PAIRS])
 def test_every_coroutine_has_its_line(source: type, face: type) -> None:
     wanted = coroutines(source)
     assert len(wanted) > 3
@@ -86,7 +87,7 @@ def test_every_coroutine_has_its_line(source: type, face: type) -> None:
             assert line.__wrapped__ is verb
 
 
-@pytest.mark.parametrize(("source", "face"), PAIRS, ids=["sessions", "refresh", "watchword"])
+@pytest.mark.parametrize(("source", "face"), PAIRS, ids=[face.__name__ for _, face in PAIRS])
 def test_there_is_no_word_that_the_other_side_lacks(source: type, face: type) -> None:
     made = {"access", "ring"}  # attributes there, found anew in each process here
     for name in vars(face):
@@ -95,7 +96,9 @@ def test_there_is_no_word_that_the_other_side_lacks(source: type, face: type) ->
 
 def test_the_parts_of_both_sides_are_the_same() -> None:
     there, here = app.Watchword("memory:", **OPTIONS), blocking.Watchword("memory:", **OPTIONS)
-    kinds = {name: type(value).__name__ for name, value in vars(there).items() if name in ("sessions", "refresh")}
+    parts = {name for name, value in vars(here).items() if isinstance(value, blocking._Face)}
+    kinds = {name: type(value).__name__ for name, value in vars(there).items() if name in parts}
+    assert len(kinds) == len(PAIRS) - 1
     assert kinds == {name: type(getattr(here, name)).__name__ for name in kinds}
 
 

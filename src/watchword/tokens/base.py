@@ -59,6 +59,15 @@ KINDS: dict[str, Kind] = {
             carriers=("body",),
             stored="family row: generation and SHA-256 of the secret",
         ),
+        Kind(
+            name="api_key",
+            formats=("opaque",),
+            starts=("sk_live_", "sk_test_"),
+            life=timedelta(days=90),
+            cap=timedelta(days=365),
+            carriers=("key", "bearer"),
+            stored="SHA-256 of the secret, scopes, roles, label, last use",
+        ),
     )
 }
 
