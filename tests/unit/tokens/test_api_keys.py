@@ -466,7 +466,7 @@ async def test_a_key_made_while_its_subject_is_revoked_is_made_again(clock: Froz
             await catch_up(store, one.view)
         issued = await ww.api_keys.issue("acme")
         assert store.cut == 0
-        await catch_up(store, one.view)
+        await catch_up(store, ww.view)
         assert (await ww.api_keys.authenticate(issued.token)).subject == "acme"
         assert len(await store.find("api_key", now=0)) == 1
 
