@@ -15,6 +15,7 @@ from .stores.base import open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
 from .tokens.base import Issued
+from .tokens.one_time import OneTimeTokens
 from .tokens.refresh import RefreshTokens
 from .tokens.sessions import Sessions
 
@@ -26,6 +27,7 @@ __all__ = [
     "Issued",
     "Key",
     "KeyRing",
+    "OneTimeTokens",
     "Principal",
     "RefreshTokens",
     "Revocation",

@@ -30,6 +30,7 @@ from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
 from .tokens.base import Authenticates
+from .tokens.one_time import OneTimeTokens
 from .tokens.refresh import RefreshTokens
 from .tokens.sessions import Sessions
 from .web.cookies import CookiePolicy
@@ -50,6 +51,7 @@ class Options(TypedDict, total=False):
     refresh_grace: timedelta
     environment: str
     api_key_prefix: str
+    one_time_every: timedelta
 
 
 class Watchword:
@@ -62,6 +64,7 @@ class Watchword:
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
         session_idle, session_absolute, access_lifetime, refresh_grace: lifetimes, see the kinds.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
+        one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -83,6 +86,7 @@ class Watchword:
         refresh_grace: timedelta = timedelta(seconds=10),
         environment: str = "live",
         api_key_prefix: str = "sk",
+        one_time_every: timedelta = timedelta(minutes=5),
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -97,7 +101,11 @@ class Watchword:
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
-        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh, self.api_keys)
+        self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
+        self._kinds: tuple[Authenticates, ...] = (
+            *(self.sessions, self.access, self.refresh),
+            *(self.api_keys, self.one_time),
+        )
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -272,6 +280,7 @@ def keywords(settings: Settings) -> Options:
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
         "environment": settings.environment,
         "api_key_prefix": settings.api_key.prefix,
+        "one_time_every": timedelta(seconds=settings.one_time.every),
     }
 
 

@@ -18,7 +18,7 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import api_keys, refresh, sessions
+from .tokens import api_keys, one_time, refresh, sessions
 from .tokens.access import AccessTokens
 
 F = TypeVar("F")
@@ -80,6 +80,18 @@ class ApiKeys(_Face[api_keys.ApiKeys]):
     revocation_of = _now(api_keys.ApiKeys.revocation_of)
 
 
+class OneTimeTokens(_Face[one_time.OneTimeTokens]):
+    """``tokens.one_time.OneTimeTokens`` for threads."""
+
+    issue = _now(one_time.OneTimeTokens.issue)
+    look = _now(one_time.OneTimeTokens.look)
+    redeem = _now(one_time.OneTimeTokens.redeem)
+    void = _now(one_time.OneTimeTokens.void)
+    set_lifetime = _now(one_time.OneTimeTokens.set_lifetime)
+    authenticate = _now(one_time.OneTimeTokens.authenticate)
+    revocation_of = _now(one_time.OneTimeTokens.revocation_of)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -95,6 +107,7 @@ class Watchword(_Face[app.Watchword]):
         self.sessions = Sessions(lambda: self._opened().sessions)
         self.refresh = RefreshTokens(lambda: self._opened().refresh)
         self.api_keys = ApiKeys(lambda: self._opened().api_keys)
+        self.one_time = OneTimeTokens(lambda: self._opened().one_time)
 
     revoke = _now(app.Watchword.revoke)
     events = _now(app.Watchword.events)

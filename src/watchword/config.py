@@ -44,6 +44,12 @@ class ApiKeySettings(Struct, frozen=True, forbid_unknown_fields=True):
     prefix: str = "sk"
 
 
+class OneTimeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[one_time]``: seconds."""
+
+    every: Seconds = 300
+
+
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
@@ -82,6 +88,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()
     api_key: ApiKeySettings = ApiKeySettings()
+    one_time: OneTimeSettings = OneTimeSettings()
     server: ServerSettings = ServerSettings()
 
 

@@ -25,7 +25,7 @@ from watchword.principal import Principal
 from watchword.revocation.event import Revocation
 from watchword.stores.base import SCHEMES, Audit, Record
 from watchword.stores.memory import MemoryStore
-from watchword.tokens import api_keys, refresh, sessions
+from watchword.tokens import api_keys, one_time, refresh, sessions
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.base import Issued
 
@@ -60,6 +60,7 @@ PAIRS: list[tuple[type, type]] = [
     (sessions.Sessions, blocking.Sessions),
     (refresh.RefreshTokens, blocking.RefreshTokens),
     (api_keys.ApiKeys, blocking.ApiKeys),
+    (one_time.OneTimeTokens, blocking.OneTimeTokens),
     (app.Watchword, blocking.Watchword),
 ]
 OPENINGS = {"open", "close"}

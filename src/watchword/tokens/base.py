@@ -68,6 +68,15 @@ KINDS: dict[str, Kind] = {
             carriers=("key", "bearer"),
             stored="SHA-256 of the secret, scopes, roles, label, last use",
         ),
+        Kind(
+            name="one_time",
+            formats=("opaque",),
+            starts=("ww_ot_",),
+            life=timedelta(minutes=30),
+            cap=timedelta(days=7),
+            carriers=("body",),
+            stored="SHA-256 of purpose and secret, data; a tombstone once it is used",
+        ),
     )
 }
 
