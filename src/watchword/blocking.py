@@ -18,7 +18,7 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import opaque_access, refresh, sealed, sessions
+from .tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
 from .tokens.access import AccessTokens
 
 F = TypeVar("F")
@@ -95,6 +95,32 @@ class SealedTokens(_Face[sealed.SealedTokens]):
     void = _now(sealed.SealedTokens.void)
 
 
+class ApiKeys(_Face[api_keys.ApiKeys]):
+    """``tokens.api_keys.ApiKeys`` for threads."""
+
+    issue = _now(api_keys.ApiKeys.issue)
+    authenticate = _now(api_keys.ApiKeys.authenticate)
+    rotate = _now(api_keys.ApiKeys.rotate)
+    list = _now(api_keys.ApiKeys.list)
+    revoke = _now(api_keys.ApiKeys.revoke)
+    settle = _now(api_keys.ApiKeys.settle)
+    flush = _now(api_keys.ApiKeys.flush)
+    remembered_for = _now(api_keys.ApiKeys.remembered_for)
+    revocation_of = _now(api_keys.ApiKeys.revocation_of)
+
+
+class OneTimeTokens(_Face[one_time.OneTimeTokens]):
+    """``tokens.one_time.OneTimeTokens`` for threads."""
+
+    issue = _now(one_time.OneTimeTokens.issue)
+    look = _now(one_time.OneTimeTokens.look)
+    redeem = _now(one_time.OneTimeTokens.redeem)
+    void = _now(one_time.OneTimeTokens.void)
+    set_lifetime = _now(one_time.OneTimeTokens.set_lifetime)
+    authenticate = _now(one_time.OneTimeTokens.authenticate)
+    revocation_of = _now(one_time.OneTimeTokens.revocation_of)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -111,6 +137,8 @@ class Watchword(_Face[app.Watchword]):
         self.refresh = RefreshTokens(lambda: self._opened().refresh)
         self.opaque_access = OpaqueAccessTokens(lambda: self._opened().opaque_access)
         self.sealed = SealedTokens(lambda: self._opened().sealed)
+        self.api_keys = ApiKeys(lambda: self._opened().api_keys)
+        self.one_time = OneTimeTokens(lambda: self._opened().one_time)
 
     revoke = _now(app.Watchword.revoke)
     events = _now(app.Watchword.events)
