@@ -53,9 +53,7 @@ class View:
         self.epoch = ""
         self.seq = 0
         self.lease_until = float("-inf")
-        self._named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
-        self._cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
-        self._any = False
+        self._hold({what: {} for what in BY_NAME}, {what: {} for what in BY_CUTOFF})
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
@@ -97,12 +95,18 @@ class View:
             named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
             cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
             _apply(feed.events, named, cut)
-            self._named, self._cut, self.epoch, self.seq = named, cut, feed.epoch, feed.head
+            self._hold(named, cut)
+            self.epoch, self.seq = feed.epoch, feed.head
             self._told_to_restart = False
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
         self._sweep(self.clock.now())
+        self._any = len(self) > 0
+
+    def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
+        self._named, self._cut = named, cut
+        self._rows = (*(named[what] for what in BY_NAME), *(cut[what] for what in BY_CUTOFF))
         self._any = len(self) > 0
 
     def fresh(self) -> bool:
@@ -125,20 +129,21 @@ class View:
             self.ensure_fresh()
         if not self._any:
             return
-        named, cut = self._named, self._cut
-        if who.token_id in named["token"] or who.session_id in named["session"] or who.family_id in named["family"]:
+        tokens, sessions, families, keys, subjects, clients, everything = self._rows
+        if who.token_id in tokens or who.session_id in sessions or who.family_id in families:
             raise TokenRevokedError
-        if kid in named["key"]:
+        if kid in keys:
             raise TokenRevokedError("the key of this token was revoked")
-        if who.subject in cut["subject"] or who.client_id in cut["client"] or cut["everything"]:
-            self._hold_to_cutoffs(who, cut)
+        if who.subject in subjects or who.client_id in clients or everything:
+            self._hold_to_cutoffs(who)
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
         self.ensure_fresh()
         return kid in self._named["key"]
 
-    def _hold_to_cutoffs(self, who: Principal, cut: dict[str, dict[str, int]]) -> None:
+    def _hold_to_cutoffs(self, who: Principal) -> None:
+        cut = self._cut
         for what, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
             entry = cut[what].get(value) if value is not None else None
             if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):
@@ -153,13 +158,14 @@ class View:
         if now < self._swept_at + SWEEP_EVERY:
             return
         self._swept_at = now
-        self._named = {
+        named = {
             what: {value: until for value, until in held.items() if until > now} for what, held in self._named.items()
         }
-        self._cut = {
+        cut = {
             what: {value: entry for value, entry in held.items() if entry & _UNTIL > now}
             for what, held in self._cut.items()
         }
+        self._hold(named, cut)
 
     def __repr__(self) -> str:
         rev = f"{self.epoch}.{self.seq}"
