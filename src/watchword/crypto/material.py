@@ -51,9 +51,7 @@ def write_pem(private: Any, public: Any, password: bytes | None) -> bytes:
     Raises: ConfigurationError for a password that protects nothing: an empty one, or text.
     """
     if password is not None and not (isinstance(password, bytes) and 0 < len(password) < 1024):
-        raise ConfigurationError(
-            "a password is 1 to 1023 bytes; None writes the key in the clear"
-        )
+        raise ConfigurationError("a password is 1 to 1023 bytes; None writes the key in the clear")
     if private is None:
         raw: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return raw
