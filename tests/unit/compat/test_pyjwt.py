@@ -394,8 +394,8 @@ def test_headers_that_would_not_be_read_are_not_written(headers: dict[str, Any])
         ours.encode({}, SECRET, headers=headers)
 
 
-_TIMES = st.sampled_from([NOW - 500, NOW + 500, NOW + 500.5, "x", True, None, [], -1, 0, 1e20])
-_ODD = st.sampled_from([None, 5, [], "", {"a": 1}])
+_TIMES: st.SearchStrategy[Any] = st.sampled_from([NOW - 500, NOW + 500, NOW + 500.5, "x", True, None, [], -1, 0, 1e20])
+_ODD: st.SearchStrategy[Any] = st.sampled_from([None, 5, [], "", {"a": 1}])
 ANY_CLAIMS = st.fixed_dictionaries(
     {},
     optional={
