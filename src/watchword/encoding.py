@@ -7,8 +7,10 @@ deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, and PASETO's pre-authen
 from __future__ import annotations
 
 import json
+import re
 from binascii import b2a_base64
 from datetime import UTC, datetime
+from math import isinf
 from typing import Any, NoReturn
 
 import msgspec
@@ -31,7 +33,20 @@ _ENDS = (b'"', b'!"', b'=="', b'="')
 _LAST_OF_2 = frozenset(b"AQgw")  # one byte in two characters: four spare bits
 _LAST_OF_3 = frozenset(b"AEIMQUYcgkosw048")  # two bytes in three: two spare bits
 
-_decode_json = msgspec.json.Decoder().decode
+_TEXT = re.compile(rb'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)  # it never fails, so nothing is looked at twice
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _float(text: str) -> float:
+    """msgspec's own reading of hard floats takes 6 µs each, and a token has room for hundreds."""
+    value = float(text)
+    if isinf(value):
+        raise ValueError("out of range")
+    return value
+
+
+_decode_json = msgspec.json.Decoder(float_hook=_float).decode
 _decode_base64 = msgspec.json.Decoder(bytes).decode
 """A JSON text of base64 (RFC 4648 §4) as bytes: as strict as ``binascii`` in strict mode, and a third faster."""
 _encode_json = msgspec.json.Encoder().encode
@@ -92,23 +107,12 @@ def dump_json(value: object) -> bytes:
 
 
 def _refuse_depth(raw: bytes) -> None:
-    depth, in_text, escaped = 0, False, False
-    for byte in raw:
-        if in_text:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_text = False
-        elif byte == 0x22:
-            in_text = True
-        elif byte in b"{[":
-            depth += 1
-            if depth > MAX_DEPTH:
-                malformed(f"JSON nests deeper than {MAX_DEPTH}")
-        elif byte in b"}]":
-            depth -= 1
+    """Outside of texts, brackets alone count; each round takes the innermost pairs away."""
+    left = _TEXT.sub(b"", raw).translate(_SQUARE, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        left = left.replace(b"[]", b"")
+    if left:
+        malformed(f"JSON nests deeper than {MAX_DEPTH}, or its brackets do not match")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -220,6 +220,49 @@ def test_json_is_read_whatever_its_spelling(value: dict[str, Any], indent: int |
             json_object(text.encode())
 
 
+WIDE = {
+    "lists side by side": '{"a":[' + "[]," * 500 + "1]}",
+    "at the limit, side by side": '{"a":[' + "[[[[[[]]]]]]," * 100 + "1]}",
+    "brackets in text": '{"a":"' + "[{" * 500 + '"}',
+    "brackets behind an escaped quote": '{"a":"\\"[[[[[[[[[[","b":"\\\\","c":["]]"]}',
+    "brackets in names": '{"[[[[[[[[[[":{"]]]]]]]]]]":1}}',
+}
+
+
+@pytest.mark.parametrize("text", WIDE.values(), ids=WIDE)
+def test_what_is_wide_is_not_deep(text: str) -> None:
+    assert json_object(text.encode()) == json.loads(text)
+
+
+DEEP = {
+    "one more": '{"a":[[[[[[[[]]]]]]]]}',
+    "one more among others": '{"a":[' + "[[[[[[]]]]]]," * 50 + "[[[[[[[]]]]]]]]}",
+    "behind texts": '{"a":"\\"","b":"\\\\","c":[[[[[[[[1]]]]]]]]}',
+    "of two sorts": '{"a":[{"a":[{"a":[{"a":[{}]}]}]}]}',
+    "without an end": '{"a":' + "[" * 8000,
+    "a text without an end": '{"a":[[[[[[[[[" ' + '\\"' * 4000,
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_what_is_deep_is_refused(text: str) -> None:
+    with pytest.raises(MalformedTokenError):
+        json_object(text.encode())
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e" + "9" * 50, "9" * 400 + ".0", "9" * 5000])
+def test_numbers_without_a_place(number: str) -> None:
+    with pytest.raises(MalformedTokenError):
+        json_object(f'{{"a":{number}}}'.encode())
+
+
+@CALM
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.just(2.2250738585072011e-308))
+def test_floats_are_pythons(number: float) -> None:
+    found = json_object(f'{{"a":{number!r}}}'.encode())["a"]
+    assert (type(found), found) == (float, number)
+
+
 @CALM
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "\u00e9", "a b"]), st.integers(0, 9)), min_size=1, max_size=5))
 def test_json_with_a_name_twice_is_refused(pairs: list[tuple[str, int]]) -> None:

@@ -114,12 +114,14 @@ def check_rsa(public: Any) -> None:
     """RFC 7518 §3.3: at least 2048 bits; here also at most 8192, an odd exponent from 65537, and no ROCA modulus.
 
     The modulus has no factor below 752 (SP 800-89 §5.3.3): with one it is no product of two large primes.
+    The exponent has at most 64 bits: OpenSSL uses no larger one with a large modulus, and a large one makes a
+    verification as slow as a signature.
     """
     if not isinstance(public, rsa.RSAPublicKey):
         raise KeyUseError("this algorithm wants an RSA key")
     numbers = public.public_numbers()
-    if not 2048 <= public.key_size <= 8192 or numbers.e < 65537 or numbers.e % 2 == 0:
-        raise WeakKeyError("an RSA key has 2048 to 8192 bits and an odd exponent of at least 65537")
+    if not 2048 <= public.key_size <= 8192 or not 65537 <= numbers.e < 1 << 64 or numbers.e % 2 == 0:
+        raise WeakKeyError("an RSA key has 2048 to 8192 bits and an odd exponent from 65537 to 64 bits")
     if gcd(numbers.n, _SMALL_FACTORS) != 1:
         raise WeakKeyError("the modulus of this RSA key has a small factor: it is no RSA key at all")
     if _roca(numbers.n):

@@ -136,14 +136,13 @@ def pie_unwrap(header: str, key: bytes, data: bytes) -> bytes:
     return suite.cipher(cipher_key, cipher_nonce, hidden)
 
 
-def _check_cost(cost: PasswordCost, most: PasswordCost) -> None:
-    """Refuse, before any work, what is no sound cost or more than allowed."""
+def _check_cost(suite: _Suite, cost: PasswordCost, most: PasswordCost) -> None:
+    """Refuse, before any work, what is no sound cost or more than allowed of what this suite works with."""
     least = (8 * 1024 * cost.lanes, 1, 1, 1)
     asked = (cost.memory, cost.passes, cost.lanes, cost.iterations)
-    allowed = (most.memory, most.passes, most.lanes, most.iterations)
     if cost.memory % 1024 or any(one < bound for one, bound in zip(asked, least, strict=True)):
         raise ConfigurationError("the PASERK names no sound cost of its password")
-    if any(one > bound for one, bound in zip(asked, allowed, strict=True)):
+    if any(one > bound for one, bound in zip(suite.cost_fields(cost), suite.cost_fields(most), strict=True)):
         raise ConfigurationError(f"the PASERK asks for more work than allowed: {cost}; at_most= would allow it")
 
 
@@ -155,8 +154,8 @@ def _check_password(password: object) -> None:
 def pw_wrap(header: str, password: bytes, secret: bytes, cost: PasswordCost) -> bytes:
     """PBKW: salt ‖ cost ‖ nonce ‖ ciphertext ‖ tag of ``secret`` under a password."""
     _check_password(password)
-    _check_cost(cost, MOST)
     suite = _suite(header)
+    _check_cost(suite, cost, MOST)
     salt, nonce = urandom(suite.pw_salt), urandom(suite.pw_nonce)
     cipher_key, tag_key = suite.pw_keys(suite.stretch(password, salt, cost))
     hidden = suite.cipher(cipher_key, nonce, secret)
@@ -171,7 +170,7 @@ def pw_unwrap(header: str, password: bytes, data: bytes, most: PasswordCost = MO
     start, end = nonce_at + suite.pw_nonce, len(data) - suite.tag_size
     _long_enough(data, start + suite.tag_size)
     cost = suite.cost_of(suite.cost.unpack(data[suite.pw_salt : nonce_at]))
-    _check_cost(cost, most)
+    _check_cost(suite, cost, most)
     cipher_key, tag_key = suite.pw_keys(suite.stretch(password, data[: suite.pw_salt], cost))
     _check_tag(data[end:], suite.tag(tag_key, header.encode() + data[:end]))
     return suite.cipher(cipher_key, data[nonce_at:start], data[start:end])

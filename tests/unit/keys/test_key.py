@@ -165,6 +165,10 @@ def test_rsa_sizes() -> None:
     for exponent in (1, 2, 3, 17, 65536, 65535):
         with pytest.raises(ConfigurationError):
             Key.from_jwk(numbers | {"e": b64url(exponent.to_bytes(3, "big").lstrip(b"\0"))})
+    for exponent in (2**64 + 1, 2**256 + 1, 2**3071 + 1):  # as slow as a signature, or useless
+        with pytest.raises(WeakKeyError):
+            Key.from_jwk(numbers | {"e": b64url(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))})
+    assert Key.from_jwk(numbers | {"e": b64url((2**64 - 1).to_bytes(8, "big"))})
     for bits in (2047, 8193, 16384):
         with pytest.raises(ConfigurationError):
             Key.from_jwk(numbers | {"n": b64url((2**bits - 1).to_bytes((bits + 7) // 8, "big"))})

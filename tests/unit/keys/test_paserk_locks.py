@@ -76,6 +76,20 @@ def test_the_reader_may_allow_more_or_less() -> None:
     assert wrapping.pw_unwrap("k4.local-pw.", b"p", lanes, wide) == bytes(32)
 
 
+@pytest.mark.parametrize(
+    ("version", "at_most"),
+    [
+        ("v3", PasswordCost(memory=8 << 10, passes=1, iterations=1000)),
+        ("v4", PasswordCost(memory=8 << 10, passes=1, iterations=1)),
+    ],
+)
+def test_a_limit_says_nothing_of_work_that_is_not_done(version: str, at_most: PasswordCost) -> None:
+    """k3 has rounds alone, and k4 memory, passes and lanes."""
+    key = Key.generate(f"{version}.local")
+    text = key.to_paserk(password=b"p", cost=at_most)
+    assert Key.from_paserk(text, password=b"p", at_most=at_most) == key
+
+
 def test_ids_name_the_three_halves() -> None:
     pair, local = Key.generate("v3.public"), Key.generate("v3.local")
     assert pair.paserk_id() == pair.public().paserk_id() == pair.kid
