@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PYTHONS ?= 3.12 3.13
 ARGS ?=
+SECONDS ?= 600
 PIPFLAGS ?= --quiet
 
 VENV := .venv
@@ -13,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types bench test-all-pythons clean
+.PHONY: help demo test check lint types bench fuzz cost test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +42,13 @@ types: $(VENV)/.ready ## mypy --strict
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
+
+# atheris has wheels for some Pythons and systems alone, so it stays out of [dev] and has an environment of its own.
+fuzz: $(VENV)-fuzz/.ready ## search for inputs that break a reader: make fuzz SECONDS=600
+	@nice -n 10 $(VENV)-fuzz/bin/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
+
+cost: $(VENV)/.ready ## what the slowest hostile inputs of 8 KiB cost
+	@$(BIN)/python -m fuzz.cost $(ARGS)
 
 # PYENV_VERSION lets pyenv's python3.12 answer when another version is its default; without pyenv it says nothing.
 test-all-pythons: ## the tests again on python3.12 and python3.13, where they are found
@@ -79,6 +87,14 @@ $(BIN)/pip:
 			"Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)-fuzz/.ready: $(SOURCES) | $(BIN)/pip
+	@echo "Installing watchword and atheris into $(VENV)-fuzz ..."
+	@$(BIN)/python -m venv $(VENV)-fuzz
+	@$(VENV)-fuzz/bin/python $(PIP_INSTALL) --only-binary=atheris -e '.[fast]' 'atheris>=3' || { \
+		echo "atheris has no wheel for $$($(BIN)/python --version) on this system; the copy of the search in" \
+			"tests/properties/test_fuzz.py needs none." >&2; rm -rf $(VENV)-fuzz; exit 1; }
+	@touch $@
 
 $(VENV)-%/.ready: $(SOURCES)
 	@echo "Installing watchword with everything its tests need into $(VENV)-$* (a minute or two) ..."
