@@ -135,8 +135,8 @@ def _fuzz() -> Iterator[str]:
     yield f"**{runs:,} executions, {findings} findings.** A finding is any exception but a WatchwordError, a second"
     yield "opinion that differs (where that is cheap, a door has one: Python's own reader, a round trip, the tokens"
     yield "that were issued), more than 10 s or more than 2 GiB. The first byte of an input chooses the door; headers,"
-    yield "claims, footers and payloads are signed or sealed on the way, so that what lies behind a signature is reached. A"
-    yield "copy with 4,000 fixed mutations for each target runs with the tests."
+    yield "claims, footers and payloads are signed or sealed on the way, so that what lies behind a signature is"
+    yield "reached. A copy with 4,000 fixed mutations for each target runs with the tests."
     yield ""
     yield from _table(
         ("target", "seconds:", "executions:", "edges:", "findings:"),
