@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types bench fuzz cost test-all-pythons clean
+.PHONY: help demo test check lint types bench fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -48,7 +48,11 @@ fuzz: $(VENV)-fuzz/.ready ## search for inputs that break a reader: make fuzz SE
 	@nice -n 10 $(VENV)-fuzz/bin/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
 
 cost: $(VENV)/.ready ## what the slowest hostile inputs of 8 KiB cost
-	@PYTHONPATH=. $(BIN)/python -m fuzz.cost $(ARGS)
+	@$(BIN)/python -m fuzz.cost $(ARGS)
+
+conformance: $(VENV)/.ready ## run the corpora and the other implementations, and write docs/reference/conformance.md
+	@WATCHWORD_REQUIRE=vectors $(BIN)/python -m pytest -q tests/vectors tests/hostile tests/interop
+	@$(BIN)/python -m tests.conformance.page
 
 # PYENV_VERSION lets pyenv's python3.12 answer when another version is its default; without pyenv it says nothing.
 test-all-pythons: ## the tests again on python3.12 and python3.13, where they are found

@@ -6,6 +6,7 @@ import json
 import zlib
 from base64 import encodebytes
 from collections.abc import Callable, Iterator
+from math import factorial, gcd
 from random import Random
 from typing import Any, Final
 
@@ -24,7 +25,9 @@ def _number(value: int) -> str:
 
 
 def _rsa(bits: int, exponent: int) -> dict[str, str]:
-    modulus = _DRAW.getrandbits(bits) | 1 << (bits - 1) | 1
+    modulus = 2
+    while gcd(modulus, factorial(751)) > 1:
+        modulus = _DRAW.getrandbits(bits) | 1 << (bits - 1) | 1
     return {"kty": "RSA", "n": _number(modulus), "e": _number(exponent), "alg": "RS256"}
 
 

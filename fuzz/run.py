@@ -33,10 +33,11 @@ def main() -> int:
         print(f"{name}: a value or a refusal, as it should be")
         return 0
     names = [options.only] if options.only else list(TARGETS)
+    revision = commit(ROOT)
     rows = [_row(name, max(1, options.seconds // len(names)), options.folder) for name in names]
     _print(rows)
     if options.record:
-        options.record.write_text(json.dumps(_record(options.seconds, rows), indent=1) + "\n")
+        options.record.write_text(json.dumps(_record(options.seconds, revision, rows), indent=1) + "\n")
     return 1 if any(row["findings"] or row["ended"] for row in rows) else 0
 
 
@@ -95,13 +96,13 @@ def _print(rows: list[dict[str, Any]]) -> None:
     print(f"{sum(row['executions'] for row in rows):,} executions, {sum(row['findings'] for row in rows)} findings")
 
 
-def _record(seconds: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _record(seconds: int, revision: str | None, rows: list[dict[str, Any]]) -> dict[str, Any]:
     from importlib.metadata import version
 
     where = machine()
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(ROOT),
+        "commit": revision,
         "command": f"make fuzz SECONDS={seconds}",
         "atheris": version("atheris"),
         "machine": {name: where[name] for name in ("cpu", "cores", "system", "python", "openssl")},

@@ -57,6 +57,7 @@ def in_threads(number: int, verb: Callable[[], T]) -> list[T | WatchwordError]:
 
 @pytest.mark.parametrize("number", [2, 25, 100])
 async def test_parallel_rotations_have_one_successor(ww: Watchword, number: int) -> None:
+    """T42."""
     token = (await ww.refresh.issue("u", client_id="c")).token
     for generation in range(2, 7):
         results = await asyncio.gather(*(ww.refresh.rotate(token) for _ in range(number)))

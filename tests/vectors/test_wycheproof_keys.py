@@ -5,8 +5,11 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tests.vectors.corpus import grouped, published
+from watchword.crypto import key_management, wrapping
 from watchword.crypto.content import CONTENTS
 from watchword.crypto.key_management import agree
 from watchword.crypto.material import from_jwk_members
@@ -125,6 +128,25 @@ def agreement(vector: Vector) -> None:
     assert agree(Key.from_jwk(own, algorithm="ECDH-ES")._private, public) == raw(vector, "shared")
 
 
+def hkdf(vector: Vector) -> None:
+    """With what v1.local derives its keys."""
+    try:
+        kdf = HKDF(algorithm=SHA384(), length=vector["size"], salt=raw(vector, "salt"), info=raw(vector, "info"))
+    except ValueError as error:
+        raise ConfigurationError("too long") from error
+    assert kdf.derive(raw(vector, "ikm")) == raw(vector, "okm")
+
+
+def stretch(module: Any, digest: str) -> Callable[[Vector], None]:
+    """The function that the PBES2 rows and the PASERKs under a password call."""
+
+    def run(vector: Vector) -> None:
+        password, salt, found = (raw(vector, name) for name in ("password", "salt", "dk"))
+        assert module.pbkdf2_hmac(digest, password, salt, vector["iterationCount"], vector["dkLen"]) == found
+
+    return run
+
+
 Run = Callable[[Vector], None]
 ROWS: Final[dict[str, tuple[int, Run]]] = {
     "ecdsa_secp256r1_sha256_p1363": (262, signature("ES256")),
@@ -148,6 +170,9 @@ ROWS: Final[dict[str, tuple[int, Run]]] = {
     "aes_wrap": (165, wrap),
     "rsa_oaep_2048_sha1_mgf1sha1": (36, oaep("RSA-OAEP")),
     "rsa_oaep_2048_sha256_mgf1sha256": (37, oaep("RSA-OAEP-256")),
+    "hkdf_sha384": (83, hkdf),
+    "pbkdf2_hmacsha256": (60, stretch(key_management, "sha256")),
+    "pbkdf2_hmacsha384": (58, stretch(wrapping, "sha384")),
     "ecdh_secp256r1_webcrypto": (353, agreement),
     "x25519": (518, agreement),
     "x25519_jwk": (531, agreement),
@@ -183,4 +208,4 @@ def test_each_vector(name: str) -> None:
 
 
 def test_how_many_there_are() -> None:
-    assert (len(ROWS), sum(count for count, _ in ROWS.values())) == (24, 5_008)
+    assert (len(ROWS), sum(count for count, _ in ROWS.values())) == (27, 5_209)

@@ -38,6 +38,9 @@ def accepts(verify: signing.Verify, vector: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("vector", each(ED25519))
 def test_ed25519(vector: dict[str, Any]) -> None:
+    assert vars(signing)["crypto_sign"] is not None, (
+        "the [fast] extra is part of [dev]: without it, this is one library"
+    )
     good = vector["result"] == "valid"
     assert accepts(signing.ed25519_verifier(public(vector)), vector) is good
     assert accepts(signing._openssl_ed25519_verifier(public(vector)), vector) is good
