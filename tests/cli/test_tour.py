@@ -14,6 +14,7 @@ from tests.cli.test_demo import NAMED
 from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword
 from watchword.authn import authenticator, binding
 from watchword.authn.credentials import extract
+from watchword.claims import ClaimsPolicy
 from watchword.cli import tour
 from watchword.cli.ephemeral import ephemeral
 from watchword.cli.listening import listen, serving
@@ -21,6 +22,7 @@ from watchword.cli.tour import STEPS, Step, walk
 from watchword.crypto import passwords
 from watchword.encoding import json_object
 from watchword.errors import SignatureError, TokenNotFoundError
+from watchword.formats import jwt
 from watchword.formats.base import Envelope, Verified
 from watchword.formats.jwt import Jwt
 from watchword.formats.paseto import PasetoPublic
@@ -96,6 +98,14 @@ def opaque_lives_on(patch: Patch) -> None:
         raise TokenNotFoundError
 
     patch.setattr(oauth_revoke, "_owner", owner)
+
+
+def any_audience(patch: Patch) -> None:
+    patch.setattr(ClaimsPolicy, "_check_audience", do_nothing)
+
+
+def any_type(patch: Patch) -> None:
+    patch.setattr(jwt, "media_type", lambda typ: "")
 
 
 def unbound(patch: Patch) -> None:
@@ -257,6 +267,8 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (anybody_introspects, "introspect"),
     (nothing_is_revoked, "revoke_token"),
     (cutoffs_do_not_cut, "revoke_subject"),
+    (any_audience, "service_for_one_service"),
+    (any_type, "service_for_one_service"),
     (unbound, "sealed_redeemed_once"),
     (redeemed_by_all, "sealed_redeemed_once"),
     (only_the_cookie_goes, "sign_out"),

@@ -14,8 +14,8 @@ LATER: Final = {
     "H-57": "DPoP proofs are not built",
     "H-64": "API keys are not built",
 }
-"""Rows that wait, and for what. In part wait also: H-41 and T10 (at most one refresh: remote key sources), H-48 (real
-service and one-time tokens), T11 (JWE)."""
+"""Rows that wait, and for what. In part wait also: H-41 and T10 (at most one refresh: remote key sources), H-48
+(real one-time tokens), T11 (JWE)."""
 
 ELSEWHERE: Final = {
     "H-65": "test_state.py",

@@ -82,6 +82,16 @@ def revoke_elsewhere(settings: Settings, subject: str) -> None:
     asyncio.run(revoke())
 
 
+def service_elsewhere(settings: Settings, service: str, audience: str) -> str:
+    """A token with which a service of the same house calls the one that ``audience`` names."""
+
+    async def issue() -> str:
+        async with Watchword.from_settings(settings) as other:
+            return other.service.issue(service, audience=audience).token
+
+    return asyncio.run(issue())
+
+
 def redeem_elsewhere(settings: Settings, redeems: int) -> tuple[int, bool]:
     """A sealed token for ``ada`` and ``bob``'s try at it, in two Watchwords on the same file, as two processes have.
 

@@ -12,12 +12,13 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from ..encoding import b64url, unb64url
-from ..errors import SignatureError
+from ..errors import SignatureError, TokenError
 from ..keys import Key, KeyRing
 from ..tokens.access import AccessTokens
+from ..tokens.service import ServiceTokens
 from ..web.cookies import SESSION_COOKIE
 from .commands import plain, say_json
-from .ephemeral import Ephemeral, redeem_elsewhere, revoke_elsewhere, tampered
+from .ephemeral import Ephemeral, redeem_elsewhere, revoke_elsewhere, service_elsewhere, tampered
 from .visitor import NotAsExpected, Visitor, expect
 
 PATIENCE_MS = 5000
@@ -249,6 +250,24 @@ def revoke_subject(v: Visitor) -> str:
     return f"revoked by another process; refused here {heard:.0f} ms later, with session and refresh token"
 
 
+def service_for_one_service(v: Visitor) -> str:
+    """Whoever knows the published keys and its own name takes neither another's token nor a user's."""
+    api, ledger = v.house.settings.audience, f"{v.house.base}/ledger"
+    token = service_elsewhere(v.house.settings, "billing", api)
+    keys = [Key.from_jwk(key) for key in v.http.get("/.well-known/jwks.json").json()["keys"]]
+    verifiers = {name: ServiceTokens(KeyRing.of(*keys), issuer=v.house.base, audience=name) for name in (api, ledger)}
+    expect(verifiers[api].verify(token).subject == "billing", "the token is another's")
+    v.enter()
+    for name, other in ((ledger, token), (api, str(v.mint("jwt")["access_token"]))):
+        try:
+            verifiers[name].verify(other)
+        except TokenError:
+            continue
+        raise NotAsExpected(f"{name} takes what is not for it")
+    expect(v.refused(token), "a service passes for a user")
+    return "for one service alone; a user's token is no service's, nor the other way round"
+
+
 def sealed_redeemed_once(v: Visitor) -> str:
     """Two processes and one sealed token: the server's own store tells who was first."""
     redeemed, stolen = redeem_elsewhere(v.house.settings, REDEEMS)
@@ -289,6 +308,7 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         introspect,
         revoke_token,
         revoke_subject,
+        service_for_one_service,
         sealed_redeemed_once,
         sign_out,
     )
