@@ -14,7 +14,7 @@ from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
-from .errors import ConfigurationError, MalformedTokenError, WatchwordError
+from .errors import ConfigurationError, MalformedTokenError, WatchwordError, WrongTypeError
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
@@ -35,6 +35,7 @@ from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
 from .tokens.sealed import SealedTokens
+from .tokens.service import ServiceTokens
 from .tokens.sessions import Sessions
 from .web.cookies import CookiePolicy
 
@@ -57,6 +58,8 @@ class Options(TypedDict, total=False):
     environment: str
     api_key_prefix: str
     one_time_every: timedelta
+    service_lifetime: timedelta | None
+    single_service: bool
 
 
 class Watchword:
@@ -67,8 +70,9 @@ class Watchword:
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
-        session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime: see
-        the kinds.
+        session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
+        service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
+        them; a new key file then has no signing keys.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
 
@@ -95,6 +99,8 @@ class Watchword:
         environment: str = "live",
         api_key_prefix: str = "sk",
         one_time_every: timedelta = timedelta(minutes=5),
+        service_lifetime: timedelta | None = None,
+        single_service: bool = False,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -106,17 +112,25 @@ class Watchword:
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
-        self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
+        self.access = AccessTokens(
+            self.ring,
+            issuer=issuer,
+            audience=audience,
+            lifetime=access_lifetime,
+            single_service=single_service,
+            **shared,
+        )
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
+        alone = first(audience)[0]
         self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
-        self.sealed = SealedTokens(
-            self.ring, store=self.store, audience=first(audience)[0], lifetime=sealed_lifetime, **ours
-        )
+        self.sealed = SealedTokens(self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, **ours)
+        self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, **ours)
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
-        self._kinds: tuple[Authenticates, ...] = (*self._carried, self.access, self.refresh, self.one_time)
+        secrets = (*self._carried, self.refresh, self.one_time)
+        self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -222,10 +236,13 @@ class Watchword:
         return await self.store.audited(after=after, subject=subject, limit=limit)
 
     async def _stopping(self, token: str) -> Event | None:
-        for kind in self._kinds:
-            if isinstance(token, str) and token.startswith(kind.kind.starts):
+        fitting = [kind for kind in self._kinds if isinstance(token, str) and token.startswith(kind.kind.starts)]
+        for kind in fitting[:-1]:
+            with suppress(WrongTypeError):  # it begins as one of ours does, and is the other's
                 return await kind.revocation_of(token)
-        raise MalformedTokenError("no kind of token here begins like this one")
+        for kind in fitting[-1:]:
+            return await kind.revocation_of(token)
+        raise MalformedTokenError("no kind of token here begins like this one; a sealed one is stopped by sealed.void")
 
     async def _revoke_subject(self, subject: str) -> Revocation:
         """A cut-off is remembered until the last API key of the subject has ended, and ends their rows as well."""
@@ -245,8 +262,10 @@ class Watchword:
 
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
-            fresh = _fresh_slots()
+            fresh = _fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
+        if self.access.single_service:
+            self.access.check_ring()
         self.view.forget()
         self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
 
@@ -302,6 +321,8 @@ def keywords(settings: Settings) -> Options:
         "environment": settings.environment,
         "api_key_prefix": settings.api_key.prefix,
         "one_time_every": timedelta(seconds=settings.one_time.every),
+        "service_lifetime": timedelta(seconds=settings.service.lifetime),
+        "single_service": settings.access.single_service,
     }
 
 
@@ -309,12 +330,8 @@ def _open_first() -> None:
     raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")
 
 
-def _fresh_slots() -> list[Slot]:
+def _fresh_slots(*, signing: bool) -> list[Slot]:
     """The keys of a new installation: ES256 for JWT, v4.public for PASETO, v4.local to seal, HS256 for our own MACs."""
-    keys = (
-        Key.generate("ES256"),
-        Key.generate("v4.public"),
-        Key.generate("v4.local"),
-        Key.generate("HS256", use="mac"),
-    )
+    pairs = (Key.generate("ES256"), Key.generate("v4.public")) if signing else ()
+    keys = (*pairs, Key.generate("v4.local"), Key.generate("HS256", use="mac"))
     return [Slot(key, announced_at=0, activates_at=0) for key in keys]

@@ -20,6 +20,7 @@ from .keys.ring import KeyRing
 from .runtime.ticker import drive
 from .tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
 from .tokens.access import AccessTokens
+from .tokens.service import ServiceTokens
 
 F = TypeVar("F")
 P = ParamSpec("P")
@@ -153,6 +154,11 @@ class Watchword(_Face[app.Watchword]):
     def access(self) -> AccessTokens:
         """Access tokens are plain ``def`` in both worlds."""
         return self._opened().access
+
+    @property
+    def service(self) -> ServiceTokens:
+        """Service tokens are plain ``def`` in both worlds."""
+        return self._opened().service
 
     @property
     def ring(self) -> KeyRing:

@@ -27,9 +27,10 @@ class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[access]``: seconds."""
+    """``[access]``: seconds. ``single_service``: encrypted, and verified by this application alone."""
 
     lifetime: Seconds = 900
+    single_service: bool = False
 
 
 class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +61,12 @@ class OneTimeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[one_time]``: seconds."""
 
     every: Seconds = 300
+
+
+class ServiceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[service]``: seconds."""
+
+    lifetime: Seconds = 300
 
 
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +110,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sealed: SealedSettings = SealedSettings()
     api_key: ApiKeySettings = ApiKeySettings()
     one_time: OneTimeSettings = OneTimeSettings()
+    service: ServiceSettings = ServiceSettings()
     server: ServerSettings = ServerSettings()
 
 

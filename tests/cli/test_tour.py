@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.cli.test_demo import NAMED
-from watchword import Principal, RefreshTokens, View, Watchword
+from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword
 from watchword.authn import authenticator, binding
 from watchword.authn.credentials import extract
+from watchword.claims import ClaimsPolicy
 from watchword.cli import tour
 from watchword.cli.ephemeral import ephemeral
 from watchword.cli.listening import listen, serving
@@ -21,6 +22,7 @@ from watchword.cli.tour import STEPS, Step, walk
 from watchword.crypto import passwords
 from watchword.encoding import json_object
 from watchword.errors import SignatureError, TokenNotFoundError
+from watchword.formats import jwt
 from watchword.formats.base import Envelope, Verified
 from watchword.formats.jwt import Jwt
 from watchword.formats.paseto import PasetoPublic
@@ -33,7 +35,7 @@ from watchword.server import auth_server
 from watchword.server.accounts.password_pool import PasswordPool
 from watchword.server.auth_server import AuthServer
 from watchword.server.clients import Clients
-from watchword.server.endpoints import account_tokens, oauth_introspect, sign_in
+from watchword.server.endpoints import account_tokens, oauth_introspect, oauth_revoke, sign_in
 from watchword.server.replies import json_reply
 from watchword.server.token_reply import token_reply
 from watchword.tokens.base import Issued
@@ -89,6 +91,32 @@ def always(format: str) -> Callable[[Patch], None]:
         patch.setattr(account_tokens, "token_reply", lambda server, refresh, _: token_reply(server, refresh, format))
 
     return mutate
+
+
+def opaque_lives_on(patch: Patch) -> None:
+    async def owner(*_: object) -> None:
+        raise TokenNotFoundError
+
+    patch.setattr(oauth_revoke, "_owner", owner)
+
+
+def any_audience(patch: Patch) -> None:
+    patch.setattr(ClaimsPolicy, "_check_audience", do_nothing)
+
+
+def any_type(patch: Patch) -> None:
+    patch.setattr(jwt, "media_type", lambda typ: "")
+
+
+def unbound(patch: Patch) -> None:
+    patch.setattr(SealedTokens, "_assertion", lambda *_: b"watchword.sealed.v1")
+
+
+def redeemed_by_all(patch: Patch) -> None:
+    async def take(*_: object) -> bool:
+        return True
+
+    patch.setattr(SealedTokens, "_take", take)
 
 
 def private_keys(patch: Patch) -> None:
@@ -223,6 +251,8 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (forged_sign_ins, "csrf_refused"),
     (always("paseto"), "access_jwt"),
     (always("jwt"), "access_paseto"),
+    (always("jwt"), "access_opaque"),
+    (opaque_lives_on, "access_opaque"),
     (private_keys, "keys_published"),
     (no_keys, "keys_published"),
     (unsigned_jwt, "tampered_refused"),
@@ -237,6 +267,10 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (anybody_introspects, "introspect"),
     (nothing_is_revoked, "revoke_token"),
     (cutoffs_do_not_cut, "revoke_subject"),
+    (any_audience, "service_for_one_service"),
+    (any_type, "service_for_one_service"),
+    (unbound, "sealed_redeemed_once"),
+    (redeemed_by_all, "sealed_redeemed_once"),
     (only_the_cookie_goes, "sign_out"),
 ]
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from ..app import Watchword
 from ..config import ClientSettings, ServerSettings, Settings
+from ..errors import SealError
 from .listening import listen_somewhere
 
 PREFERRED_PORT = 8765
@@ -79,6 +80,38 @@ def revoke_elsewhere(settings: Settings, subject: str) -> None:
             await other.revoke(subject=subject)
 
     asyncio.run(revoke())
+
+
+def service_elsewhere(settings: Settings, service: str, audience: str) -> str:
+    """A token with which a service of the same house calls the one that ``audience`` names."""
+
+    async def issue() -> str:
+        async with Watchword.from_settings(settings) as other:
+            return other.service.issue(service, audience=audience).token
+
+    return asyncio.run(issue())
+
+
+def redeem_elsewhere(settings: Settings, redeems: int) -> tuple[int, bool]:
+    """A sealed token for ``ada`` and ``bob``'s try at it, in two Watchwords on the same file, as two processes have.
+
+    Answers how many of so many redeems at once had it, and whether bob did.
+    """
+    context: Any = {"purpose": "payment", "bound_to": "ada"}
+
+    async def redeem() -> tuple[int, bool]:
+        async with Watchword.from_settings(settings) as one, Watchword.from_settings(settings) as other:
+            token = one.sealed.seal({"order_id": "o-1", "amount": 1200, "currency": "EUR"}, **context).token
+            try:
+                other.sealed.open(token, purpose="payment", bound_to="bob")
+                stolen = True
+            except SealError:
+                stolen = False
+            asked = [(one, other)[number % 2].sealed.redeem(token, **context) for number in range(redeems)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            return sum(isinstance(answer, dict) for answer in answers), stolen
+
+    return asyncio.run(redeem())
 
 
 def tampered(token: str, place: float = 1 / 3) -> str:
