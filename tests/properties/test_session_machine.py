@@ -17,7 +17,6 @@ from watchword.tokens.base import Issued
 from watchword.tokens.sessions import TOUCH_EVERY, Sessions
 
 WHO = st.sampled_from(SUBJECTS)
-MONTH = 30 * 86_400
 
 
 class Told(Struct):
@@ -35,7 +34,8 @@ class Told(Struct):
 
 class SessionsMachine(House):
     def build(self) -> None:
-        self.sessions = Sessions(self.store, view=self.view)
+        hours = [timedelta(hours=n) for n in (1, 2, 12)]  # short lives, so that their ends are reached
+        self.sessions = Sessions(self.store, view=self.view, idle=hours[0], absolute=hours[1], remember=hours[2])
 
     @initialize()
     def begin(self) -> None:
@@ -73,7 +73,7 @@ class SessionsMachine(House):
         if before is not None:
             before.dead = True
             self.changes += ["session_ended"] if living else []
-        idle, absolute = (MONTH, MONTH) if remember else (1800, 43_200)
+        idle, absolute = (43_200, 43_200) if remember else (3600, 7200)
         fresh = Told(str(found.session_id), subject, found.token, [], idle, now + absolute, now, {})
         self.told.append(fresh)
         self.secrets.append(found.token)
@@ -136,7 +136,14 @@ class SessionsMachine(House):
             else:
                 assert one.session_id not in listed
 
-    @rule(seconds=st.sampled_from([1738, 1739, 1740, 1741]))
+    @rule()
+    def two_hours_with_requests(self) -> None:
+        for _ in range(4):
+            self.clock.advance(timedelta(minutes=30))
+            for one in self.told:
+                self.judge(self.ask(self.sessions.authenticate(one.token)), one)
+
+    @rule(seconds=st.sampled_from([3538, 3539, 3540, 3541]))
     def wait_nearly(self, seconds: int) -> None:
         self.clock.advance(timedelta(seconds=seconds))
 
