@@ -18,6 +18,7 @@ from ..tokens.access import AccessTokens
 from ..web.cookies import SESSION_COOKIE
 from .commands import plain, say_json
 from .ephemeral import Ephemeral, revoke_elsewhere, tampered
+from .tour_kinds import KINDS_STEPS
 from .visitor import NotAsExpected, Visitor, expect
 
 PATIENCE_MS = 5000
@@ -264,6 +265,7 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         refresh_replay_kills_family,
         introspect,
         revoke_token,
+        *KINDS_STEPS,
         revoke_subject,
         sign_out,
     )
