@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -31,12 +31,13 @@ from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
 from .tokens.base import Authenticates, first
+from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
 from .tokens.sealed import SealedTokens
 from .tokens.service import ServiceTokens
-from .tokens.sessions import Sessions
+from .tokens.sessions import SessionInfo, Sessions
 from .web.cookies import CookiePolicy
 
 
@@ -51,6 +52,8 @@ class Options(TypedDict, total=False):
     max_staleness: timedelta
     session_idle: timedelta
     session_absolute: timedelta | None
+    session_limit: int | None
+    on_session_limit: Callable[[str, SessionInfo], object] | None
     access_lifetime: timedelta | None
     refresh_grace: timedelta
     opaque_access_lifetime: timedelta | None
@@ -73,6 +76,7 @@ class Watchword:
         session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
         service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
         them; a new key file then has no signing keys.
+        session_limit: so many live sessions of a subject at most; on_session_limit is told of each that ends for it.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
 
@@ -92,6 +96,8 @@ class Watchword:
         max_staleness: timedelta = timedelta(seconds=5),
         session_idle: timedelta = timedelta(minutes=30),
         session_absolute: timedelta | None = None,
+        session_limit: int | None = None,
+        on_session_limit: Callable[[str, SessionInfo], object] | None = None,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
         opaque_access_lifetime: timedelta | None = None,
@@ -111,7 +117,14 @@ class Watchword:
         self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
-        self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
+        self.sessions = Sessions(
+            self.store,
+            idle=session_idle,
+            absolute=session_absolute,
+            limit=session_limit,
+            on_limit=on_session_limit,
+            **shared,
+        )
         self.access = AccessTokens(
             self.ring,
             issuer=issuer,
@@ -128,6 +141,7 @@ class Watchword:
         self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, **ours)
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
+        self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
         secrets = (*self._carried, self.refresh, self.one_time)
         self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
@@ -314,6 +328,7 @@ def keywords(settings: Settings) -> Options:
         "max_staleness": timedelta(seconds=settings.max_staleness),
         "session_idle": timedelta(seconds=settings.session.idle),
         "session_absolute": timedelta(seconds=settings.session.absolute),
+        "session_limit": settings.session.limit,
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
         "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),

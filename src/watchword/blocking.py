@@ -18,7 +18,7 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
+from .tokens import api_keys, devices, one_time, opaque_access, refresh, sealed, sessions
 from .tokens.access import AccessTokens
 from .tokens.service import ServiceTokens
 
@@ -122,6 +122,14 @@ class OneTimeTokens(_Face[one_time.OneTimeTokens]):
     revocation_of = _now(one_time.OneTimeTokens.revocation_of)
 
 
+class Devices(_Face[devices.Devices]):
+    """``tokens.devices.Devices`` for threads."""
+
+    list = _now(devices.Devices.list)
+    end = _now(devices.Devices.end)
+    end_all = _now(devices.Devices.end_all)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -140,6 +148,7 @@ class Watchword(_Face[app.Watchword]):
         self.sealed = SealedTokens(lambda: self._opened().sealed)
         self.api_keys = ApiKeys(lambda: self._opened().api_keys)
         self.one_time = OneTimeTokens(lambda: self._opened().one_time)
+        self.devices = Devices(lambda: self._opened().devices)
 
     revoke = _now(app.Watchword.revoke)
     events = _now(app.Watchword.events)

@@ -19,11 +19,12 @@ Seconds = Annotated[int, Meta(ge=0, le=10**9)]
 
 
 class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[session]``: seconds, and the cookie."""
+    """``[session]``: seconds, the cookie, and how many of one subject may live at once."""
 
     idle: Seconds = 1800
     absolute: Seconds = 43_200
     same_site: Literal["lax", "strict"] = "lax"
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):

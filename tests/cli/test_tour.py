@@ -11,14 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.cli.test_demo import NAMED
-from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword
+from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword, blocking
 from watchword.authn import authenticator, binding
 from watchword.authn.credentials import extract
 from watchword.claims import ClaimsPolicy
-from watchword.cli import tour
-from watchword.cli.ephemeral import ephemeral
+from watchword.cli import tour, tour_kinds
+from watchword.cli.ephemeral import elsewhere, ephemeral
 from watchword.cli.listening import listen, serving
 from watchword.cli.tour import STEPS, Step, walk
+from watchword.config import OneTimeSettings
 from watchword.crypto import passwords
 from watchword.encoding import json_object
 from watchword.errors import SignatureError, TokenNotFoundError
@@ -38,10 +39,15 @@ from watchword.server.clients import Clients
 from watchword.server.endpoints import account_tokens, oauth_introspect, oauth_revoke, sign_in
 from watchword.server.replies import json_reply
 from watchword.server.token_reply import token_reply
-from watchword.tokens.base import Issued
+from watchword.stores.base import Record
+from watchword.tokens import one_time
+from watchword.tokens.api_keys import ApiKeys
+from watchword.tokens.base import KINDS, Issued
+from watchword.tokens.devices import Devices
 from watchword.web.cookies import CookiePolicy
 
 Patch = pytest.MonkeyPatch
+NEVER = OneTimeSettings(every=0)
 
 
 def walked() -> dict[str, Step]:
@@ -235,6 +241,44 @@ def only_the_cookie_goes(patch: Patch) -> None:
     patch.setattr(Auth, "sign_out", sign_out)
 
 
+def any_environment(patch: Patch) -> None:
+    live = ApiKeys._live
+
+    async def lenient(self: ApiKeys, untrusted: object) -> Record:
+        self.environment = str(untrusted).split("_")[1]
+        return await live(self, untrusted)
+
+    patch.setattr(ApiKeys, "_live", lenient)
+
+
+def keys_are_not_routed(patch: Patch) -> None:
+    patch.setitem(KINDS, "api_key", msgspec.structs.replace(KINDS["api_key"], carriers=("bearer",)))
+
+
+def no_key_is_dead(patch: Patch) -> None:
+    patch.setattr(ApiKeys, "_check", do_nothing)
+    patch.setattr(tour_kinds, "PATIENCE_MS", 200)
+
+
+def any_purpose(patch: Patch) -> None:
+    patch.setattr(one_time, "_purpose", lambda _: "any")
+
+
+def mails_without_end(patch: Patch) -> None:
+    patch.setattr(
+        tour_kinds, "elsewhere", lambda settings: elsewhere(msgspec.structs.replace(settings, one_time=NEVER))
+    )
+
+
+def devices_stay(patch: Patch) -> None:
+    async def none(*_: object, **__: object) -> int:
+        return 0
+
+    patch.setattr(Devices, "end_all", none)
+    patch.setattr(blocking.Devices, "end_all", lambda *_, **__: 0)
+    patch.setattr(tour_kinds, "PATIENCE_MS", 200)
+
+
 def no_page(patch: Patch) -> None:
     async def broken(server: AuthServer, request: Request) -> Response:
         raise RuntimeError
@@ -266,6 +310,12 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (all_active, "introspect"),
     (anybody_introspects, "introspect"),
     (nothing_is_revoked, "revoke_token"),
+    (any_environment, "api_key"),
+    (keys_are_not_routed, "api_key"),
+    (no_key_is_dead, "api_key_rotated_and_revoked"),
+    (any_purpose, "one_time_used_once"),
+    (mails_without_end, "one_time_used_once"),
+    (devices_stay, "devices_ended"),
     (cutoffs_do_not_cut, "revoke_subject"),
     (any_audience, "service_for_one_service"),
     (any_type, "service_for_one_service"),

@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from ..app import Watchword
+from .. import blocking
+from ..app import Watchword, keywords
 from ..config import ClientSettings, ServerSettings, Settings
 from ..errors import SealError
 from .listening import listen_somewhere
@@ -72,14 +73,15 @@ async def _settle(server: Any, passphrase: str) -> None:
         await server.accounts.add(USER, passphrase, scopes=SCOPES)
 
 
+def elsewhere(settings: Settings) -> blocking.Watchword:
+    """Another process, as far as the server can tell: a Watchword of its own on the same file."""
+    return blocking.Watchword(settings.url, **keywords(settings))
+
+
 def revoke_elsewhere(settings: Settings, subject: str) -> None:
-    """Revoke a subject as another process would: through a Watchword of its own on the same file."""
-
-    async def revoke() -> None:
-        async with Watchword.from_settings(settings) as other:
-            await other.revoke(subject=subject)
-
-    asyncio.run(revoke())
+    """Revoke a subject as another process would."""
+    with elsewhere(settings) as other:
+        other.revoke(subject=subject)
 
 
 def service_elsewhere(settings: Settings, service: str, audience: str) -> str:

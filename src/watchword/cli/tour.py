@@ -19,6 +19,7 @@ from ..tokens.service import ServiceTokens
 from ..web.cookies import SESSION_COOKIE
 from .commands import plain, say_json
 from .ephemeral import Ephemeral, redeem_elsewhere, revoke_elsewhere, service_elsewhere, tampered
+from .tour_kinds import KINDS_STEPS
 from .visitor import NotAsExpected, Visitor, expect
 
 PATIENCE_MS = 5000
@@ -307,6 +308,7 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         refresh_replay_kills_family,
         introspect,
         revoke_token,
+        *KINDS_STEPS,
         revoke_subject,
         service_for_one_service,
         sealed_redeemed_once,

@@ -97,8 +97,8 @@ class Auth:
     ) -> Issued:
         """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
 
-        The session whose cookie the request presented is ended. ``remember``: for 30 days, even when the browser is
-        closed. An answer of 400 and above carries no cookie, and ends the session again.
+        The session whose cookie the request presented ends in the moment that this one begins. ``remember``: for 30
+        days, even when the browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
         Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
         """
         visit = self._visit()
@@ -114,11 +114,10 @@ class Auth:
             device=visit.device,
             ip=visit.connection.ip,
             remember=remember,
+            replaces=before,
         )
         visit.started, visit.who = issued.session_id, None
         visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
-        if before is not None:
-            await self.ww.sessions.end(before)
         return issued
 
     async def sign_out(self, who: Principal) -> None:

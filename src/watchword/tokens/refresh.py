@@ -69,6 +69,7 @@ class FamilyInfo(Struct, frozen=True, kw_only=True):
     scopes: frozenset[str]
     session_id: str | None = None
     device: str | None = None
+    ip: str | None = None
 
 
 class RefreshTokens:
@@ -109,6 +110,7 @@ class RefreshTokens:
         client_id: str,
         session_id: str | None = None,
         device: str | None = None,
+        ip: str | None = None,
         scopes: Iterable[str] = (),
         roles: Iterable[str] = (),
         auth_time: int | None = None,
@@ -132,6 +134,7 @@ class RefreshTokens:
             "client_id": named(client_id, "a client_id"),
             "session_id": session_id,
             "device": shown(device),
+            "ip": shown(ip),
             "scopes": words(scopes, "scopes"),
             "roles": words(roles, "roles"),
             "auth_time": auth_time if auth_time is not None else now,
@@ -383,6 +386,7 @@ def _info(record: Record, idle: int) -> FamilyInfo:
         scopes=frozenset(held["scopes"]),
         session_id=held["session_id"],
         device=held["device"],
+        ip=held.get("ip"),
     )
 
 
