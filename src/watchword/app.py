@@ -18,6 +18,9 @@ from .errors import ConfigurationError, MalformedTokenError, WatchwordError
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
+from .policy.base import Decision, Facts, Policy, authorize
+from .policy.rbac import RBAC, Role
+from .principal import Principal
 from .revocation.event import LONGEST_LIFE, Revocation, event
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
@@ -57,6 +60,7 @@ class Options(TypedDict, total=False):
     environment: str
     api_key_prefix: str
     one_time_every: timedelta
+    policy: Policy | None
 
 
 class Watchword:
@@ -71,6 +75,7 @@ class Watchword:
         the kinds.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
+        policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -95,10 +100,12 @@ class Watchword:
         environment: str = "live",
         api_key_prefix: str = "sk",
         one_time_every: timedelta = timedelta(minutes=5),
+        policy: Policy | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
         self.issuer = issuer
+        self.policy = policy
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
@@ -217,6 +224,17 @@ class Watchword:
         fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
         return await self._publish(fact)
 
+    async def authorize(
+        self, who: Principal, action: str, resource: Facts | None = None, context: Facts | None = None
+    ) -> Decision:
+        """Return when the policy lets ``who`` do ``action``. ``resource`` and ``context``: JSON objects about them.
+
+        Raises: PolicyDeniedError, PolicyUnavailableError; ConfigurationError when there is no policy.
+        """
+        if self.policy is None:
+            raise ConfigurationError("there is no policy to ask: Watchword(…, policy=RBAC(…))")
+        return await authorize(self.policy, self.store, self.clock, who, action, resource, context)
+
     async def events(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[Audit]:
         """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
         return await self.store.audited(after=after, subject=subject, limit=limit)
@@ -302,7 +320,17 @@ def keywords(settings: Settings) -> Options:
         "environment": settings.environment,
         "api_key_prefix": settings.api_key.prefix,
         "one_time_every": timedelta(seconds=settings.one_time.every),
+        "policy": _policy(settings),
     }
+
+
+def _policy(settings: Settings) -> Policy | None:
+    roles = settings.policy.roles
+    return (
+        RBAC({name: Role(permissions=role.permissions, inherits=role.inherits) for name, role in roles.items()})
+        if roles
+        else None
+    )
 
 
 def _open_first() -> None:

@@ -141,6 +141,7 @@ class Watchword(_Face[app.Watchword]):
         self.one_time = OneTimeTokens(lambda: self._opened().one_time)
 
     revoke = _now(app.Watchword.revoke)
+    authorize = _now(app.Watchword.authorize)
     events = _now(app.Watchword.events)
 
     @classmethod
