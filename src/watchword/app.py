@@ -37,6 +37,7 @@ from .tokens.base import Authenticates, first
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.roles import Roles
 from .tokens.sealed import SealedTokens
 from .tokens.sessions import Sessions
 from .web.cookies import CookiePolicy
@@ -114,6 +115,7 @@ class Watchword:
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
+        self.roles = Roles(self.store, self.view, self.clock)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)

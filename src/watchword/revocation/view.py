@@ -17,7 +17,7 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
 from ..stores.base import Event, Feed
-from .event import BY_CUTOFF, BY_NAME
+from .event import BORN_WITH_ROLES, BY_CUTOFF, BY_NAME, READS_ROLES
 
 SWEEP_EVERY = 60
 _UNTIL_BITS = 48
@@ -130,8 +130,21 @@ class View:
             raise TokenRevokedError
         if kid in named["key"]:
             raise TokenRevokedError("the key of this token was revoked")
-        if who.subject in cut["subject"] or who.client_id in cut["client"] or cut["everything"]:
+        subject = who.subject
+        if subject in cut["subject"] or subject in cut["roles"] or who.client_id in cut["client"] or cut["everything"]:
             self._hold_to_cutoffs(who, cut)
+
+    def roles_changed(self, who: Principal) -> str | None:
+        """The feed position of a change of the subject's roles that this credential is older than; None: it has none.
+
+        Raises: StaleRevocationError.
+        """
+        self.ensure_fresh()
+        epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
+        entry = self._cut["roles"].get(who.subject)
+        if entry is None or not self._issued_before(who.rev, entry >> _UNTIL_BITS):
+            return None
+        return f"{epoch}.{entry >> _UNTIL_BITS}"
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
@@ -139,10 +152,21 @@ class View:
         return kid in self._named["key"]
 
     def _hold_to_cutoffs(self, who: Principal, cut: dict[str, dict[str, int]]) -> None:
-        for what, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
+        copied = who.kind not in READS_ROLES and (bool(who.roles) or who.kind in BORN_WITH_ROLES)
+        about = (
+            ("subject", who.subject),
+            ("client", who.client_id),
+            ("everything", ""),
+            ("roles", who.subject if copied else None),
+        )
+        for what, value in about:
             entry = cut[what].get(value) if value is not None else None
             if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):
-                raise TokenRevokedError(f"all that {what} held at the time was revoked")
+                raise TokenRevokedError(
+                    "the roles of the subject have changed since; get a new token"
+                    if what == "roles"
+                    else f"all that {what} held at the time was revoked"
+                )
 
     def _issued_before(self, rev: str | None, cutoff: int) -> bool:
         """A position in another life of the feed, or none at all, is before everything."""
