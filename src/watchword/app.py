@@ -115,7 +115,6 @@ class Watchword:
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
-        self.roles = Roles(self.store, self.view, self.clock)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
@@ -123,6 +122,7 @@ class Watchword:
             self.ring, store=self.store, audience=first(audience)[0], lifetime=sealed_lifetime, **ours
         )
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
+        self.roles = Roles(self.store, self.view, self.clock, remembered_for=self.api_keys.remembered_for)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
         self._kinds: tuple[Authenticates, ...] = (*self._carried, self.access, self.refresh, self.one_time)

@@ -7,7 +7,7 @@ nobody is signed out, and what is minted from it next is right. The row itself i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -25,10 +25,15 @@ ATTEMPTS = 50
 
 
 class Roles:
-    """What each subject's roles are, from the last ``set`` on. They need not be set here to be used in tokens."""
+    """What each subject's roles are, from the last ``set`` on. They need not be set here to be used in tokens.
 
-    def __init__(self, store: Store, view: View, clock: Clock) -> None:
-        self._store, self._view, self._clock = store, view, clock
+    Parameters: remembered_for: the seconds until the last API key of a subject ends, which may carry roles as well.
+    """
+
+    def __init__(
+        self, store: Store, view: View, clock: Clock, *, remembered_for: Callable[[str], Awaitable[int]]
+    ) -> None:
+        self._store, self._view, self._clock, self._remembered_for = store, view, clock, remembered_for
 
     async def set(self, subject: str, roles: Iterable[str]) -> Revocation:
         """From now on ``subject`` has these roles and no others; call it after your own record has changed.
@@ -39,15 +44,16 @@ class Roles:
         nothing has changed.
         """
         held, key = {"roles": words(roles, "roles")}, _key(named(subject, "a subject"))
+        life = max(LONGEST_LIFE, await self._remembered_for(subject))
         for _ in range(ATTEMPTS):
             now = self._clock.now()
             record = await self._store.get(RECORD, key, now=now)
             if record is None:
                 await self._make_room(key, now)
             elif await self._store.swap(
-                replace(record, data=held, expires_at=now + LONGEST_LIFE + MARGIN),
+                replace(record, data=held, expires_at=now + life + MARGIN),
                 version=record.version,
-                events=[event("roles", subject, now=now)],
+                events=[event("roles", subject, now=now, life=life)],
                 audit=[Audit(name="roles_set", at=now, subject=subject, detail=held)],
             ):
                 await catch_up(self._store, self._view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,12 @@ async def test_a_session_lives_on_with_the_new_roles(ww: Watchword) -> None:
     session = await ww.sessions.start("ada", roles=["admin", "clerk"], data={"plan": "pro"})
     await ww.roles.set("ada", ["clerk", "auditor"])
     who = await ww.sessions.authenticate(session.token)
-    assert (who.roles, who.session_id, who.claims["plan"]) == ({"clerk", "auditor"}, session.session_id, "pro")
-    assert await ww.roles.of("ada") == {"clerk", "auditor"}
+    assert (who.roles, who.session_id, who.claims["plan"]) == (
+        frozenset({"clerk", "auditor"}),
+        session.session_id,
+        "pro",
+    )
+    assert await ww.roles.of("ada") == frozenset({"clerk", "auditor"})
 
 
 async def test_an_access_token_from_before_is_dead_and_the_next_one_is_right(ww: Watchword) -> None:
@@ -150,7 +155,7 @@ async def test_within_the_grace_the_same_successor_has_the_new_roles(ww: Watchwo
     second = await ww.refresh.rotate(first.token)
     await ww.roles.set("ada", ["clerk"])
     again = await ww.refresh.rotate(first.token)
-    assert (again.token, again.roles) == (second.token, {"clerk"})
+    assert (again.token, again.roles) == (second.token, frozenset({"clerk"}))
 
 
 @pytest.mark.parametrize("order", ["before", "after"])
@@ -253,12 +258,31 @@ async def test_it_is_remembered_as_long_as_a_session_can_live(ww: Watchword, clo
     assert (await ww.sessions.authenticate(session.token)).roles == {"clerk"}
 
 
+async def test_an_api_key_with_roles_stays_dead_and_one_without_lives(ww: Watchword, clock: FrozenClock) -> None:
+    armed = await ww.api_keys.issue("ada", roles=["admin"], lifetime=timedelta(days=300))
+    plain = await ww.api_keys.issue("ada", scopes=["orders:read"], lifetime=timedelta(days=300))
+    await ww.roles.set("ada", ["clerk"])
+    for days in (0, 31, 200):
+        clock.advance(days * 86_400)
+        await ww.store.purge(now=clock.now())
+        with pytest.raises(TokenRevokedError):
+            await ww.api_keys.authenticate(armed.token)
+        assert (await ww.api_keys.authenticate(plain.token)).scopes == {"orders:read"}
+
+
+async def test_an_opaque_access_token_is_dead(ww: Watchword) -> None:
+    token = (await ww.opaque_access.issue("ada", roles=["admin"])).token
+    await ww.roles.set("ada", ["clerk"])
+    with pytest.raises(TokenRevokedError):
+        await ww.opaque_access.authenticate(token)
+
+
 async def test_it_can_be_set_again_where_the_old_row_has_expired(ww: Watchword, clock: FrozenClock) -> None:
     await ww.roles.set("ada", ["clerk"])
     clock.advance(LONGEST_LIFE + MARGIN)
     assert await ww.roles.of("ada") is None
     await ww.roles.set("ada", ["auditor"])
-    assert await ww.roles.of("ada") == {"auditor"}
+    assert await ww.roles.of("ada") == frozenset({"auditor"})
 
 
 async def test_it_stands_in_the_trail(ww: Watchword) -> None:
@@ -303,7 +327,7 @@ def test_threads_have_the_same_words() -> None:
     with blocking.Watchword("memory:", **OPTIONS) as ww:
         session = ww.sessions.start("ada", roles=["admin"])
         ww.roles.set("ada", ["clerk"])
-        assert ww.sessions.authenticate(session.token).roles == ww.roles.of("ada") == {"clerk"}
+        assert ww.sessions.authenticate(session.token).roles == ww.roles.of("ada") == frozenset({"clerk"})
 
 
 # The view
