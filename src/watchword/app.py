@@ -18,6 +18,9 @@ from .errors import ConfigurationError, MalformedTokenError, WatchwordError, Wro
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
+from .policy.base import Decision, Facts, Policy, authorize
+from .policy.rbac import RBAC, Role
+from .principal import Principal
 from .revocation.event import LONGEST_LIFE, Revocation, event
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
@@ -35,6 +38,7 @@ from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.roles import Roles
 from .tokens.sealed import SealedTokens
 from .tokens.service import ServiceTokens
 from .tokens.sessions import SessionInfo, Sessions
@@ -63,6 +67,7 @@ class Options(TypedDict, total=False):
     one_time_every: timedelta
     service_lifetime: timedelta | None
     single_service: bool
+    policy: Policy | None
 
 
 class Watchword:
@@ -79,6 +84,7 @@ class Watchword:
         session_limit: so many live sessions of a subject at most; on_session_limit is told of each that ends for it.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
+        policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -107,10 +113,12 @@ class Watchword:
         one_time_every: timedelta = timedelta(minutes=5),
         service_lifetime: timedelta | None = None,
         single_service: bool = False,
+        policy: Policy | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
         self.issuer = issuer
+        self.policy = policy
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
@@ -140,6 +148,7 @@ class Watchword:
         self.sealed = SealedTokens(self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, **ours)
         self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, **ours)
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
+        self.roles = Roles(self.store, self.view, self.clock, remembered_for=self.api_keys.remembered_for)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
         self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
@@ -245,6 +254,17 @@ class Watchword:
         fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
         return await self._publish(fact)
 
+    async def authorize(
+        self, who: Principal, action: str, resource: Facts | None = None, context: Facts | None = None
+    ) -> Decision:
+        """Return when the policy lets ``who`` do ``action``. ``resource`` and ``context``: JSON objects about them.
+
+        Raises: PolicyDeniedError, PolicyUnavailableError; ConfigurationError when there is no policy.
+        """
+        if self.policy is None:
+            raise ConfigurationError("there is no policy to ask: Watchword(…, policy=RBAC(…))")
+        return await authorize(self.policy, self.store, self.clock, who, action, resource, context)
+
     async def events(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[Audit]:
         """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
         return await self.store.audited(after=after, subject=subject, limit=limit)
@@ -338,7 +358,17 @@ def keywords(settings: Settings) -> Options:
         "one_time_every": timedelta(seconds=settings.one_time.every),
         "service_lifetime": timedelta(seconds=settings.service.lifetime),
         "single_service": settings.access.single_service,
+        "policy": _policy(settings),
     }
+
+
+def _policy(settings: Settings) -> Policy | None:
+    roles = settings.policy.roles
+    return (
+        RBAC({name: Role(permissions=role.permissions, inherits=role.inherits) for name, role in roles.items()})
+        if roles
+        else None
+    )
 
 
 def _open_first() -> None:

@@ -18,7 +18,7 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import api_keys, devices, one_time, opaque_access, refresh, sealed, sessions
+from .tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from .tokens.access import AccessTokens
 from .tokens.service import ServiceTokens
 
@@ -130,6 +130,13 @@ class Devices(_Face[devices.Devices]):
     end_all = _now(devices.Devices.end_all)
 
 
+class Roles(_Face[roles.Roles]):
+    """``tokens.roles.Roles`` for threads."""
+
+    set = _now(roles.Roles.set)
+    of = _now(roles.Roles.of)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -143,6 +150,7 @@ class Watchword(_Face[app.Watchword]):
         self._locks: dict[int, threading.Lock] = {}
         app.Watchword(url, **options)  # a mistake in the parameters shows here, not at the first verb
         self.sessions = Sessions(lambda: self._opened().sessions)
+        self.roles = Roles(lambda: self._opened().roles)
         self.refresh = RefreshTokens(lambda: self._opened().refresh)
         self.opaque_access = OpaqueAccessTokens(lambda: self._opened().opaque_access)
         self.sealed = SealedTokens(lambda: self._opened().sealed)
@@ -151,6 +159,7 @@ class Watchword(_Face[app.Watchword]):
         self.devices = Devices(lambda: self._opened().devices)
 
     revoke = _now(app.Watchword.revoke)
+    authorize = _now(app.Watchword.authorize)
     events = _now(app.Watchword.events)
 
     @classmethod

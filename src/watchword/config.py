@@ -95,6 +95,19 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     clients: tuple[ClientSettings, ...] = ()
 
 
+class RoleSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[policy.roles.NAME]``: what the role grants, and the roles whose permissions it has as well."""
+
+    permissions: tuple[str, ...] = ()
+    inherits: tuple[str, ...] = ()
+
+
+class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[policy]``: roles and what they grant. Without roles there is no policy."""
+
+    roles: dict[str, RoleSettings] = {}
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``watchword.toml``."""
 
@@ -112,6 +125,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     api_key: ApiKeySettings = ApiKeySettings()
     one_time: OneTimeSettings = OneTimeSettings()
     service: ServiceSettings = ServiceSettings()
+    policy: PolicySettings = PolicySettings()
     server: ServerSettings = ServerSettings()
 
 

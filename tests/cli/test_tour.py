@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ from watchword.integrations.asgi import Auth
 from watchword.integrations.visit import current
 from watchword.keys import discovery
 from watchword.keys.ring import KeyRing, Slot
+from watchword.revocation.event import Revocation, event
 from watchword.server import auth_server
 from watchword.server.accounts.password_pool import PasswordPool
 from watchword.server.auth_server import AuthServer
@@ -44,6 +45,7 @@ from watchword.tokens import one_time
 from watchword.tokens.api_keys import ApiKeys
 from watchword.tokens.base import KINDS, Issued
 from watchword.tokens.devices import Devices
+from watchword.tokens.roles import Roles
 from watchword.web.cookies import CookiePolicy
 
 Patch = pytest.MonkeyPatch
@@ -234,6 +236,18 @@ def cutoffs_do_not_cut(patch: Patch) -> None:
     patch.setattr(tour, "PATIENCE_MS", 200)
 
 
+def roles_stay(patch: Patch) -> None:
+    patch.setattr(View, "roles_changed", lambda *_: None)
+
+
+def role_changes_revoke(patch: Patch) -> None:
+    async def change(self: Roles, subject: str, roles: Iterable[str]) -> Revocation:
+        done = await self._store.append(event("subject", subject, now=self._clock.now()))
+        return Revocation(seq=done)
+
+    patch.setattr(Roles, "set", change)
+
+
 def only_the_cookie_goes(patch: Patch) -> None:
     async def sign_out(self: Auth, who: Principal) -> None:
         current(self).set_cookie = self.cookie.clear()
@@ -321,6 +335,8 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (any_type, "service_for_one_service"),
     (unbound, "sealed_redeemed_once"),
     (redeemed_by_all, "sealed_redeemed_once"),
+    (roles_stay, "change_roles"),
+    (role_changes_revoke, "change_roles"),
     (only_the_cookie_goes, "sign_out"),
 ]
 

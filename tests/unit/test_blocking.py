@@ -25,7 +25,7 @@ from watchword.principal import Principal
 from watchword.revocation.event import Revocation
 from watchword.stores.base import SCHEMES, Audit, Record
 from watchword.stores.memory import MemoryStore
-from watchword.tokens import api_keys, devices, one_time, opaque_access, refresh, sealed, sessions
+from watchword.tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.base import Issued
 
@@ -64,6 +64,7 @@ PAIRS: list[tuple[type, type]] = [
     (api_keys.ApiKeys, blocking.ApiKeys),
     (one_time.OneTimeTokens, blocking.OneTimeTokens),
     (devices.Devices, blocking.Devices),
+    (roles.Roles, blocking.Roles),
     (app.Watchword, blocking.Watchword),
 ]
 FACES = [face.__name__ for _, face in PAIRS]

@@ -116,6 +116,18 @@ def redeem_elsewhere(settings: Settings, redeems: int) -> tuple[int, bool]:
     return asyncio.run(redeem())
 
 
+def change_roles_elsewhere(settings: Settings, name: str, *roles: str) -> None:
+    """Give a user other roles as ``watchword users roles`` would."""
+    from ..server.accounts.accounts import Accounts
+    from ..server.accounts.password_pool import PasswordPool
+
+    async def change() -> None:
+        async with Watchword.from_settings(settings) as other:
+            await Accounts(other, PasswordPool(1)).set_roles(name, roles)
+
+    asyncio.run(change())
+
+
 def tampered(token: str, place: float = 1 / 3) -> str:
     """The token with one character changed, so far behind its first dot."""
     head, _, rest = token.partition(".")

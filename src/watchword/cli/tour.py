@@ -18,7 +18,14 @@ from ..tokens.access import AccessTokens
 from ..tokens.service import ServiceTokens
 from ..web.cookies import SESSION_COOKIE
 from .commands import plain, say_json
-from .ephemeral import Ephemeral, redeem_elsewhere, revoke_elsewhere, service_elsewhere, tampered
+from .ephemeral import (
+    Ephemeral,
+    change_roles_elsewhere,
+    redeem_elsewhere,
+    revoke_elsewhere,
+    service_elsewhere,
+    tampered,
+)
 from .tour_kinds import KINDS_STEPS
 from .visitor import NotAsExpected, Visitor, expect
 
@@ -238,15 +245,20 @@ def revoke_token(v: Visitor) -> str:
     return "RFC 7009: the family and its access tokens are dead, the session lives"
 
 
+def _refused_within_bound(v: Visitor, token: str) -> float:
+    """Milliseconds until the server has heard."""
+    returned = time.perf_counter_ns()
+    while not v.refused(token):
+        expect(time.perf_counter_ns() - returned < PATIENCE_MS * 1e6, f"still accepted after {PATIENCE_MS} ms")
+    return (time.perf_counter_ns() - returned) / 1e6
+
+
 def revoke_subject(v: Visitor) -> str:
     """Another process revokes the user on the same file; this server must hear of it by itself."""
     tokens = v.mint("jwt")
     expect(v.bearer(tokens["access_token"]).status_code == 200, "the token is refused before it is revoked")
     revoke_elsewhere(v.house.settings, v.house.user)
-    returned = time.perf_counter_ns()
-    while not v.refused(tokens["access_token"]):
-        expect(time.perf_counter_ns() - returned < PATIENCE_MS * 1e6, f"still accepted after {PATIENCE_MS} ms")
-    heard = (time.perf_counter_ns() - returned) / 1e6
+    heard = _refused_within_bound(v, tokens["access_token"])
     v.expect_all_dead(tokens["access_token"], tokens["refresh_token"], v.cookie)
     return f"revoked by another process; refused here {heard:.0f} ms later, with session and refresh token"
 
@@ -275,6 +287,22 @@ def sealed_redeemed_once(v: Visitor) -> str:
     expect(not stolen, "it opens for another user")
     expect(redeemed == 1, f"{redeemed} of {REDEEMS} had it")
     return f"opens for its user alone; of {REDEEMS} redeems in two processes 1 had it"
+
+
+def change_roles(v: Visitor) -> str:
+    """Another process changes the user's roles: nobody is signed out, and nobody keeps the old ones."""
+    v.enter()
+    before = v.mint("jwt")
+    change_roles_elsewhere(v.house.settings, v.house.user, "auditor")
+    heard = _refused_within_bound(v, before["access_token"])
+    session = v.with_cookie("GET", "/account/session")
+    expect(session.status_code == 200, f"the session died, too: {session.status_code}")
+    expect(session.json()["roles"] == ["auditor"], f"the session has the roles {session.json()['roles']}")
+    after = v.bearer(v.mint("paseto")["access_token"])
+    expect(after.status_code == 200 and after.json()["roles"] == ["auditor"], "a new token has other roles")
+    renewed = v.bearer(v.refreshed(before["refresh_token"])["access_token"])
+    expect(renewed.status_code == 200 and renewed.json()["roles"] == [], "a refresh token gained roles")
+    return f"by another process; old tokens refused here {heard:.0f} ms later, the session has the new roles"
 
 
 def sign_out(v: Visitor) -> str:
@@ -310,6 +338,7 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         revoke_token,
         *KINDS_STEPS,
         revoke_subject,
+        change_roles,
         service_for_one_service,
         sealed_redeemed_once,
         sign_out,

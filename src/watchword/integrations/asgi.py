@@ -65,15 +65,26 @@ class Auth:
             visit.who = who
         return who
 
-    async def require(self, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
+    async def require(
+        self,
+        *scopes: str,
+        role: str | None = None,
+        permission: str | None = None,
+        fresh: timedelta | None = None,
+    ) -> Principal:
         """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
 
-        Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, and what ``optional`` raises.
+        ``permission``: what the policy must allow; whether for this one thing, ``ww.authorize`` tells.
+        Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, PolicyDeniedError, and what
+        ``optional`` raises.
         """
         who = await self.optional()
         if who is None:
             raise NothingPresentedError
-        return self.check(who, *scopes, role=role, fresh=fresh)
+        self.check(who, *scopes, role=role, fresh=fresh)
+        if permission is not None:
+            await self.ww.authorize(who, permission)
+        return who
 
     def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
         """``require``, for a caller who is known already."""

@@ -17,7 +17,7 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
 from ..stores.base import Event, Feed
-from .event import BY_CUTOFF, BY_NAME
+from .event import BORN_WITH_ROLES, BY_CUTOFF, BY_NAME, READS_ROLES
 
 SWEEP_EVERY = 60
 _UNTIL_BITS = 48
@@ -129,13 +129,26 @@ class View:
             self.ensure_fresh()
         if not self._any:
             return
-        tokens, sessions, families, keys, subjects, clients, everything = self._rows
+        tokens, sessions, families, keys, subjects, clients, everything, roles = self._rows
         if who.token_id in tokens or who.session_id in sessions or who.family_id in families:
             raise TokenRevokedError
         if kid in keys:
             raise TokenRevokedError("the key of this token was revoked")
-        if who.subject in subjects or who.client_id in clients or everything:
+        subject = who.subject
+        if subject in subjects or subject in roles or who.client_id in clients or everything:
             self._hold_to_cutoffs(who)
+
+    def roles_changed(self, who: Principal) -> str | None:
+        """The feed position of a change of the subject's roles that this credential is older than; None: it has none.
+
+        Raises: StaleRevocationError.
+        """
+        self.ensure_fresh()
+        epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
+        entry = self._cut["roles"].get(who.subject)
+        if entry is None or not self._issued_before(who.rev, entry >> _UNTIL_BITS):
+            return None
+        return f"{epoch}.{entry >> _UNTIL_BITS}"
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
@@ -144,10 +157,21 @@ class View:
 
     def _hold_to_cutoffs(self, who: Principal) -> None:
         cut = self._cut
-        for what, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
+        copied = who.kind not in READS_ROLES and (bool(who.roles) or who.kind in BORN_WITH_ROLES)
+        about = (
+            ("subject", who.subject),
+            ("client", who.client_id),
+            ("everything", ""),
+            ("roles", who.subject if copied else None),
+        )
+        for what, value in about:
             entry = cut[what].get(value) if value is not None else None
             if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):
-                raise TokenRevokedError(f"all that {what} held at the time was revoked")
+                raise TokenRevokedError(
+                    "the roles of the subject have changed since; get a new token"
+                    if what == "roles"
+                    else f"all that {what} held at the time was revoked"
+                )
 
     def _issued_before(self, rev: str | None, cutoff: int) -> bool:
         """A position in another life of the feed, or none at all, is before everything."""

@@ -37,6 +37,7 @@ from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, rev_of, shown, words
+from .roles import with_roles
 
 FAMILY, SEALED = "refresh", "refresh_sealed"
 EXPLAINED_FOR = 86_400
@@ -248,12 +249,17 @@ class RefreshTokens:
         record = await self._store.get(FAMILY, presented.family_id, now=self._clock.now())
         if record is None:
             raise TokenNotFoundError("no such refresh family; sign in again")
+        changed = None if self._view is None else self._view.roles_changed(_principal(record, self._ends(record)))
         why = self._why_dead(record)
         if why == "expired":
             raise TokenExpiredError("the refresh family has ended by time; sign in again", claim="exp")
         if why is not None:
             raise TokenRevokedError(f"this refresh family is {why}; sign in again")
-        return record
+        return (
+            record
+            if changed is None
+            else await with_roles(self._store, record, changed, self._clock.now(), widen=False)
+        )
 
     def _why_dead(self, record: Record) -> str | None:
         if record.data["state"] != "live":
@@ -338,9 +344,8 @@ def _place(presented: Presented) -> str:
 
 def _unsealed(presented: Presented, record: Record) -> str:
     try:
-        return open_under(
-            unb64url(presented.secret.encode()), unb64url(record.data["sealed"].encode()), _CONTEXT
-        ).decode()
+        hidden = unb64url(record.data["sealed"].encode())
+        return open_under(unb64url(presented.secret.encode()), hidden, _CONTEXT).decode()
     except SealError:
         raise TokenNotFoundError("the kept successor does not open; sign in again") from None
 

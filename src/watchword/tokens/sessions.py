@@ -21,6 +21,7 @@ from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, words
+from .roles import with_roles
 
 RECORD = "session"
 MAX_DATA = 16_384
@@ -214,7 +215,11 @@ class Sessions:
             raise TokenExpiredError("the session has ended by time; sign in again", claim="exp")
         who = self._principal(record)
         if self._view is not None:
+            changed = self._view.roles_changed(who)
             self._view.check(who)
+            if changed is not None:
+                record = await with_roles(self._store, record, changed, now, widen=True)
+                who = self._principal(record)
         return record, who
 
     def _stands(self, record: Record, now: int) -> bool:
