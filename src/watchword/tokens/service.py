@@ -28,6 +28,8 @@ from .signed import SignedTokens, own_claims
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")
 _TEXT = ("iss", "sub", "jti", "client_id", "rev")
 _OURS = frozenset((*_REQUIRED, "nbf", "scope", "rev", "cnf", "fpt", "typ", "sid", "fam", "roles"))
+_NO_SECRETS = "a symmetric key cannot"
+_INSTEAD = ", for whoever verifies with it can issue as well; use ES256 or v4.public"
 
 
 class ServiceTokens(SignedTokens):
@@ -35,7 +37,6 @@ class ServiceTokens(SignedTokens):
 
     Parameters: ring: key pairs; a verifier needs their public halves alone. audience: this very service, one; a token
     that names any other, or several, is refused. lifetime: 5 min, at most 15. view, leeway: as for access tokens.
-    Raises: KeyUseError for a ring whose signing keys are all symmetric.
     """
 
     kind = KINDS["service"]
@@ -61,8 +62,6 @@ class ServiceTokens(SignedTokens):
             max_life=int(self.kind.cap.total_seconds()),
         )
         super().__init__(ring, policy, view=view, clock=clock)
-        if ring.opened and len(ring):
-            self._check_ring()
 
     def issue(
         self,
@@ -92,7 +91,7 @@ class ServiceTokens(SignedTokens):
         } | own_claims(claims, _OURS)
         more = {"scope": " ".join(scope), "rev": rev_of(self._view, None)}
         body |= {name: value for name, value in more.items() if value}
-        self._check_ring(format)
+        self._check_signer(format)
         return Issued(
             token=self._write(body, format),
             token_id=body["jti"],
@@ -116,7 +115,7 @@ class ServiceTokens(SignedTokens):
     def _signed(self, token: bytes) -> Verified:
         verified = super()._signed(token)
         if verified.slot.key.algorithm.symmetric:
-            raise AlgorithmError("a symmetric key vouches for no service", reason="key_alg_mismatch")
+            raise AlgorithmError(f"{_NO_SECRETS} vouch for service tokens{_INSTEAD}", reason="key_alg_mismatch")
         return verified
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
@@ -124,12 +123,9 @@ class ServiceTokens(SignedTokens):
             raise WrongAudienceError("a service token is for one service", claim="aud")
         return super()._principal(claims)
 
-    def _check_ring(self, format: str | None = None) -> None:
-        """Raise KeyUseError if a symmetric key would sign, or nothing is left to verify with."""
+    def _check_signer(self, format: str | None) -> None:
+        """Raise KeyUseError if a symmetric key would sign, or there is none that signs at all."""
         signing = [slot.key for slot in self._ring if slot.key.use == "sign"]
         fitting = [key for key in signing if format in (None, key.algorithm.format)]
         if not signing or (fitting and fitting[0].algorithm.symmetric):
-            raise KeyUseError(
-                "a symmetric key cannot back service tokens, for whoever verifies with it can issue as well;"
-                " use ES256 or v4.public"
-            )
+            raise KeyUseError(f"{_NO_SECRETS} back service tokens{_INSTEAD}")

@@ -133,12 +133,7 @@ def test_it_lives_five_minutes_and_fifteen_at_most(ring: KeyRing, clock: FrozenC
 
 @pytest.mark.parametrize("algorithms", [("HS256",), ("HS512",), ("v4.local",), ("HS256", "ES256")])
 def test_a_symmetric_key_is_refused_by_name(algorithms: tuple[str, ...], clock: FrozenClock) -> None:
-    ring = KeyRing.generate(*algorithms, clock=clock)
-    with pytest.raises(KeyUseError, match=r"ES256 or v4\.public"):
-        ServiceTokens(ring, issuer=ISSUER, audience=BILLING)
-    later = KeyRing(None, clock=clock)
-    tokens = ServiceTokens(later, issuer=ISSUER, audience=LEDGER)
-    later.adopt(list(ring))
+    tokens = ServiceTokens(KeyRing.generate(*algorithms, clock=clock), issuer=ISSUER, audience=LEDGER)
     with pytest.raises(KeyUseError, match=r"ES256 or v4\.public"):
         tokens.issue("billing", audience=LEDGER)
     for format in ("paseto", "jwe"):
@@ -153,7 +148,7 @@ def test_nothing_that_a_symmetric_key_signed_is_a_services(clock: FrozenClock) -
     forged = make_format("jwt", KeyRing.of(list(ring)[1].key, clock=clock), typ="service+jwt")
     claims = {"iss": ISSUER, "sub": "b", "exp": NOW + 60, "iat": NOW, "jti": "j", "client_id": "b", "aud": LEDGER}
     for _ in range(2):
-        with pytest.raises(AlgorithmError):
+        with pytest.raises(AlgorithmError, match=r"ES256 or v4\.public"):
             tokens.verify(forged.issue(claims))
 
 
