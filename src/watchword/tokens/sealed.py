@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
+from msgspec.structs import replace
+
 from ..claims import printable, seconds
 from ..clock import Clock
 from ..crypto.digest import digest, new_id, same
@@ -34,7 +36,7 @@ from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
-from ..stores.base import Audit, Record, Store
+from ..stores.base import Audit, Effect, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of
 from .cards import card_in
 from .signed import typed
@@ -144,11 +146,13 @@ class SealedTokens:
         bound_to: str,
         audience: str | None = None,
         idempotency_key: str | None = None,
+        effect: Effect | None = None,
     ) -> dict[str, Any]:
         """What was sealed, to one caller only; everybody after that gets TokenConsumedError.
 
         Who comes again with the ``idempotency_key`` of the first caller gets what that one got, for a day: a lost
-        answer can be asked for again. Raises: as ``open``.
+        answer can be asked for again. ``effect``: as for ``one_time.redeem``, run once, in the transaction that spends
+        the token; if it raises, the token is as good as before. Raises: as ``open``, and what ``effect`` raises.
         """
         claims, kid = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
         try:
@@ -158,7 +162,7 @@ class SealedTokens:
             if idempotency_key is None or not await self._is_repeated(claims, idempotency_key):
                 raise
         else:
-            await self._spend(claims, purpose, bound_to, idempotency_key)
+            await self._spend(claims, purpose, bound_to, idempotency_key, effect)
         data: dict[str, Any] = claims["data"]
         return data
 
@@ -169,31 +173,50 @@ class SealedTokens:
         """
         claims, _ = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
         now = self._clock.now()
-        if now >= claims["exp"] or not await self._take(claims, "voided", purpose, bound_to, None):
+        if now >= claims["exp"] or not await self._take(claims, "voided", purpose, bound_to):
             return False
         await self._kept_in().append(event("token", claims["jti"], now=now, life=claims["exp"] - now))
         if self._view is not None:
             await catch_up(self._kept_in(), self._view)
         return True
 
-    async def _spend(self, claims: dict[str, Any], purpose: str, bound_to: str, key: str | None) -> None:
-        taken = await self._take(claims, "redeemed", purpose, bound_to, key)
+    async def _spend(
+        self, claims: dict[str, Any], purpose: str, bound_to: str, key: str | None, effect: Effect | None
+    ) -> None:
+        taken = await self._take(claims, "redeemed", purpose, bound_to, key, effect)
         if not taken and (key is None or not await self._is_repeated(claims, key)):
             raise TokenConsumedError("this sealed token was redeemed; issue another one")
 
-    async def _take(self, claims: dict[str, Any], state: str, purpose: str, bound_to: str, key: str | None) -> bool:
-        """Write the one row that an id can have; False when it is there already."""
-        place, now = _place(claims), self._clock.now()
+    async def _take(
+        self,
+        claims: dict[str, Any],
+        state: str,
+        purpose: str,
+        bound_to: str,
+        key: str | None = None,
+        effect: Effect | None = None,
+    ) -> bool:
+        """Write the one row that an id can have; False when somebody has.
+
+        An effect joins a swap, so the row is there before it, as ``offered``: that says nothing yet.
+        """
+        place, now, store = _place(claims), self._clock.now(), self._kept_in()
         held = {"state": state, "again": None if key is None else _again(place, key)}
         until = claims["exp"] + EXPLAINED_FOR
         record = Record(kind=RECORD, key=place, data=held, subject=bound_to, expires_at=until)
         detail = {"token_id": claims["jti"], "purpose": purpose}
         audit = [Audit(name=f"sealed_{state}", at=now, subject=bound_to, detail=detail)]
         try:
-            await self._kept_in().put(record, audit=audit)
+            if effect is None:
+                await store.put(record, audit=audit)
+                return True
+            await store.put(replace(record, data={"state": "offered", "again": None}))
         except StoreConflictError:
+            pass  # somebody has spent it, or offered it and not got further
+        found = await store.get(RECORD, place, now=now)
+        if found is None or found.data["state"] != "offered":
             return False
-        return True
+        return await store.swap(record, version=found.version, audit=audit, effect=effect)
 
     async def _is_repeated(self, claims: dict[str, Any], key: str) -> bool:
         """Whether the first caller redeemed with this very idempotency key."""

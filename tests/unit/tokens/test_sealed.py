@@ -1,7 +1,11 @@
 """Sealed tokens: what opens them and what does not, the one redeem, and what is never sealed."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -42,6 +46,7 @@ ELSE: list[dict[str, Any]] = [
     {"purpose": "paymentuser-", "bound_to": "7"},
     {"purpose": "payment", "bound_to": "User-7"},
 ]
+WITHOUT_AND_WITH_KEY: list[dict[str, Any]] = [{}, {"idempotency_key": "k"}]
 ALGORITHMS = ("v4.local", "v3.local", "A256GCM", "ECDH-ES+A256KW")
 
 
@@ -311,7 +316,7 @@ def test_a_card_number_is_never_sealed_for_a_payment(sealed: SealedTokens, card:
 async def test_it_is_redeemed_once(sealed: SealedTokens) -> None:
     token = sealed.seal(ORDER, **CONTEXT).token
     assert await sealed.redeem(token, **CONTEXT) == ORDER
-    for more in ({}, {"idempotency_key": "k"}):
+    for more in WITHOUT_AND_WITH_KEY:
         with pytest.raises(TokenConsumedError):
             await sealed.redeem(token, **CONTEXT, **more)
     assert await sealed.redeem(sealed.seal(ORDER, **CONTEXT).token, **CONTEXT) == ORDER
@@ -321,14 +326,14 @@ async def test_the_first_callers_idempotency_key_gets_the_same_again(sealed: Sea
     token = sealed.seal(ORDER, **CONTEXT).token
     for _ in range(3):
         assert await sealed.redeem(token, idempotency_key="k-1", **CONTEXT) == ORDER
-    for more in ({}, {"idempotency_key": "k-2"}):
+    for more in WITHOUT_AND_WITH_KEY:
         with pytest.raises(TokenConsumedError):
             await sealed.redeem(token, **CONTEXT, **more)
     other = sealed.seal({"order": "o-2"}, **CONTEXT).token
     assert await sealed.redeem(other, idempotency_key="k-1", **CONTEXT) == {"order": "o-2"}
     clock.advance(300)
     assert await sealed.redeem(token, idempotency_key="k-1", **CONTEXT) == ORDER
-    for more in ({}, {"idempotency_key": "k-2"}):
+    for more in WITHOUT_AND_WITH_KEY:
         with pytest.raises(TokenExpiredError):
             await sealed.redeem(token, **CONTEXT, **more)
     clock.advance(86_400)
@@ -349,7 +354,7 @@ async def test_another_context_consumes_nothing(sealed: SealedTokens, context: d
 async def test_an_expired_one_is_not_redeemed(sealed: SealedTokens, clock: FrozenClock) -> None:
     token = sealed.seal(ORDER, **CONTEXT).token
     clock.advance(300)
-    for more in ({}, {"idempotency_key": "k"}):
+    for more in WITHOUT_AND_WITH_KEY:
         with pytest.raises(TokenExpiredError):
             await sealed.redeem(token, **CONTEXT, **more)
 
@@ -373,6 +378,74 @@ async def test_nothing_is_redeemed_without_a_store(ring: KeyRing) -> None:
     assert "no view" in repr(sealed)
 
 
+# with an effect
+
+
+class RefusedError(Exception):
+    pass
+
+
+def refuse(_: object) -> None:
+    raise RefusedError
+
+
+@pytest.mark.parametrize("scheme", ["memory", "sqlite"])
+async def test_an_effect_happens_once_or_the_token_is_as_good_as_before(
+    scheme: str, tmp_path: Path, clock: FrozenClock
+) -> None:
+    url = "memory:" if scheme == "memory" else f"sqlite:///{tmp_path}/app.db"
+    async with Watchword(url, issuer="https://as.test", audience="https://api.test", clock=clock) as ww:
+        token = ww.sealed.seal(ORDER, **CONTEXT).token
+        done: list[object] = []
+        for _ in range(2):
+            with pytest.raises(RefusedError):
+                await ww.sealed.redeem(token, effect=refuse, **CONTEXT)
+        assert await ww.events() == []
+        asked = (
+            ww.sealed.redeem(token, idempotency_key=f"k-{n % 2}", effect=done.append, **CONTEXT) for n in range(50)
+        )
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert len(done) == 1
+        assert (done[0] is None) == (scheme == "memory")
+        assert [answer for answer in answers if not isinstance(answer, BaseException)] == [ORDER] * 25
+        assert sum(isinstance(answer, TokenConsumedError) for answer in answers) == 25
+        assert [entry.name for entry in await ww.events()] == ["sealed_redeemed"]
+        with pytest.raises(TokenConsumedError):
+            await ww.sealed.redeem(token, effect=refuse, **CONTEXT)
+
+
+async def test_what_a_failed_effect_left_is_redeemed_or_voided_all_the_same(ww: Watchword) -> None:
+    one, other = (ww.sealed.seal(ORDER, **CONTEXT).token for _ in range(2))
+    for token in (one, other):
+        with pytest.raises(RefusedError):
+            await ww.sealed.redeem(token, effect=refuse, **CONTEXT)
+    assert await ww.sealed.redeem(one, **CONTEXT) == ORDER
+    with pytest.raises(TokenConsumedError):
+        await ww.sealed.redeem(one, effect=lambda _: None, **CONTEXT)
+    assert await ww.sealed.void(other, **CONTEXT) is True
+    with pytest.raises(TokenRevokedError):
+        await ww.sealed.redeem(other, **CONTEXT)
+
+
+async def test_the_effect_writes_in_the_same_transaction(tmp_path: Path, clock: FrozenClock) -> None:
+    url = f"sqlite:///{tmp_path}/app.db"
+    async with Watchword(url, issuer="https://as.test", audience="https://api.test", clock=clock) as ww:
+        with sqlite3.connect(tmp_path / "app.db") as outside:
+            outside.execute("CREATE TABLE captures (order_id TEXT)")
+
+        def capture(connection: Any, *, fails: bool) -> None:
+            connection.execute("INSERT INTO captures VALUES ('o-1')")
+            if fails:
+                raise RefusedError
+
+        token = ww.sealed.seal(ORDER, **CONTEXT).token
+        with pytest.raises(RefusedError):
+            await ww.sealed.redeem(token, effect=partial(capture, fails=True), **CONTEXT)
+        await ww.sealed.redeem(token, effect=partial(capture, fails=False), **CONTEXT)
+        assert outside.execute("SELECT count(*) FROM captures").fetchone() == (1,)
+        outside.close()
+
+
 # stopping one
 
 
@@ -383,7 +456,7 @@ async def test_a_voided_one_neither_opens_nor_redeems(ww: Watchword) -> None:
     assert await ww.sealed.void(token, **CONTEXT) is True
     with pytest.raises(TokenRevokedError):
         ww.sealed.open(token, **CONTEXT)
-    for more in ({}, {"idempotency_key": "k"}):
+    for more in WITHOUT_AND_WITH_KEY:
         with pytest.raises(TokenRevokedError):
             await ww.sealed.redeem(token, **CONTEXT, **more)
     assert await ww.sealed.void(token, **CONTEXT) is False
