@@ -15,8 +15,8 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import encrypted, signed
-from benchmarks.command import Run, print_ratios
+from benchmarks import encrypted, signed, stages
+from benchmarks.command import Run, print_ratios, print_table
 from benchmarks.measure import Measured, machine
 from benchmarks.sizes import CLAIM_SETS, sizes
 from benchmarks.threads import Scaling, scalings
@@ -27,6 +27,7 @@ COLUMNS = ("watchword", "PyJWT", "joserfc", "jwcrypto", "pyseto", "oxyjwt", "ryj
 def main() -> None:
     run = Run("Measure verifying, signing, decrypting and encrypting beside other libraries.")
     found = list(run.measured(chain(signed.tables(run.only), encrypted.tables(run.only))))
+    profile = list(run.measured(stages.tables(run.only)))
     run.say("two threads")
     quick = run.report["quick"]
     threads = list(scalings(run.only, rounds=3 if quick else 11, tokens=50 if quick else 500))
@@ -36,6 +37,7 @@ def main() -> None:
     if run.json:
         run.report |= {
             "tables": msgspec.to_builtins(found),
+            "stages": msgspec.to_builtins(profile),
             "threads": [msgspec.to_builtins(one) | {"factor": one.factor} for one in threads],
             "bytes": bytes_of,
         }
@@ -45,6 +47,8 @@ def main() -> None:
     for one in found:
         print(f"\n{one.name}: ratios (median, quietest)")
         print_ratios(one)
+    for one in profile:
+        print_table(one)
     _print_threads(threads)
     _print_bytes(bytes_of)
     run.print_facts()

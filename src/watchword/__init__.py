@@ -13,21 +13,29 @@ from .revocation.event import Revocation
 from .revocation.view import View
 from .stores.base import open_store
 from .tokens.access import AccessTokens
+from .tokens.api_keys import ApiKeys
 from .tokens.base import Issued
+from .tokens.one_time import OneTimeTokens
+from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.sealed import SealedTokens
 from .tokens.sessions import Sessions
 
 __all__ = [
     "AccessTokens",
+    "ApiKeys",
     "Clock",
     "FrozenClock",
     "Issued",
     "Key",
     "KeyRing",
+    "OneTimeTokens",
+    "OpaqueAccessTokens",
     "Principal",
     "RefreshTokens",
     "Revocation",
     "RotationPolicy",
+    "SealedTokens",
     "Sessions",
     "State",
     "SystemClock",

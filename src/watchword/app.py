@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -13,22 +14,27 @@ from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
-from .errors import ConfigurationError, MalformedTokenError
+from .errors import ConfigurationError, MalformedTokenError, WatchwordError
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
-from .revocation.event import Revocation, event
+from .revocation.event import LONGEST_LIFE, Revocation, event
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
+from .runtime.last_used import LastUsed
 from .runtime.refresh import KeyFileRefresh
 from .runtime.ticker import Chore, TaskTicker, ThreadTicker
 from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
-from .tokens.base import Authenticates
+from .tokens.api_keys import ApiKeys
+from .tokens.base import Authenticates, first
+from .tokens.one_time import OneTimeTokens
+from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.sealed import SealedTokens
 from .tokens.sessions import Sessions
 from .web.cookies import CookiePolicy
 
@@ -46,6 +52,11 @@ class Options(TypedDict, total=False):
     session_absolute: timedelta | None
     access_lifetime: timedelta | None
     refresh_grace: timedelta
+    opaque_access_lifetime: timedelta | None
+    sealed_lifetime: timedelta | None
+    environment: str
+    api_key_prefix: str
+    one_time_every: timedelta
 
 
 class Watchword:
@@ -56,7 +67,10 @@ class Watchword:
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
-        session_idle, session_absolute, access_lifetime, refresh_grace: lifetimes, see the kinds.
+        session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime: see
+        the kinds.
+        environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
+        one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -76,6 +90,11 @@ class Watchword:
         session_absolute: timedelta | None = None,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
+        opaque_access_lifetime: timedelta | None = None,
+        sealed_lifetime: timedelta | None = None,
+        environment: str = "live",
+        api_key_prefix: str = "sk",
+        one_time_every: timedelta = timedelta(minutes=5),
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -89,7 +108,15 @@ class Watchword:
         self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
         self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
-        self._kinds: tuple[Authenticates, ...] = (self.sessions, self.access, self.refresh)
+        ours: dict[str, Any] = {"issuer": issuer, **shared}
+        self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
+        self.sealed = SealedTokens(
+            self.ring, store=self.store, audience=first(audience)[0], lifetime=sealed_lifetime, **ours
+        )
+        self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
+        self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
+        self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
+        self._kinds: tuple[Authenticates, ...] = (*self._carried, self.access, self.refresh, self.one_time)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -121,6 +148,7 @@ class Watchword:
             else:
                 ticker.stop()
         self._unwire()
+        await self._drain()
         await self.store.close()
 
     def open_blocking(self) -> None:
@@ -142,6 +170,7 @@ class Watchword:
             if isinstance(ticker, ThreadTicker):
                 ticker.stop()
         self._unwire()
+        drive(self._drain())
         self.store.close_blocking()
 
     def authenticator(
@@ -157,7 +186,7 @@ class Watchword:
         taken beside our own; they open and close by themselves.
         """
         access = self.access if issuers is None else Bearers(self.access, self.ring, issuers)
-        return Authenticator((self.sessions, access), cookie=cookie, origins=origins)
+        return Authenticator((*self._carried, access), cookie=cookie, origins=origins)
 
     async def revoke(
         self,
@@ -183,6 +212,8 @@ class Watchword:
                 "revoke takes exactly one of token=, session=, family=, subject=, client=, key=, everything=True"
             )
         what, value = named[0] if named else ("everything", "")
+        if subject is not None:
+            return await self._revoke_subject(subject)
         fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
         return await self._publish(fact)
 
@@ -195,6 +226,13 @@ class Watchword:
             if isinstance(token, str) and token.startswith(kind.kind.starts):
                 return await kind.revocation_of(token)
         raise MalformedTokenError("no kind of token here begins like this one")
+
+    async def _revoke_subject(self, subject: str) -> Revocation:
+        """A cut-off is remembered until the last API key of the subject has ended, and ends their rows as well."""
+        life = max(LONGEST_LIFE, await self.api_keys.remembered_for(subject))
+        done = await self._publish(event("subject", subject, now=self.clock.now(), life=life))
+        await self.api_keys.settle(subject)
+        return done
 
     async def _publish(self, fact: Event | None) -> Revocation:
         if fact is None:
@@ -219,8 +257,13 @@ class Watchword:
         if self._own_ring is None:
             self.ring.adopt(None)
 
+    async def _drain(self) -> None:
+        with suppress(WatchwordError):  # what cannot be written now is lost; the rest closes all the same
+            await self.api_keys.flush()
+
     def _chores(self) -> list[Chore]:
         chores: list[Chore] = [Follower(self.store, self.view), Janitor(self.store, self.clock)]
+        chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))
         return chores
@@ -254,6 +297,11 @@ def keywords(settings: Settings) -> Options:
         "session_absolute": timedelta(seconds=settings.session.absolute),
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
+        "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),
+        "sealed_lifetime": timedelta(seconds=settings.sealed.lifetime),
+        "environment": settings.environment,
+        "api_key_prefix": settings.api_key.prefix,
+        "one_time_every": timedelta(seconds=settings.one_time.every),
     }
 
 

@@ -18,7 +18,7 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import refresh, sessions
+from .tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
 from .tokens.access import AccessTokens
 
 F = TypeVar("F")
@@ -38,6 +38,15 @@ def _now(verb: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> Callabl
 
     def call(face: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return drive(verb(face._find(), *args, **kwargs))
+
+    return update_wrapper(call, verb)
+
+
+def _plain(verb: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """A verb that is plain ``def`` in both worlds."""
+
+    def call(face: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return verb(face._find(), *args, **kwargs)
 
     return update_wrapper(call, verb)
 
@@ -66,6 +75,52 @@ class RefreshTokens(_Face[refresh.RefreshTokens]):
     revocation_of = _now(refresh.RefreshTokens.revocation_of)
 
 
+class OpaqueAccessTokens(_Face[opaque_access.OpaqueAccessTokens]):
+    """``tokens.opaque_access.OpaqueAccessTokens`` for threads."""
+
+    issue = _now(opaque_access.OpaqueAccessTokens.issue)
+    authenticate = _now(opaque_access.OpaqueAccessTokens.authenticate)
+    introspect = _now(opaque_access.OpaqueAccessTokens.introspect)
+    list = _now(opaque_access.OpaqueAccessTokens.list)
+    revoke = _now(opaque_access.OpaqueAccessTokens.revoke)
+    revocation_of = _now(opaque_access.OpaqueAccessTokens.revocation_of)
+
+
+class SealedTokens(_Face[sealed.SealedTokens]):
+    """``tokens.sealed.SealedTokens`` for threads; ``seal`` and ``open`` are plain ``def`` in both worlds."""
+
+    seal = _plain(sealed.SealedTokens.seal)
+    open = _plain(sealed.SealedTokens.open)
+    redeem = _now(sealed.SealedTokens.redeem)
+    void = _now(sealed.SealedTokens.void)
+
+
+class ApiKeys(_Face[api_keys.ApiKeys]):
+    """``tokens.api_keys.ApiKeys`` for threads."""
+
+    issue = _now(api_keys.ApiKeys.issue)
+    authenticate = _now(api_keys.ApiKeys.authenticate)
+    rotate = _now(api_keys.ApiKeys.rotate)
+    list = _now(api_keys.ApiKeys.list)
+    revoke = _now(api_keys.ApiKeys.revoke)
+    settle = _now(api_keys.ApiKeys.settle)
+    flush = _now(api_keys.ApiKeys.flush)
+    remembered_for = _now(api_keys.ApiKeys.remembered_for)
+    revocation_of = _now(api_keys.ApiKeys.revocation_of)
+
+
+class OneTimeTokens(_Face[one_time.OneTimeTokens]):
+    """``tokens.one_time.OneTimeTokens`` for threads."""
+
+    issue = _now(one_time.OneTimeTokens.issue)
+    look = _now(one_time.OneTimeTokens.look)
+    redeem = _now(one_time.OneTimeTokens.redeem)
+    void = _now(one_time.OneTimeTokens.void)
+    set_lifetime = _now(one_time.OneTimeTokens.set_lifetime)
+    authenticate = _now(one_time.OneTimeTokens.authenticate)
+    revocation_of = _now(one_time.OneTimeTokens.revocation_of)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -80,6 +135,10 @@ class Watchword(_Face[app.Watchword]):
         app.Watchword(url, **options)  # a mistake in the parameters shows here, not at the first verb
         self.sessions = Sessions(lambda: self._opened().sessions)
         self.refresh = RefreshTokens(lambda: self._opened().refresh)
+        self.opaque_access = OpaqueAccessTokens(lambda: self._opened().opaque_access)
+        self.sealed = SealedTokens(lambda: self._opened().sealed)
+        self.api_keys = ApiKeys(lambda: self._opened().api_keys)
+        self.one_time = OneTimeTokens(lambda: self._opened().one_time)
 
     revoke = _now(app.Watchword.revoke)
     events = _now(app.Watchword.events)

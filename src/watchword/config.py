@@ -38,6 +38,30 @@ class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
     grace: Seconds = 10
 
 
+class OpaqueAccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[opaque_access]``: seconds."""
+
+    lifetime: Seconds = 900
+
+
+class SealedSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[sealed]``: seconds."""
+
+    lifetime: Seconds = 300
+
+
+class ApiKeySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[api_key]``: how keys begin."""
+
+    prefix: str = "sk"
+
+
+class OneTimeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[one_time]``: seconds."""
+
+    every: Seconds = 300
+
+
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
@@ -70,10 +94,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str
     audience: str
     keys: str | None = None
+    environment: Literal["live", "test"] = "live"
     max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()
+    opaque_access: OpaqueAccessSettings = OpaqueAccessSettings()
+    sealed: SealedSettings = SealedSettings()
+    api_key: ApiKeySettings = ApiKeySettings()
+    one_time: OneTimeSettings = OneTimeSettings()
     server: ServerSettings = ServerSettings()
 
 

@@ -1,7 +1,8 @@
 """The strict front door: one way to write each value, and only that way is read. Every failure is MalformedTokenError.
 
 base64url without padding and with zero spare bits (RFC 4648 §3.5, §5), JSON objects without duplicate names, NaN or
-deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, and PASETO's pre-authentication encoding (PAE).
+deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, base62 of a fixed width, and PASETO's
+pre-authentication encoding (PAE).
 """
 
 from __future__ import annotations
@@ -81,6 +82,32 @@ def unb64url(text: bytes) -> bytes:
         return _decode_base64(b'"' + text.translate(_TO_STANDARD) + _ENDS[tail])
     except (msgspec.DecodeError, UnicodeDecodeError):
         malformed("holds a character outside base64url")
+
+
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS62 = {digit: value for value, digit in enumerate(_BASE62)}
+
+
+def base62(raw: bytes, width: int) -> str:
+    """The number in ``raw`` (big-endian) as ``width`` digits 0-9A-Za-z, with zeros in front."""
+    number, digits = int.from_bytes(raw, "big"), ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+def unbase62(text: str, size: int) -> bytes:
+    """The ``size`` bytes behind base62; a foreign character, or a number that does not fit in them, is refused."""
+    number = 0
+    for char in text:
+        digit = _DIGITS62.get(char)
+        if digit is None:
+            malformed("holds a character outside base62")
+        number = number * 62 + digit
+    if number >> 8 * size:
+        malformed("base62 is not canonical")
+    return number.to_bytes(size, "big")
 
 
 def json_object(raw: bytes) -> dict[str, Any]:

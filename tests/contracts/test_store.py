@@ -348,6 +348,84 @@ async def test_one_of_fifty_swaps_over_one_version_wins(store: Store) -> None:
         assert len(await values(store)) == version
 
 
+# effects
+
+
+async def test_an_effect_runs_once_with_a_swap_that_happens_and_never_without(store: Store) -> None:
+    await store.put(session("k"))
+    ran: list[object] = []
+    assert await store.swap(session("k", data={"n": 1}), version=7, effect=ran.append) is False
+    assert ran == []
+    assert await store.swap(session("k", data={"n": 1}), version=1, effect=ran.append) is True
+    assert len(ran) == 1
+    assert await store.get("session", "k", now=NOW) == session("k", data={"n": 1}, version=2)
+
+
+async def test_an_effect_that_raises_leaves_nothing_of_the_swap(store: Store) -> None:
+    class MineError(Exception):
+        pass
+
+    def effect(_: object) -> None:
+        raise MineError
+
+    await store.put(session("k"))
+    with pytest.raises(MineError):
+        await store.swap(
+            session("k", data={}),
+            version=1,
+            puts=[session("next")],
+            events=[revoked("a")],
+            audit=[Audit(name="rotated", at=NOW)],
+            effect=effect,
+        )
+    assert await store.find("session", now=NOW) == [session("k")]
+    assert await values(store) == await names(store) == []
+    assert await store.append() == 0
+    assert await store.swap(session("k", data={}), version=1, puts=[session("next")]) is True
+
+
+async def test_a_put_that_conflicts_leaves_no_effect(store: Store) -> None:
+    """Whichever comes first in a store: after a conflict nothing that the effect wrote may stand."""
+    await store.put(session("k"), session("there"))
+    ran: list[object] = []
+    with pytest.raises(StoreConflictError):
+        await store.swap(session("k"), version=1, puts=[session("there")], effect=ran.append)
+    assert ran == []
+
+
+async def test_a_coroutine_is_no_effect(store: Store) -> None:
+    async def effect(_: object) -> None:
+        raise AssertionError("it ran")
+
+    await store.put(session("k"))
+    with pytest.raises(ConfigurationError, match="plain function"):
+        await store.swap(session("k", data={}), version=1, effect=effect)
+    assert await store.get("session", "k", now=NOW) == session("k")
+
+
+async def test_an_effect_that_calls_its_store_is_told_so_and_does_not_hang(store: Store) -> None:
+    def effect(_: object) -> None:
+        drive(store.put(session("other")))
+
+    await store.put(session("k"))
+    with pytest.raises(ConfigurationError, match="cannot call that store"):
+        await store.swap(session("k", data={}), version=1, effect=effect)
+    assert await store.find("session", now=NOW) == [session("k")]
+    await store.put(session("other"))
+
+
+async def test_of_fifty_swaps_with_an_effect_one_has_it(store: Store) -> None:
+    await store.put(session("k"))
+    ran: list[int] = []
+
+    async def swap(n: int) -> bool:
+        return await store.swap(session("k", data={"n": n}), version=1, effect=lambda _: ran.append(n))
+
+    won = await race(store, [partial(swap, n) for n in range(50)])
+    assert won.count(True) == 1
+    assert ran == [won.index(True)]
+
+
 async def test_no_reader_misses_a_record_while_it_is_swapped(store: Store) -> None:
     await store.put(session("k", subject="user-7"))
     ended = False

@@ -84,6 +84,10 @@ class KeyServer:
                 if not part:
                     return
                 request += part
+            head, _, body = request.partition(b"\r\n\r\n")
+            length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b":0")
+            while len(body) < int(length.partition(b":")[2]):
+                body += client.recv(4096)
             path = request.split(b" ", 2)[1].decode()
             with self._lock:
                 self.asked[path] += 1

@@ -25,7 +25,7 @@ from watchword.principal import Principal
 from watchword.revocation.event import event
 from watchword.revocation.feed import catch_up
 from watchword.revocation.view import View
-from watchword.stores.base import Audit, Event, Feed, Record
+from watchword.stores.base import Audit, Effect, Event, Feed, Record
 from watchword.stores.memory import MemoryStore
 from watchword.tokens.base import Issued
 from watchword.tokens.refresh import RefreshTokens
@@ -67,9 +67,10 @@ class LateStore(MemoryStore):
         puts: Sequence[Record] = (),
         events: Sequence[Event] = (),
         audit: Sequence[Audit] = (),
+        effect: Effect | None = None,
     ) -> bool:
         await Turn()
-        done = await super().swap(record, version=version, puts=puts, events=events, audit=audit)
+        done = await super().swap(record, version=version, puts=puts, events=events, audit=audit, effect=effect)
         await Turn()
         return done
 

@@ -13,7 +13,7 @@ import pytest
 
 from watchword import Issued, Watchword, blocking
 from watchword.clock import FrozenClock
-from watchword.errors import TokenReusedError, TokenRevokedError, WatchwordError
+from watchword.errors import TokenConsumedError, TokenReusedError, TokenRevokedError, WatchwordError
 
 T = TypeVar("T")
 SCHEMES = ["memory", "sqlite"]
@@ -129,6 +129,64 @@ def test_of_a_hundred_threads_without_grace_one_wins(url: str) -> None:
         assert kinds.count(TokenReusedError) == 1
         with pytest.raises(TokenRevokedError):
             ww.refresh.rotate(won[0].token)
+
+
+CONTEXT: dict[str, Any] = {"purpose": "payment", "bound_to": "u"}
+
+
+@pytest.mark.parametrize("number", [2, 25, 100])
+async def test_of_parallel_redeems_one_gets_what_was_sealed(ww: Watchword, number: int) -> None:
+    for round_ in range(5):
+        token = ww.sealed.seal({"n": round_}, **CONTEXT).token
+        redeems = (ww.sealed.redeem(token, **CONTEXT) for _ in range(number))
+        results = await asyncio.gather(*redeems, return_exceptions=True)
+        assert [one for one in results if not isinstance(one, BaseException)] == [{"n": round_}]
+        assert [type(one) for one in results if isinstance(one, BaseException)] == [TokenConsumedError] * (number - 1)
+    assert [one.name for one in await ww.events(limit=10_000)] == ["sealed_redeemed"] * 5
+
+
+async def test_of_parallel_idempotency_keys_one_wins_and_all_its_callers_get_the_same(ww: Watchword) -> None:
+    token = ww.sealed.seal({"n": 1}, **CONTEXT).token
+    keys = [f"k-{number % 4}" for number in range(100)]
+    redeems = (ww.sealed.redeem(token, idempotency_key=key, **CONTEXT) for key in keys)
+    results = await asyncio.gather(*redeems, return_exceptions=True)
+    won = {key for key, one in zip(keys, results, strict=True) if one == {"n": 1}}
+    assert len(won) == 1
+    for key, one in zip(keys, results, strict=True):
+        assert one == {"n": 1} if key in won else isinstance(one, TokenConsumedError)
+    assert [one.name for one in await ww.events(limit=10_000)] == ["sealed_redeemed"]
+
+
+async def test_of_a_void_and_parallel_redeems_one_wins(ww: Watchword) -> None:
+    for _ in range(20):
+        token = ww.sealed.seal({}, **CONTEXT).token
+        *redeems, voided = await asyncio.gather(
+            *(ww.sealed.redeem(token, **CONTEXT) for _ in range(4)),
+            ww.sealed.void(token, **CONTEXT),
+            return_exceptions=True,
+        )
+        assert [one for one in redeems if one == {}] == ([] if voided is True else [{}])
+
+
+@pytest.mark.usefixtures("restless_threads")
+def test_of_a_hundred_threads_one_redeems(url: str) -> None:
+    with blocking.Watchword(url, clock=FrozenClock(), **OPTIONS) as ww:
+        for _ in range(3):
+            token = ww.sealed.seal({"n": 1}, **CONTEXT).token
+            results = in_threads(100, lambda token=token: ww.sealed.redeem(token, **CONTEXT))  # type: ignore[misc]
+            assert [one for one in results if not isinstance(one, WatchwordError)] == [{"n": 1}]
+            lost = [type(one) for one in results if isinstance(one, WatchwordError)]
+            assert lost == [TokenConsumedError] * 99
+
+
+@pytest.mark.usefixtures("restless_threads")
+def test_of_a_hundred_threads_one_uses_the_link(url: str) -> None:
+    """T42."""
+    with blocking.Watchword(url, clock=FrozenClock(), **OPTIONS) as ww:
+        token = ww.one_time.issue("u", purpose="password-reset").token
+        results = in_threads(100, lambda: ww.one_time.redeem(token, purpose="password-reset"))
+        assert [one.subject for one in results if not isinstance(one, WatchwordError)] == ["u"]
+        assert [type(one) for one in results if isinstance(one, WatchwordError)] == [TokenConsumedError] * 99
 
 
 @pytest.mark.usefixtures("restless_threads")

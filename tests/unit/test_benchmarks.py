@@ -61,7 +61,7 @@ def test_every_library_that_the_tests_install_is_measured() -> None:
     names = {table["name"]: {row["name"] for row in table["rows"]} for table in found["tables"]}
     assert {"watchword", "PyJWT", "joserfc", "jwcrypto"} <= names["verify ES256"]
     assert {"watchword", "pyseto"} <= names["verify v4.public"]
-    assert (found["threads"], found["bytes"]) == ([], {})
+    assert (found["threads"], found["bytes"], found["stages"]) == ([], {}, [])
 
 
 def test_threads_and_bytes() -> None:
@@ -72,6 +72,12 @@ def test_threads_and_bytes() -> None:
     assert {"ES256", "RS256", "ML-DSA-44", "v4.public", "v4.local", "session (opaque)"} <= sizes.keys()
     assert all(row["few"] <= row["usual"] <= row["many"] for row in sizes.values())
     assert sizes["session (opaque)"] == {"few": 49, "usual": 49, "many": 49}
+
+
+def test_the_stages_of_a_verification_are_told_apart() -> None:
+    found = json.loads(run("formats", "--json", "--only", "stages").stdout)["stages"]
+    assert [table["name"] for table in found] == ["stages ES256", "stages v4.public"]
+    assert all(len(table["rows"]) == 9 for table in found)
 
 
 def test_the_tables_for_people_print() -> None:

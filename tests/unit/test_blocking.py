@@ -25,7 +25,7 @@ from watchword.principal import Principal
 from watchword.revocation.event import Revocation
 from watchword.stores.base import SCHEMES, Audit, Record
 from watchword.stores.memory import MemoryStore
-from watchword.tokens import refresh, sessions
+from watchword.tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.base import Issued
 
@@ -59,8 +59,13 @@ def followers() -> int:
 PAIRS: list[tuple[type, type]] = [
     (sessions.Sessions, blocking.Sessions),
     (refresh.RefreshTokens, blocking.RefreshTokens),
+    (opaque_access.OpaqueAccessTokens, blocking.OpaqueAccessTokens),
+    (sealed.SealedTokens, blocking.SealedTokens),
+    (api_keys.ApiKeys, blocking.ApiKeys),
+    (one_time.OneTimeTokens, blocking.OneTimeTokens),
     (app.Watchword, blocking.Watchword),
 ]
+FACES = [face.__name__ for _, face in PAIRS]
 OPENINGS = {"open", "close"}
 
 
@@ -72,21 +77,21 @@ def coroutines(cls: type) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("source", "face"), PAIRS, ids=["sessions", "refresh", "watchword"])
+@pytest.mark.parametrize(("source", "face"), PAIRS, ids=FACES)
 def test_every_coroutine_has_its_line(source: type, face: type) -> None:
     wanted = coroutines(source)
-    assert len(wanted) > 3
+    assert len(wanted) > 1
     for name, verb in wanted.items():
         assert name in vars(face), f"{face.__name__}.{name} is missing in blocking.py"
         line = vars(face)[name]
         assert not inspect.iscoroutinefunction(line)
-        if name not in OPENINGS:
+        if name not in OPENINGS or face is not blocking.Watchword:
             assert inspect.signature(line) == inspect.signature(verb)
             assert line.__doc__ == verb.__doc__
             assert line.__wrapped__ is verb
 
 
-@pytest.mark.parametrize(("source", "face"), PAIRS, ids=["sessions", "refresh", "watchword"])
+@pytest.mark.parametrize(("source", "face"), PAIRS, ids=FACES)
 def test_there_is_no_word_that_the_other_side_lacks(source: type, face: type) -> None:
     made = {"access", "ring"}  # attributes there, found anew in each process here
     for name in vars(face):
@@ -95,7 +100,9 @@ def test_there_is_no_word_that_the_other_side_lacks(source: type, face: type) ->
 
 def test_the_parts_of_both_sides_are_the_same() -> None:
     there, here = app.Watchword("memory:", **OPTIONS), blocking.Watchword("memory:", **OPTIONS)
-    kinds = {name: type(value).__name__ for name, value in vars(there).items() if name in ("sessions", "refresh")}
+    parts = {name for name, value in vars(here).items() if isinstance(value, blocking._Face)}
+    kinds = {name: type(value).__name__ for name, value in vars(there).items() if name in parts}
+    assert len(kinds) == len(PAIRS) - 1
     assert kinds == {name: type(getattr(here, name)).__name__ for name in kinds}
 
 
@@ -108,6 +115,11 @@ def test_verbs_have_the_types_of_their_originals(ww: blocking.Watchword) -> None
     first = assert_type(ww.refresh.issue("u", client_id="c"), Issued)
     assert_type(ww.refresh.rotate(first.token), Issued)
     assert_type(ww.refresh.list("u"), list[refresh.FamilyInfo])
+    opaque = assert_type(ww.opaque_access.issue("u"), Issued)
+    assert_type(ww.opaque_access.authenticate(opaque.token), Principal)
+    assert_type(ww.opaque_access.list("u"), list[opaque_access.OpaqueAccessInfo])
+    hidden = assert_type(ww.sealed.seal({"a": 1}, purpose="p", bound_to="u"), Issued)
+    assert_type(ww.sealed.redeem(hidden.token, purpose="p", bound_to="u"), dict[str, Any])
     assert_type(ww.revoke(subject="v"), Revocation)
     assert_type(ww.events(limit=1), list[Audit])
     assert_type(ww.access, AccessTokens)
@@ -147,6 +159,16 @@ def test_every_verb_runs(ww: blocking.Watchword, clock: FrozenClock) -> None:
         ww.access.verify(token)
     with pytest.raises(TokenRevokedError):
         ww.sessions.authenticate(rotated.token)
+    opaque = ww.opaque_access.issue("v")
+    assert ww.opaque_access.authenticate(opaque.token).subject == "v"
+    assert ww.opaque_access.introspect(opaque.token)["jti"] == opaque.token_id
+    assert [one.token_id for one in ww.opaque_access.list("v")] == [opaque.token_id]
+    assert ww.opaque_access.revocation_of(opaque.token) is not None
+    assert ww.opaque_access.revoke(opaque.token_id) is True
+    hidden = ww.sealed.seal({"a": 1}, purpose="p", bound_to="v").token
+    assert ww.sealed.open(hidden, purpose="p", bound_to="v") == {"a": 1}
+    assert ww.sealed.redeem(hidden, purpose="p", bound_to="v") == {"a": 1}
+    assert ww.sealed.void(hidden, purpose="p", bound_to="v") is False
     other = ww.sessions.start("v")
     assert ww.sessions.end(str(other.session_id)) is True
     assert ww.sessions.end_all("v") == 0

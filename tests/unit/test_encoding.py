@@ -12,6 +12,7 @@ from watchword.encoding import (
     MAX_DEPTH,
     MAX_TOKEN,
     b64url,
+    base62,
     dump_json,
     gate,
     json_object,
@@ -19,6 +20,7 @@ from watchword.encoding import (
     rfc3339,
     seconds_of,
     unb64url,
+    unbase62,
 )
 from watchword.errors import MalformedTokenError
 
@@ -397,3 +399,30 @@ def test_pae(pieces: tuple[bytes, ...], hex: str) -> None:
 @given(st.lists(st.binary(max_size=20), max_size=4), st.lists(st.binary(max_size=20), max_size=4))
 def test_pae_tells_all_lists_apart(one: list[bytes], other: list[bytes]) -> None:
     assert (pae(*one) == pae(*other)) is (one == other)
+
+
+# base62
+
+
+@pytest.mark.parametrize(
+    ("raw", "width", "text"),
+    [
+        (b"\x00", 1, "0"),
+        (b"\x3d", 1, "z"),
+        (b"\x3e", 2, "10"),
+        (b"\x00\x00", 3, "000"),
+        (b"\xff" * 4, 6, "4gfFC3"),
+    ],
+)
+def test_base62_has_one_spelling(raw: bytes, width: int, text: str) -> None:
+    assert base62(raw, width) == text
+    assert unbase62(base62(raw, width), len(raw)) == raw
+    assert len(base62(raw, width)) == width
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4gfFC4", 4), ("zzzzzz", 4), ("z" * 43, 32), ("A-A", 4), ("A A", 4), ("é", 4)]
+)
+def test_base62_that_does_not_fit_or_is_none_is_refused(text: str, size: int) -> None:
+    with pytest.raises(MalformedTokenError):
+        unbase62(text, size)

@@ -1,19 +1,24 @@
 """The specifications' own values that travel with the code, so that a fresh clone tests itself."""
 
+import hmac
+import json
 from typing import Any
 
 import pytest
 
 from tests.vectors.corpus import committed
+from watchword.clock import FrozenClock
 from watchword.crypto.encryption import _hchacha20, xchacha20
-from watchword.encoding import b64url, unb64url
-from watchword.errors import TokenError
+from watchword.encoding import b64url, pae, unb64url
+from watchword.errors import SealError, TokenError
 from watchword.formats import jws, paseto
 from watchword.keys import jwk
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
+from watchword.tokens.sealed import SealedTokens
 
 JOSE, PASETO, XCHACHA = committed("jose.json"), committed("paseto.json"), committed("xchacha.json")
+SEALED = committed("sealed.json")
 
 
 def by_name(rows: list[dict[str, Any]]) -> list[Any]:
@@ -60,3 +65,35 @@ def test_hchacha20() -> None:
 def test_xchacha20() -> None:
     row = {name: bytes.fromhex(value) for name, value in XCHACHA["xchacha20"].items()}
     assert xchacha20(row["key"], row["nonce"], row["plaintext"]) == row["ciphertext"]
+
+
+# Sealed tokens, as docs/reference/tokens.md defines them
+
+
+def sealed_by(key: Key, audience: str) -> SealedTokens:
+    return SealedTokens(KeyRing.of(key, clock=FrozenClock(1_800_000_000)), audience=audience)
+
+
+@pytest.mark.parametrize("row", by_name(SEALED["paseto"]))
+def test_sealed_paseto(row: dict[str, Any]) -> None:
+    key, footer = Key.from_paserk(row["key"]), row["footer"].encode()
+    assertion = pae(b"watchword.sealed.v1", *(row[name].encode() for name in ("purpose", "subject", "audience")))
+    assert assertion.hex() == row["assertion"]
+    written = paseto.encrypt(
+        row["payload"].encode(), key, footer=footer, assertion=assertion, nonce=bytes.fromhex(row["nonce"])
+    )
+    assert written == row["token"]
+    opened = sealed_by(key, row["audience"]).open(row["token"], purpose=row["purpose"], bound_to=row["subject"])
+    assert opened == json.loads(row["payload"])["data"]
+
+
+@pytest.mark.parametrize("row", by_name(SEALED["jwe"]))
+def test_sealed_jwe(row: dict[str, Any]) -> None:
+    salt, _, bound = row["header"]["ww_bound"].partition(".")
+    assert b64url(hmac.digest(salt.encode(), bytes.fromhex(row["assertion"]), "sha256")) == bound
+    assert json.loads(unb64url(row["token"].partition(".")[0].encode())) == row["header"]
+    sealed = sealed_by(Key.from_jwk(row["jwk"]), row["audience"])
+    opened = sealed.open(row["token"], purpose=row["purpose"], bound_to=row["subject"])
+    assert opened == json.loads(row["payload"])["data"]
+    with pytest.raises(SealError):
+        sealed.open(row["token"], purpose=row["purpose"], bound_to="somebody-else")

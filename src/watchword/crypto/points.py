@@ -113,9 +113,9 @@ def _is_power(rest: int, prime: int) -> bool:
 def check_rsa(public: Any) -> None:
     """RFC 7518 §3.3: at least 2048 bits; here also at most 8192, an odd exponent from 65537, and no ROCA modulus.
 
-    The modulus has no factor below 752 (SP 800-89 §5.3.3): with one it is no product of two large primes.
-    The exponent has at most 64 bits: OpenSSL uses no larger one with a large modulus, and a large one makes a
-    verification as slow as a signature.
+    The modulus has no factor below 752 (SP 800-89 §5.3.3): with one it is no product of two large primes. The exponent
+    has at most 64 bits: OpenSSL uses no larger one with a large modulus, and it makes a verification as slow as a
+    signature.
     """
     if not isinstance(public, rsa.RSAPublicKey):
         raise KeyUseError("this algorithm wants an RSA key")

@@ -72,12 +72,39 @@ FORMATS: dict[str, str] = {
 
 def make_format(name: str, ring: KeyRing, *, typ: str) -> Format:
     """The format of that name, for one ring and one type. Raises: ConfigurationError for an unknown name."""
-    target = FORMATS.get(name)
-    if target is None:
-        raise ConfigurationError(f"no format {name!r}; there are: {', '.join(FORMATS)}")
-    module, _, cls = target.partition(":")
-    made: Format = getattr(import_module(module), cls)(ring, typ)
+    made: Format = _named(FORMATS, name)(ring, typ)
     return made
+
+
+class SealedFormat(Format, Protocol):
+    """A format that hides the claims. ``assertion`` is bound to the token and does not travel: only it opens again."""
+
+    def issue(self, claims: dict[str, Any], *, assertion: bytes = b"") -> str: ...
+
+    def verify(self, envelope: Envelope, slot: Slot, *, assertion: bytes = b"") -> Verified:
+        """Stage *verify*. Raises: SealError; MalformedTokenError for a sealed payload that is no JSON object."""
+        ...
+
+
+SEALED_FORMATS: dict[str, str] = {
+    "paseto": "watchword.formats.paseto:PasetoLocal",
+    "jwe": "watchword.formats.jwe:Jwe",
+}
+"""The formats that hide their claims -> dotted name."""
+
+
+def make_sealed_format(name: str, ring: KeyRing, *, typ: str) -> SealedFormat:
+    """As ``make_format``, of those that hide the claims."""
+    made: SealedFormat = _named(SEALED_FORMATS, name)(ring, typ)
+    return made
+
+
+def _named(table: Mapping[str, str], name: str) -> Any:
+    target = table.get(name)
+    if target is None:
+        raise ConfigurationError(f"no format {name!r}; there are: {', '.join(table)}")
+    module, _, cls = target.partition(":")
+    return getattr(import_module(module), cls)
 
 
 class Vouched:

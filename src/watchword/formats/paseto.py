@@ -135,6 +135,50 @@ def _instant(written: object, name: str) -> int:
         raise ClaimError(f"{name!r} is not an RFC 3339 time", claim=name) from None
 
 
+class PasetoLocal:
+    """v3.local and v4.local tokens of one ``typ``: nobody without the ring's key reads or writes them.
+
+    The footer ``{"kid", "typ"}`` is authenticated and readable. ``assertion`` is authenticated and does not travel: a
+    token that was issued with one opens with that very one.
+    """
+
+    name = "paseto"
+    starts = tuple(f"{name}." for name in _LOCAL if name in ALGORITHMS)
+
+    def __init__(self, ring: KeyRing, typ: str) -> None:
+        self._ring = ring
+        self._typ = typ.removesuffix("+jwt")
+
+    def issue(self, claims: dict[str, Any], *, assertion: bytes = b"") -> str:
+        key = self._ring.active("seal", format="paseto")
+        if isinstance(claims.get("aud"), list):
+            raise ConfigurationError("a PASETO has one audience; issue one token for each, or JWTs")
+        written = claims | {name: rfc3339(claims[name]) for name in TIMES if name in claims}
+        return encrypt(dump_json(written), key, footer={"kid": key.kid, "typ": self._typ}, assertion=assertion)
+
+    def parse(self, untrusted: object) -> Envelope:
+        token = gate(untrusted, self._ring.max_token)
+        start = token[: len(self.starts[0])]
+        if not token.startswith(tuple(one.encode() for one in self.starts)):
+            malformed("not a v3.local or v4.local token")
+        body, footer, segment = _segments(token, len(start), MAX_HEADER)
+        return Envelope(read_footer(footer, limit=MAX_HEADER), segment, footer, b"", body, start[:-1].decode())
+
+    def key(self, envelope: Envelope) -> Slot:
+        if envelope.head.get("typ") != self._typ:
+            raise WrongTypeError(f"this takes {self._typ!r} alone", claim="typ")
+        kid = envelope.head.get("kid")
+        if kid is None:
+            raise UnknownKeyError("the footer names no key")
+        return usable(self._ring, kid, envelope.algorithm, "seal")
+
+    def verify(self, envelope: Envelope, slot: Slot, *, assertion: bytes = b"") -> Verified:
+        """Raises: SealError for another key, another assertion, or one changed bit."""
+        _, _, opened = _LOCAL[envelope.algorithm]
+        payload = opened(slot.key.secret_bytes(), envelope.body, envelope.message, assertion)
+        return Verified(claims_of(payload), slot, self._typ)
+
+
 def _known(ways: dict[str, T], key: Key, purpose: str) -> T:
     if not isinstance(key, Key):
         raise KeyUseError("bytes and text are never keys; make a Key of them, bound to one algorithm")

@@ -16,9 +16,12 @@ Decided by ``rev``, never by a clock.
 """
 
 LONGEST_LIFE = 30 * 86_400
-"""Seconds that the longest-lived token can live; after that no event has anything left to stop."""
+"""Seconds that any token but an API key can live; after that an event has nothing else left to stop."""
 KEY_LIFE = 10 * 365 * 86_400
-"""Seconds for which a revoked key stays revoked: whoever stole it can sign new tokens with it for ever."""
+"""Seconds for which a revoked key stays revoked: whoever stole it can sign new tokens with it for ever.
+
+So long is everything remembered, too, and the revocation of an API key without an end.
+"""
 MARGIN = 120
 """Seconds added to each event's life: the largest leeway twice."""
 
@@ -34,7 +37,7 @@ class Revocation(Struct, frozen=True):
 def event(what: str, value: str, *, now: int, life: int | None = None) -> Event:
     """An event that dies with the last token it could stop: ``life`` seconds from now, and a margin."""
     if life is None:
-        life = KEY_LIFE if what == "key" else LONGEST_LIFE
+        life = KEY_LIFE if what in ("key", "everything") else LONGEST_LIFE
     if what not in BY_NAME and what not in BY_CUTOFF:
         raise ConfigurationError(
             f"nothing called {what!r} can be revoked; use one of: {', '.join(BY_NAME + BY_CUTOFF)}"

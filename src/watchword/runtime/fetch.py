@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from http.client import HTTPException, HTTPResponse
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from threading import Thread
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from .wire import Deadline, Pinned, TooMuchError, embedded
 
 MAX_BODY = 262_144
 SECONDS = 2.0
+FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPES = frozenset({"application/json", "application/jwk-set+json"})
 
 Resolve = Callable[[str, int], list[str]]
@@ -60,6 +61,8 @@ def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:
 def fetch(
     url: str,
     *,
+    form: Mapping[str, str] | None = None,
+    authorization: str | None = None,
     allow_loopback: bool = False,
     networks: Collection[str] = (),
     resolve: Resolve | None = None,
@@ -68,8 +71,9 @@ def fetch(
 ) -> Fetched:
     """The JSON document at ``url``. Blocks for ``seconds`` at most; call it from a thread under an event loop.
 
-    Parameters: allow_loopback: this machine as well, also by http. networks: other addresses that are not public and
-    may be connected to (``["10.0.0.0/8"]``). tls: a context of your own, for a private certificate authority.
+    Parameters: form: sent as the body of a POST; without one it is a GET. authorization: the header of that name.
+    allow_loopback: this machine as well, also by http. networks: other addresses that are not public and may be
+    connected to (``["10.0.0.0/8"]``). tls: a context of your own, for a private certificate authority.
     Raises: ConfigurationError for a URL that may not be fetched; KeysUnavailableError, with the reason, for all else.
     """
     parts = check_url(url, allow_loopback=allow_loopback)
@@ -82,7 +86,12 @@ def fetch(
     try:
         found = _resolved(resolve or _resolve, host, port, deadline)
         connection.addresses = _allowed(found, host, loopback=allow_loopback, public=secure, networks=private)
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=_HEADERS)
+        place = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = _HEADERS | ({} if authorization is None else {"Authorization": authorization})
+        if form is None:
+            connection.request("GET", place, headers=headers)
+        else:
+            connection.request("POST", place, urlencode(form).encode(), headers | {"Content-Type": FORM_TYPE})
         with connection.getresponse() as response:
             return _read(response)
     except WatchwordError:

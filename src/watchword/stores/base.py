@@ -14,12 +14,14 @@ The rules every store keeps, and that ``tests/contracts`` holds it to:
 - Events get the next number when they are committed, never before: who has read up to N will never see a number
   below N appear. Numbers start at 1. ``epoch`` names the life of the feed; a new epoch means: forget, read all again.
 - Before ``open`` and after ``close`` every verb is ConfigurationError; to open an open store again changes nothing.
+- An *effect* is a plain function that a caller joins to a ``swap``: it runs in the swap's own transaction, on the
+  store's connection, at most once. What it raises comes out of the verb, and then nothing is written.
 - Errors speak of the machine (StoreUnavailableError), never of a record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +30,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from ..errors import ConfigurationError
+
+Effect = Callable[[Any], object]
+"""What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: the
+``sqlite3.Connection``), or None by a store that has none (memory). It must not commit, roll back, or call the store."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -72,6 +78,17 @@ class Feed(Struct, frozen=True):
     epoch: str
     head: int
     events: Sequence[Event] = ()
+
+
+CALLED_BACK = "an effect runs inside a write of its store, so it cannot call that store; use the connection it is given"
+
+
+def affect(effect: Effect, connection: Any) -> None:
+    """Call an effect, as every store does. Raises: what it raises; ConfigurationError for a coroutine function."""
+    answer = effect(connection)
+    if isinstance(answer, Coroutine):
+        answer.close()
+        raise ConfigurationError("an effect is a plain function: a coroutine would run after the commit")
 
 
 class Store(Protocol):
@@ -123,10 +140,12 @@ class Store(Protocol):
         puts: Sequence[Record] = (),
         events: Sequence[Event] = (),
         audit: Sequence[Audit] = (),
+        effect: Effect | None = None,
     ) -> bool:
         """Replace the record with the same kind and key if it still has ``version``; it then has ``version + 1``.
 
-        ``puts``, ``events`` and ``audit`` are written in the same transaction, and only if the swap happens.
+        ``puts``, ``events`` and ``audit`` are written in the same transaction, and only if the swap happens; then, and
+        in it, ``effect`` is called. What it raises undoes all of that; what it returns is dropped.
         False, and nothing written, when the version is another or the record is gone. StoreConflictError, and nothing
         written, when one of ``puts`` is already there. An expired record can be swapped and dropped like any other.
         """

@@ -6,14 +6,14 @@ import secrets
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import Audit, Event, Feed, Record
+from .base import CALLED_BACK, Audit, Effect, Event, Feed, Record, affect
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -107,7 +107,8 @@ class MemoryStore:
     def __init__(self, url: str = "memory:") -> None:
         if url not in ("memory:", "memory://"):
             raise ConfigurationError(f"a memory store has nothing to configure: write 'memory:', not {url!r}")
-        self._lock = Lock()
+        self._lock = RLock()  # of a thread's own, so that an effect that calls the store is told so
+        self._in_effect = False
         self._opened: _Tables | None = None
         self._seen = -1
 
@@ -116,6 +117,8 @@ class MemoryStore:
         tables = self._opened
         if tables is None:
             raise ConfigurationError("open the store first")
+        if self._in_effect:
+            raise ConfigurationError(CALLED_BACK)
         return tables
 
     async def open(self) -> None:
@@ -162,6 +165,7 @@ class MemoryStore:
         puts: Sequence[Record] = (),
         events: Sequence[Event] = (),
         audit: Sequence[Audit] = (),
+        effect: Effect | None = None,
     ) -> bool:
         with self._lock:
             tables = self._tables
@@ -169,10 +173,19 @@ class MemoryStore:
             if row is None or row.record.version != version:
                 return False
             new, trail, data = tables.prepare(puts), _trail(audit), _encode(record.data)
+            if effect is not None:
+                self._run(effect)  # first, because nothing after it can fail
             tables.remove(row.record)
             tables.add(_Row(row.number, replace(record, data={}, version=version + 1), data))
             tables.write(new, events, trail)
         return True
+
+    def _run(self, effect: Effect) -> None:
+        self._in_effect = True
+        try:
+            affect(effect, None)
+        finally:
+            self._in_effect = False
 
     async def drop(self, kind: str, key: str, *, events: Sequence[Event] = (), audit: Sequence[Audit] = ()) -> bool:
         with self._lock:

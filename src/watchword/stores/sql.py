@@ -1,6 +1,7 @@
 """What the SQL stores share: the statements, the rows, the verbs as jobs, and the migration runner.
 
 A *job* is a generator: it yields one statement after the other, is sent what each did, and returns the verb's answer.
+An Effect is yielded in place of a statement, and is called with the connection.
 Whoever runs it owns connection, transaction and waiting, so the same verbs serve SQLite (inline, or on its writer
 thread) and a driver that awaits. A job that raises is rolled back by its store and leaves nothing behind.
 Statements mark their parameters with ``?`` and hold no other question mark.
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.json import Decoder, Encoder
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import Audit, Event, Feed, Record
+from .base import Audit, Effect, Event, Feed, Record
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Done(NamedTuple):
     touched: int
 
 
-Job = Generator[tuple[str, Row], Done, T]
+Job = Generator[tuple[str, Row] | Effect, Done, T]
 
 GET = (
     "SELECT kind, key, version, subject, grp, expires_at, data FROM watchword_records"
@@ -130,13 +131,20 @@ def _take(kind: str, key: str, now: int, audit: Sequence[Audit]) -> Job[Record |
 
 
 def _swap(
-    r: Record, version: int, puts: Sequence[Record], events: Sequence[Event], audit: Sequence[Audit]
+    r: Record,
+    version: int,
+    puts: Sequence[Record],
+    events: Sequence[Event],
+    audit: Sequence[Audit],
+    effect: Effect | None,
 ) -> Job[bool]:
     done = yield _SWAP, (r.subject, r.group, r.expires_at, _encode(r.data), r.kind, r.key, version)
     if not done.touched:
         return False
     yield from _put(puts)
     yield from _note(events, audit)
+    if effect is not None:
+        yield effect
     return True
 
 
@@ -183,8 +191,9 @@ class SQLVerbs:
         puts: Sequence[Record] = (),
         events: Sequence[Event] = (),
         audit: Sequence[Audit] = (),
+        effect: Effect | None = None,
     ) -> bool:
-        return await self._write(_swap(record, version, puts, events, audit))
+        return await self._write(_swap(record, version, puts, events, audit, effect))
 
     async def drop(self, kind: str, key: str, *, events: Sequence[Event] = (), audit: Sequence[Audit] = ()) -> bool:
         return await self._write(_drop(kind, key, events, audit))

@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread, current_thread
 from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError, StoreUnavailableError
+from .base import CALLED_BACK, Effect, affect
 from .sql import Done, Job, T
 
 MISUSE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
@@ -37,7 +38,8 @@ class Writer:
     suspends = False
 
     def __init__(self, connection: sqlite3.Connection, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # of a thread's own, so that an effect that calls the store is told so
+        self._writing = False
         self.turn = Lock()  # held while the connection is used, and over a fork
         self._connection: sqlite3.Connection | None = connection
         self._connect = connect
@@ -47,7 +49,13 @@ class Writer:
         with self._lock:
             if self._closed:
                 raise closed()
-            answer: T = self._commit([job])[0].get()
+            if self._writing:
+                raise ConfigurationError(CALLED_BACK)
+            self._writing = True
+            try:
+                answer: T = self._commit([job])[0].get()
+            finally:
+                self._writing = False
             return answer
 
     async def close(self) -> None:
@@ -101,6 +109,8 @@ class ThreadWriter(Writer):
         self._thread.start()
 
     async def write(self, job: Job[T]) -> T:
+        if current_thread() is self._thread:
+            raise ConfigurationError(CALLED_BACK)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:  # so that nothing is queued behind the end
@@ -171,6 +181,9 @@ def commit(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[_Ou
             connection.execute("SAVEPOINT job")
             try:
                 outcome = _Outcome(_run(connection, job))
+            except _EffectError as failed:
+                connection.execute("ROLLBACK TO job")  # fails where the machine did, and SQLite took all of it back
+                outcome = _Outcome(error=failed.error)
             except Exception as error:
                 if isinstance(error, sqlite3.Error) and not isinstance(error, MISUSE):
                     raise
@@ -188,13 +201,45 @@ def commit(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[_Ou
 
 def _run(connection: sqlite3.Connection, job: Job[T]) -> T:
     try:
-        sql, parameters = next(job)
+        step = next(job)
         while True:
-            cursor = connection.execute(sql, parameters)
-            sql, parameters = job.send(Done(cursor.fetchall(), cursor.rowcount))
+            if isinstance(step, tuple):
+                cursor = connection.execute(*step)
+                done = Done(cursor.fetchall(), cursor.rowcount)
+            else:
+                _affect(connection, step)
+                done = Done([], 0)
+            step = job.send(done)
     except StopIteration as stop:
         answer: T = stop.value
         return answer
+
+
+class _EffectError(Exception):
+    """Carries what a caller's effect raised past those who judge our own statements."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _affect(connection: sqlite3.Connection, effect: Effect) -> None:
+    """Call the effect, which may read and write what it likes, but not end the transaction that is not its own."""
+    connection.set_authorizer(_statement)
+    try:
+        affect(effect, connection)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is the caller's
+        raise _EffectError(error) from None
+    finally:
+        connection.set_authorizer(None)
+        connection.row_factory = None
+
+
+def _statement(action: int, *_: str | None) -> int:
+    return sqlite3.SQLITE_DENY if action in _NOT_ITS_OWN else sqlite3.SQLITE_OK
+
+
+_NOT_ITS_OWN = {sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH}
 
 
 def closed() -> ConfigurationError:

@@ -59,6 +59,43 @@ KINDS: dict[str, Kind] = {
             carriers=("body",),
             stored="family row: generation and SHA-256 of the secret",
         ),
+        Kind(
+            name="opaque_access",
+            formats=("opaque",),
+            starts=("ww_at_",),
+            life=timedelta(minutes=15),
+            cap=timedelta(minutes=60),
+            carriers=("bearer",),
+            stored="SHA-256 of the secret, what it stands for, version",
+        ),
+        Kind(
+            name="sealed",
+            formats=("paseto", "jwe"),
+            starts=("v4.local.", "v3.local.", "eyJ"),
+            typ="sealed+jwt",
+            life=timedelta(minutes=5),
+            cap=timedelta(minutes=10),
+            carriers=("body", "url"),
+            stored="nothing; once redeemed, the digest of its id",
+        ),
+        Kind(
+            name="api_key",
+            formats=("opaque",),
+            starts=("sk_live_", "sk_test_"),
+            life=timedelta(days=90),
+            cap=timedelta(days=365),
+            carriers=("key", "bearer"),
+            stored="SHA-256 of the secret, scopes, roles, label, last use",
+        ),
+        Kind(
+            name="one_time",
+            formats=("opaque",),
+            starts=("ww_ot_",),
+            life=timedelta(minutes=30),
+            cap=timedelta(days=7),
+            carriers=("body",),
+            stored="SHA-256 of purpose and secret, data; a tombstone once it is used",
+        ),
     )
 }
 

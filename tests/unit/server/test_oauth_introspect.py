@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from tests.unit.server.house import AUDIENCE, ISSUER, SECRET, House
+from tests.unit.server.house import AUDIENCE, ISSUER, SCOPES, SECRET, House
 from watchword.errors import StaleRevocationError
 
 
@@ -35,6 +35,33 @@ async def test_an_access_token(house: House, format: str) -> None:
 async def test_an_access_token_of_no_session(house: House) -> None:
     said = (await house.introspect(house.ww.access.issue("alice").token)).json()
     assert (said["active"], said["scope"], "sid" in said) == (True, "", False)
+
+
+async def test_an_opaque_access_token(house: House) -> None:
+    issued = await house.ww.opaque_access.issue("alice", scopes=SCOPES, session_id="s-1")
+    now = house.clock.now()
+    assert (await house.introspect(issued.token)).json() == {
+        "active": True,
+        "token_type": "Bearer",
+        "scope": "orders:read orders:write",
+        "client_id": "first-party",
+        "sub": "alice",
+        "aud": AUDIENCE,
+        "iss": ISSUER,
+        "exp": now + 900,
+        "iat": now,
+        "nbf": now,
+        "jti": issued.token_id,
+        "sid": "s-1",
+    }
+    elsewhere = (await house.ww.opaque_access.issue("alice", audience="https://ledger.test")).token
+    assert (await house.introspect(elsewhere, "ledger-api")).json()["active"] is True
+    for token, client in ((issued.token, "ledger-api"), (elsewhere, "orders-api")):
+        assert (await house.introspect(token, client)).content == b'{"active":false}'
+    await house.ww.opaque_access.revoke(issued.token_id)
+    house.clock.advance(900)
+    for token in (issued.token, elsewhere, "ww_at_" + "A" * 43, "ww_at_"):
+        assert (await house.introspect(token)).content == b'{"active":false}'
 
 
 async def test_a_refresh_token_is_not_used_up(house: House) -> None:

@@ -36,6 +36,15 @@ async def test_an_access_token_dies_alone(house: House, format: str, hint: str |
     assert await alive(house, tokens, cookie) == (False, True, True)
 
 
+async def test_an_opaque_access_token_dies_alone(house: House) -> None:
+    one, other = [await house.ww.opaque_access.issue("alice", audience="https://ledger.test") for _ in range(2)]
+    theirs = await house.ww.opaque_access.issue("alice", client_id="mobile")
+    for token in (one.token, theirs.token):
+        assert (await house.form("/oauth/revoke", token=token)).status_code == 200
+    told = [(await house.introspect(issued.token)).json()["active"] for issued in (one, other, theirs)]
+    assert told == [False, True, True]
+
+
 async def test_a_rotated_token_names_its_family_still(house: House) -> None:
     cookie = await house.sign_in()
     tokens = await house.mint(cookie)

@@ -23,7 +23,7 @@ from watchword.errors import (
 )
 from watchword.revocation.feed import catch_up_now
 from watchword.revocation.view import View
-from watchword.stores.base import Audit, Event, Record
+from watchword.stores.base import Audit, Effect, Event, Record
 from watchword.stores.memory import MemoryStore
 from watchword.tokens.base import Issued
 from watchword.tokens.sessions import MAX_DATA, SessionInfo, Sessions
@@ -71,13 +71,14 @@ class Contended(MemoryStore):
         puts: Sequence[Record] = (),
         events: Sequence[Event] = (),
         audit: Sequence[Audit] = (),
+        effect: Effect | None = None,
     ) -> bool:
         if self.losing:
             self.losing -= 1
             held = await self.get(record.kind, record.key, now=0)
             assert held is not None
             assert await super().swap(held, version=held.version)
-        return await super().swap(record, version=version, puts=puts, events=events, audit=audit)
+        return await super().swap(record, version=version, puts=puts, events=events, audit=audit, effect=effect)
 
 
 @pytest.fixture

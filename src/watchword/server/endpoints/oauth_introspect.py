@@ -39,6 +39,9 @@ async def _active(server: AuthServer, client: Client, token: str) -> dict[str, A
         if client.audience is not None:
             raise TokenError("a resource server has no business with refresh tokens")
         return _refresh(server, await server.ww.refresh.authenticate(token))
+    if token.startswith(server.ww.opaque_access.prefix):
+        said = await server.ww.opaque_access.introspect(token, audience=client.audience)
+        return {"active": True, "token_type": "Bearer"} | said
     claims = server.ww.access.verify(token).raw_claims
     aud = claims["aud"]
     if client.audience is not None and client.audience not in ([aud] if isinstance(aud, str) else aud):

@@ -37,4 +37,6 @@ async def _owner(server: AuthServer, token: str) -> str | None:
     """The client a token of ours was issued to. Raises: TokenError for one that is not good, or no client's."""
     if token.startswith(server.ww.refresh.prefix):
         return (await server.ww.refresh.family_of(token)).client_id
+    if token.startswith(server.ww.opaque_access.prefix):
+        return str((await server.ww.opaque_access.introspect(token))["client_id"])
     return server.ww.access.verify(token).client_id

@@ -1,0 +1,293 @@
+"""sealed: encrypted, for one purpose, user and audience: PASETO v4.local, or JWE for interop. Redeemed once.
+
+Purpose, user and audience do not travel. They are the implicit assertion of the PASETO, and stand as a salted digest in
+the protected header of the JWE: with another user, purpose or audience the token does not open (SealError).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypeVar, overload
+
+from ..claims import printable, seconds
+from ..clock import Clock
+from ..crypto.digest import digest, new_id, same
+from ..encoding import dump_json, gate, json_object, pae
+from ..errors import (
+    ClaimError,
+    ConfigurationError,
+    MalformedTokenError,
+    MissingClaimError,
+    NotYetValidError,
+    StoreConflictError,
+    TokenConsumedError,
+    TokenError,
+    TokenExpiredError,
+    TokenRevokedError,
+    WrongIssuerError,
+)
+from ..formats.base import SealedFormat, Verified, make_sealed_format
+from ..keys.ring import KeyRing
+from ..principal import Principal
+from ..revocation.event import event
+from ..revocation.feed import catch_up
+from ..revocation.view import View
+from ..stores.base import Audit, Record, Store
+from .base import KINDS, Issued, life_of, named, plain_json, rev_of
+from .cards import card_in
+from .signed import typed
+
+T = TypeVar("T")
+
+RECORD = "sealed"
+CONTEXT = b"watchword.sealed.v1"
+PAYMENT = "payment"
+"""The purpose whose data is searched for card numbers before it is sealed."""
+MAX_DATA = 4096
+LEEWAY = 10
+"""Seconds that ``iat`` may lie in the future."""
+EXPLAINED_FOR = 86_400
+"""Seconds that a redeemed id is kept behind the token's end, so that a retry is told what the first one was."""
+
+
+class SealedTokens:
+    """Seals data for one purpose, user and audience; stands alone: ``SealedTokens(ring)``, with a ring of its own.
+
+    Parameters: ring: a v4.local key, or for JWE an A256GCM (``dir``) or ECDH-ES+A256KW key; its first one decides the
+    format. Who holds a symmetric one can both seal and open: keep it in one service. store: where redeemed ids are
+    kept; without one nothing is redeemed. audience: whom tokens are for unless a call says otherwise. issuer: written
+    into new tokens and wanted in those that are opened. lifetime: 5 min, at most 10. view: where revocations are heard.
+    """
+
+    kind = KINDS["sealed"]
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        *,
+        store: Store | None = None,
+        audience: str = "",
+        issuer: str | None = None,
+        view: View | None = None,
+        clock: Clock | None = None,
+        lifetime: timedelta | None = None,
+    ) -> None:
+        self._ring = ring
+        self._store = store
+        self._audience = audience
+        self._issuer = issuer
+        self._view = view
+        self._clock = clock or ring.clock
+        self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
+        self._formats: dict[str, SealedFormat] = {
+            name: make_sealed_format(name, ring, typ=str(self.kind.typ)) for name in self.kind.formats
+        }
+
+    def seal(
+        self,
+        data: Mapping[str, Any],
+        *,
+        purpose: str,
+        bound_to: str,
+        audience: str | None = None,
+        lifetime: timedelta | None = None,
+        format: str | None = None,
+    ) -> Issued:
+        """A token that hides ``data`` (plain JSON, up to 4 KiB) and opens for ``bound_to``, for ``purpose``. No I/O.
+
+        Raises: ConfigurationError for what cannot be sealed; for the purpose ``payment`` that is whatever looks like a
+        card number.
+        """
+        now, life, jti = self._clock.now(), life_of(self.kind, lifetime, self._life), new_id()
+        hidden = plain_json(data, "sealed data", MAX_DATA)
+        _check_cards(purpose, hidden)
+        rev = rev_of(self._view, None)
+        body = {"iss": self._issuer, "jti": jti, "iat": now, "exp": now + life, "rev": rev, "data": hidden}
+        claims = {name: value for name, value in body.items() if value is not None}
+        token = self._format(format).issue(_readable(claims), assertion=self._assertion(purpose, bound_to, audience))
+        if len(token) > (limit := self._ring.max_token):
+            raise ConfigurationError(f"the token would have {len(token)} bytes; at most {limit} are ever read")
+        return Issued(token=token, token_id=jti, subject=bound_to, expires_at=now + life, rev=rev)
+
+    @overload
+    def open(self, untrusted: str, *, purpose: str, bound_to: str, audience: str | None = None) -> dict[str, Any]: ...
+    @overload
+    def open(self, untrusted: str, *, purpose: str, bound_to: str, audience: str | None = None, as_: type[T]) -> T: ...
+    def open(
+        self,
+        untrusted: str,
+        *,
+        purpose: str,
+        bound_to: str,
+        audience: str | None = None,
+        as_: type[T] | None = None,
+    ) -> dict[str, Any] | T:
+        """What was sealed, as often as one asks; ``redeem`` spends it. No I/O. ``as_``: a dataclass or msgspec Struct.
+
+        Raises: SealError for another user, purpose or audience; TokenExpiredError, TokenRevokedError.
+        """
+        claims, kid = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
+        self._check_times(claims)
+        self._check_view(claims, bound_to, kid)
+        data: dict[str, Any] = claims["data"]
+        return data if as_ is None else typed(data, as_)
+
+    async def redeem(
+        self,
+        untrusted: str,
+        *,
+        purpose: str,
+        bound_to: str,
+        audience: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> dict[str, Any]:
+        """What was sealed, to one caller only; everybody after that gets TokenConsumedError.
+
+        Who comes again with the ``idempotency_key`` of the first caller gets what that one got, for a day: a lost
+        answer can be asked for again. Raises: as ``open``.
+        """
+        claims, kid = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
+        try:
+            self._check_times(claims)
+            self._check_view(claims, bound_to, kid)
+        except (TokenExpiredError, TokenRevokedError):
+            if idempotency_key is None or not await self._is_repeated(claims, idempotency_key):
+                raise
+        else:
+            await self._spend(claims, purpose, bound_to, idempotency_key)
+        data: dict[str, Any] = claims["data"]
+        return data
+
+    async def void(self, untrusted: str, *, purpose: str, bound_to: str, audience: str | None = None) -> bool:
+        """Stop a token before it is redeemed: at once here and for every redeem, within ``max_staleness`` for ``open``.
+
+        False when it was redeemed, or has ended. Raises: as ``open``.
+        """
+        claims, _ = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
+        now = self._clock.now()
+        if now >= claims["exp"] or not await self._take(claims, "voided", purpose, bound_to, None):
+            return False
+        await self._kept_in().append(event("token", claims["jti"], now=now, life=claims["exp"] - now))
+        if self._view is not None:
+            await catch_up(self._kept_in(), self._view)
+        return True
+
+    async def _spend(self, claims: dict[str, Any], purpose: str, bound_to: str, key: str | None) -> None:
+        taken = await self._take(claims, "redeemed", purpose, bound_to, key)
+        if not taken and (key is None or not await self._is_repeated(claims, key)):
+            raise TokenConsumedError("this sealed token was redeemed; issue another one")
+
+    async def _take(self, claims: dict[str, Any], state: str, purpose: str, bound_to: str, key: str | None) -> bool:
+        """Write the one row that an id can have; False when it is there already."""
+        place, now = _place(claims), self._clock.now()
+        held = {"state": state, "again": None if key is None else _again(place, key)}
+        until = claims["exp"] + EXPLAINED_FOR
+        record = Record(kind=RECORD, key=place, data=held, subject=bound_to, expires_at=until)
+        detail = {"token_id": claims["jti"], "purpose": purpose}
+        audit = [Audit(name=f"sealed_{state}", at=now, subject=bound_to, detail=detail)]
+        try:
+            await self._kept_in().put(record, audit=audit)
+        except StoreConflictError:
+            return False
+        return True
+
+    async def _is_repeated(self, claims: dict[str, Any], key: str) -> bool:
+        """Whether the first caller redeemed with this very idempotency key."""
+        place = _place(claims)
+        record = await self._kept_in().get(RECORD, place, now=self._clock.now())
+        return record is not None and same(record.data["again"] or "", _again(place, key))
+
+    def _opened(self, untrusted: object, assertion: bytes) -> tuple[dict[str, Any], str]:
+        """Stages *parse*, *key*, *verify*, and what every token of ours says. Answers the claims and the key's id."""
+        self._ring.ensure_open()
+        token = gate(untrusted, self._ring.max_token).decode("ascii")
+        for form in self._formats.values():
+            if token.startswith(form.starts):
+                envelope = form.parse(token)
+                verified = form.verify(envelope, form.key(envelope), assertion=assertion)
+                return self._checked(verified), verified.slot.key.kid
+        raise MalformedTokenError("a sealed token is a v4.local PASETO or a JWE")
+
+    def _checked(self, verified: Verified) -> dict[str, Any]:
+        claims, issued_at, ends_at = verified.claims, *(seconds(verified.claims, name) for name in ("iat", "exp"))
+        for name in ("jti", "iat", "exp", "data"):
+            if name not in claims:
+                raise MissingClaimError(claim=name)
+        if issued_at is None or ends_at is None or not 0 < ends_at - issued_at <= self.kind.cap.total_seconds():
+            raise ClaimError("lives longer than tokens of this kind may, or ends before it begins", claim="exp")
+        if self._issuer is not None and claims.get("iss") != self._issuer:
+            raise WrongIssuerError(claim="iss")
+        for name in ("jti", "rev"):
+            if name in claims and not printable(claims[name]):
+                raise ClaimError(claim=name)
+        if type(claims["data"]) is not dict:
+            raise ClaimError(claim="data")
+        return claims
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
+        now = self._clock.now()
+        if now >= claims["exp"]:
+            raise TokenExpiredError(f"expired {now - claims['exp']} s ago; get a new one", claim="exp")
+        if now + LEEWAY < claims["iat"]:
+            raise NotYetValidError("issued in the future; compare the clocks", claim="iat", reason="issued_in_future")
+
+    def _check_view(self, claims: dict[str, Any], bound_to: str, kid: str) -> None:
+        if self._view is None:
+            return
+        who = Principal(
+            subject=bound_to,
+            kind="sealed",
+            token_id=claims["jti"],
+            issued_at=claims["iat"],
+            expires_at=claims["exp"],
+            rev=claims.get("rev"),
+        )
+        self._view.check(who, kid)
+
+    def _format(self, name: str | None) -> SealedFormat:
+        if name is None:
+            formats = {slot.key.algorithm.format for slot in self._ring if slot.key.use == "seal"}
+            name = "jwe" if formats == {"jwe"} else "paseto"
+        if name not in self._formats:
+            raise ConfigurationError(f"sealed tokens are written as {' or '.join(self._formats)}, not as {name!r}")
+        return self._formats[name]
+
+    def _assertion(self, purpose: str, bound_to: str, audience: str | None) -> bytes:
+        """PAE of the context, purpose, subject and audience: what a token is bound to."""
+        whom = self._audience if audience is None else named(audience, "an audience")
+        parts = named(purpose, "a purpose"), named(bound_to, "bound_to"), whom
+        return pae(CONTEXT, *(part.encode() for part in parts))
+
+    def _kept_in(self) -> Store:
+        if self._store is None:
+            raise ConfigurationError("to redeem, SealedTokens needs a store: SealedTokens(ring, store=open_store(...))")
+        return self._store
+
+    def __repr__(self) -> str:
+        heard = "with a view" if self._view is not None else "no view: revocations are not seen"
+        return f"SealedTokens(audience={self._audience!r}, {heard})"
+
+
+def _check_cards(purpose: str, data: dict[str, Any]) -> None:
+    found = card_in(data, "data") if purpose == PAYMENT else None
+    if found is not None:
+        raise ConfigurationError(
+            f"{found} looks like a card number; never seal one: put your payment provider's token for the card there"
+        )
+
+
+def _readable(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims, if what opens them will read them: depth, names."""
+    try:
+        return json_object(dump_json(claims))
+    except TokenError as error:
+        raise ConfigurationError(f"nobody could open this token: {error}") from error
+
+
+def _place(claims: dict[str, Any]) -> str:
+    return digest(RECORD, claims["jti"].encode())
+
+
+def _again(place: str, key: str) -> str:
+    return digest(RECORD, f"{place}.{named(key, 'an idempotency key')}".encode())

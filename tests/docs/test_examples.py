@@ -1,0 +1,33 @@
+"""The examples run, each with the one command that its page names."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
+
+
+def test_there_are_examples() -> None:
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.parent.name)
+def test_an_example_runs(page: Path) -> None:
+    found = re.search(r"^    (python .*)$", page.read_text(), re.MULTILINE)
+    assert found is not None
+    command = [sys.executable, "-W", "error", *shlex.split(found[1])[1:]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert done.stdout.splitlines()
+    assert all(line.startswith("ok   ") for line in done.stdout.splitlines())
+
+
+def test_the_shop_has_no_key() -> None:
+    """Only the payment service can seal and open."""
+    source = (ROOT / "examples/payment/shop.py").read_text()
+    assert not re.search(r"KeyRing|SealedTokens|\.sealed|seal\.keys", source)
