@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types bench fuzz cost conformance test-all-pythons clean
+.PHONY: help demo test check lint types bench soak fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ lint: $(VENV)/.ready ## style and architecture: ruff, import-linter
 
 types: $(VENV)/.ready ## mypy --strict
 	@$(BIN)/mypy
+
+soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once (ten minutes or so)
+	@WATCHWORD_SOAK=200 $(BIN)/python -m pytest -q tests/properties/test_exactly_once.py $(ARGS)
 
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)

@@ -19,6 +19,7 @@ from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
 from .tokens.sealed import SealedTokens
+from .tokens.service import ServiceTokens
 from .tokens.sessions import Sessions
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Revocation",
     "RotationPolicy",
     "SealedTokens",
+    "ServiceTokens",
     "Sessions",
     "State",
     "SystemClock",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +14,13 @@ from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
-from .errors import ConfigurationError, MalformedTokenError, WatchwordError
+from .errors import ConfigurationError, MalformedTokenError, WatchwordError, WrongTypeError
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
+from .policy.base import Decision, Facts, Policy, authorize
+from .policy.rbac import RBAC, Role
+from .principal import Principal
 from .revocation.event import LONGEST_LIFE, Revocation, event
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
@@ -31,11 +34,14 @@ from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
 from .tokens.base import Authenticates, first
+from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
 from .tokens.refresh import RefreshTokens
+from .tokens.roles import Roles
 from .tokens.sealed import SealedTokens
-from .tokens.sessions import Sessions
+from .tokens.service import ServiceTokens
+from .tokens.sessions import SessionInfo, Sessions
 from .web.cookies import CookiePolicy
 
 
@@ -50,6 +56,8 @@ class Options(TypedDict, total=False):
     max_staleness: timedelta
     session_idle: timedelta
     session_absolute: timedelta | None
+    session_limit: int | None
+    on_session_limit: Callable[[str, SessionInfo], object] | None
     access_lifetime: timedelta | None
     refresh_grace: timedelta
     opaque_access_lifetime: timedelta | None
@@ -57,6 +65,9 @@ class Options(TypedDict, total=False):
     environment: str
     api_key_prefix: str
     one_time_every: timedelta
+    service_lifetime: timedelta | None
+    single_service: bool
+    policy: Policy | None
 
 
 class Watchword:
@@ -67,10 +78,13 @@ class Watchword:
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
-        session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime: see
-        the kinds.
+        session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
+        service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
+        them; a new key file then has no signing keys.
+        session_limit: so many live sessions of a subject at most; on_session_limit is told of each that ends for it.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
+        policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -88,6 +102,8 @@ class Watchword:
         max_staleness: timedelta = timedelta(seconds=5),
         session_idle: timedelta = timedelta(minutes=30),
         session_absolute: timedelta | None = None,
+        session_limit: int | None = None,
+        on_session_limit: Callable[[str, SessionInfo], object] | None = None,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
         opaque_access_lifetime: timedelta | None = None,
@@ -95,28 +111,49 @@ class Watchword:
         environment: str = "live",
         api_key_prefix: str = "sk",
         one_time_every: timedelta = timedelta(minutes=5),
+        service_lifetime: timedelta | None = None,
+        single_service: bool = False,
+        policy: Policy | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
         self.issuer = issuer
+        self.policy = policy
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
         self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
-        self.sessions = Sessions(self.store, idle=session_idle, absolute=session_absolute, **shared)
-        self.access = AccessTokens(self.ring, issuer=issuer, audience=audience, lifetime=access_lifetime, **shared)
+        self.sessions = Sessions(
+            self.store,
+            idle=session_idle,
+            absolute=session_absolute,
+            limit=session_limit,
+            on_limit=on_session_limit,
+            **shared,
+        )
+        self.access = AccessTokens(
+            self.ring,
+            issuer=issuer,
+            audience=audience,
+            lifetime=access_lifetime,
+            single_service=single_service,
+            **shared,
+        )
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
+        alone = first(audience)[0]
         self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
-        self.sealed = SealedTokens(
-            self.ring, store=self.store, audience=first(audience)[0], lifetime=sealed_lifetime, **ours
-        )
+        self.sealed = SealedTokens(self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, **ours)
+        self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, **ours)
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
+        self.roles = Roles(self.store, self.view, self.clock, remembered_for=self.api_keys.remembered_for)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
+        self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
-        self._kinds: tuple[Authenticates, ...] = (*self._carried, self.access, self.refresh, self.one_time)
+        secrets = (*self._carried, self.refresh, self.one_time)
+        self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -217,15 +254,29 @@ class Watchword:
         fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
         return await self._publish(fact)
 
+    async def authorize(
+        self, who: Principal, action: str, resource: Facts | None = None, context: Facts | None = None
+    ) -> Decision:
+        """Return when the policy lets ``who`` do ``action``. ``resource`` and ``context``: JSON objects about them.
+
+        Raises: PolicyDeniedError, PolicyUnavailableError; ConfigurationError when there is no policy.
+        """
+        if self.policy is None:
+            raise ConfigurationError("there is no policy to ask: Watchword(…, policy=RBAC(…))")
+        return await authorize(self.policy, self.store, self.clock, who, action, resource, context)
+
     async def events(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[Audit]:
         """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
         return await self.store.audited(after=after, subject=subject, limit=limit)
 
     async def _stopping(self, token: str) -> Event | None:
-        for kind in self._kinds:
-            if isinstance(token, str) and token.startswith(kind.kind.starts):
+        fitting = [kind for kind in self._kinds if isinstance(token, str) and token.startswith(kind.kind.starts)]
+        for kind in fitting[:-1]:
+            with suppress(WrongTypeError):  # it begins as one of ours does, and is the other's
                 return await kind.revocation_of(token)
-        raise MalformedTokenError("no kind of token here begins like this one")
+        for kind in fitting[-1:]:
+            return await kind.revocation_of(token)
+        raise MalformedTokenError("no kind of token here begins like this one; a sealed one is stopped by sealed.void")
 
     async def _revoke_subject(self, subject: str) -> Revocation:
         """A cut-off is remembered until the last API key of the subject has ended, and ends their rows as well."""
@@ -245,8 +296,10 @@ class Watchword:
 
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
-            fresh = _fresh_slots()
+            fresh = _fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
+        if self.access.single_service:
+            self.access.check_ring()
         self.view.forget()
         self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
 
@@ -295,6 +348,7 @@ def keywords(settings: Settings) -> Options:
         "max_staleness": timedelta(seconds=settings.max_staleness),
         "session_idle": timedelta(seconds=settings.session.idle),
         "session_absolute": timedelta(seconds=settings.session.absolute),
+        "session_limit": settings.session.limit,
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
         "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),
@@ -302,19 +356,27 @@ def keywords(settings: Settings) -> Options:
         "environment": settings.environment,
         "api_key_prefix": settings.api_key.prefix,
         "one_time_every": timedelta(seconds=settings.one_time.every),
+        "service_lifetime": timedelta(seconds=settings.service.lifetime),
+        "single_service": settings.access.single_service,
+        "policy": _policy(settings),
     }
+
+
+def _policy(settings: Settings) -> Policy | None:
+    roles = settings.policy.roles
+    return (
+        RBAC({name: Role(permissions=role.permissions, inherits=role.inherits) for name, role in roles.items()})
+        if roles
+        else None
+    )
 
 
 def _open_first() -> None:
     raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")
 
 
-def _fresh_slots() -> list[Slot]:
+def _fresh_slots(*, signing: bool) -> list[Slot]:
     """The keys of a new installation: ES256 for JWT, v4.public for PASETO, v4.local to seal, HS256 for our own MACs."""
-    keys = (
-        Key.generate("ES256"),
-        Key.generate("v4.public"),
-        Key.generate("v4.local"),
-        Key.generate("HS256", use="mac"),
-    )
+    pairs = (Key.generate("ES256"), Key.generate("v4.public")) if signing else ()
+    keys = (*pairs, Key.generate("v4.local"), Key.generate("HS256", use="mac"))
     return [Slot(key, announced_at=0, activates_at=0) for key in keys]

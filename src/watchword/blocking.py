@@ -18,8 +18,9 @@ from . import app
 from .config import read_settings
 from .keys.ring import KeyRing
 from .runtime.ticker import drive
-from .tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
+from .tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from .tokens.access import AccessTokens
+from .tokens.service import ServiceTokens
 
 F = TypeVar("F")
 P = ParamSpec("P")
@@ -121,6 +122,21 @@ class OneTimeTokens(_Face[one_time.OneTimeTokens]):
     revocation_of = _now(one_time.OneTimeTokens.revocation_of)
 
 
+class Devices(_Face[devices.Devices]):
+    """``tokens.devices.Devices`` for threads."""
+
+    list = _now(devices.Devices.list)
+    end = _now(devices.Devices.end)
+    end_all = _now(devices.Devices.end_all)
+
+
+class Roles(_Face[roles.Roles]):
+    """``tokens.roles.Roles`` for threads."""
+
+    set = _now(roles.Roles.set)
+    of = _now(roles.Roles.of)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -134,13 +150,16 @@ class Watchword(_Face[app.Watchword]):
         self._locks: dict[int, threading.Lock] = {}
         app.Watchword(url, **options)  # a mistake in the parameters shows here, not at the first verb
         self.sessions = Sessions(lambda: self._opened().sessions)
+        self.roles = Roles(lambda: self._opened().roles)
         self.refresh = RefreshTokens(lambda: self._opened().refresh)
         self.opaque_access = OpaqueAccessTokens(lambda: self._opened().opaque_access)
         self.sealed = SealedTokens(lambda: self._opened().sealed)
         self.api_keys = ApiKeys(lambda: self._opened().api_keys)
         self.one_time = OneTimeTokens(lambda: self._opened().one_time)
+        self.devices = Devices(lambda: self._opened().devices)
 
     revoke = _now(app.Watchword.revoke)
+    authorize = _now(app.Watchword.authorize)
     events = _now(app.Watchword.events)
 
     @classmethod
@@ -153,6 +172,11 @@ class Watchword(_Face[app.Watchword]):
     def access(self) -> AccessTokens:
         """Access tokens are plain ``def`` in both worlds."""
         return self._opened().access
+
+    @property
+    def service(self) -> ServiceTokens:
+        """Service tokens are plain ``def`` in both worlds."""
+        return self._opened().service
 
     @property
     def ring(self) -> KeyRing:

@@ -154,12 +154,15 @@ ID_TOKEN = Profile(
     typ="JWT",
     untyped=True,
     required=("iss", "sub", "aud", "exp", "iat"),
-    forbidden=("events",),
+    forbidden=("events", "scope", "scp"),
     text=("iss", "sub", "nonce", "azp", "acr", "at_hash", "c_hash"),
     words=("amr",),
     authorized_party=True,
 )
-"""ID tokens, OpenID Connect Core §2. Compare ``nonce`` with your own."""
+"""ID tokens, OpenID Connect Core §2. Compare ``nonce`` with your own.
+
+``scope`` and ``scp`` are what tells access tokens apart that are typed ``JWT`` as well, where an API is its own client.
+"""
 
 LOGOUT_TOKEN = Profile(
     typ="logout+jwt",

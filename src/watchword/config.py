@@ -19,17 +19,19 @@ Seconds = Annotated[int, Meta(ge=0, le=10**9)]
 
 
 class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[session]``: seconds, and the cookie."""
+    """``[session]``: seconds, the cookie, and how many of one subject may live at once."""
 
     idle: Seconds = 1800
     absolute: Seconds = 43_200
     same_site: Literal["lax", "strict"] = "lax"
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[access]``: seconds."""
+    """``[access]``: seconds. ``single_service``: encrypted, and verified by this application alone."""
 
     lifetime: Seconds = 900
+    single_service: bool = False
 
 
 class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +64,12 @@ class OneTimeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     every: Seconds = 300
 
 
+class ServiceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[service]``: seconds."""
+
+    lifetime: Seconds = 300
+
+
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
@@ -87,6 +95,19 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     clients: tuple[ClientSettings, ...] = ()
 
 
+class RoleSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[policy.roles.NAME]``: what the role grants, and the roles whose permissions it has as well."""
+
+    permissions: tuple[str, ...] = ()
+    inherits: tuple[str, ...] = ()
+
+
+class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[policy]``: roles and what they grant. Without roles there is no policy."""
+
+    roles: dict[str, RoleSettings] = {}
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``watchword.toml``."""
 
@@ -103,6 +124,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sealed: SealedSettings = SealedSettings()
     api_key: ApiKeySettings = ApiKeySettings()
     one_time: OneTimeSettings = OneTimeSettings()
+    service: ServiceSettings = ServiceSettings()
+    policy: PolicySettings = PolicySettings()
     server: ServerSettings = ServerSettings()
 
 

@@ -12,8 +12,10 @@ WatchwordError
     TokenRevokedError  TokenConsumedError  TokenReusedError(.family_id)                        revocation
     BindingError  ProofError                                                                   binding
   AccessDeniedError  403       CsrfError  InsufficientScopeError  StepUpRequiredError
+                               PolicyDeniedError(.decision_id)
   RateLimitedError  429        .retry_after
   UnavailableError  503        StoreUnavailableError  StoreConflictError  StaleRevocationError  KeysUnavailableError
+                               PolicyUnavailableError
 
 One class is one code is one status. ``str(error)`` says what happened and what to do, is safe to log and never holds a
 token; ``.reason`` is the finer word for logs; ``.public`` is all that a caller outside may see.
@@ -279,6 +281,16 @@ class StepUpRequiredError(AccessDeniedError):
     public = "insufficient_user_authentication"
 
 
+class PolicyDeniedError(AccessDeniedError):
+    """The policy does not allow this caller to do this; ``.decision_id`` names the decision in the trail."""
+
+    code = "policy_denied"
+
+    def __init__(self, message: str = "", *, decision_id: str = "", reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.decision_id = decision_id
+
+
 class RateLimitedError(WatchwordError):
     """Too many attempts; try again after ``.retry_after`` seconds."""
 
@@ -321,3 +333,9 @@ class KeysUnavailableError(UnavailableError):
     """The keys cannot be read right now."""
 
     code = "keys_unavailable"
+
+
+class PolicyUnavailableError(UnavailableError):
+    """The policy engine cannot be asked, or its answer cannot be read; nobody is let through meanwhile."""
+
+    code = "policy_unavailable"

@@ -49,7 +49,7 @@ def test_the_tour_for_people(tmp_path: Path) -> None:
     assert all(line.startswith("ok   ") and " ms  " in line for line in steps)
     assert last == f"{len(steps)} of {len(steps)} steps hold"
     assert "\x1b" not in done.stdout
-    for secret in ("eyJ", "v4.public.", "ww_ss_", "ww_rt_"):
+    for secret in ("eyJ", "v4.", "ww_ss_", "ww_rt_", "ww_ot_", "ww_at_", "sk_"):
         assert secret not in done.stdout
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,16 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.cli.test_demo import NAMED
-from watchword import Principal, RefreshTokens, View, Watchword
+from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword, blocking
 from watchword.authn import authenticator, binding
 from watchword.authn.credentials import extract
-from watchword.cli import tour
-from watchword.cli.ephemeral import ephemeral
+from watchword.claims import ClaimsPolicy
+from watchword.cli import tour, tour_kinds
+from watchword.cli.ephemeral import elsewhere, ephemeral
 from watchword.cli.listening import listen, serving
 from watchword.cli.tour import STEPS, Step, walk
+from watchword.config import OneTimeSettings
 from watchword.crypto import passwords
 from watchword.encoding import json_object
 from watchword.errors import SignatureError, TokenNotFoundError
+from watchword.formats import jwt
 from watchword.formats.base import Envelope, Verified
 from watchword.formats.jwt import Jwt
 from watchword.formats.paseto import PasetoPublic
@@ -29,17 +32,24 @@ from watchword.integrations.asgi import Auth
 from watchword.integrations.visit import current
 from watchword.keys import discovery
 from watchword.keys.ring import KeyRing, Slot
+from watchword.revocation.event import Revocation, event
 from watchword.server import auth_server
 from watchword.server.accounts.password_pool import PasswordPool
 from watchword.server.auth_server import AuthServer
 from watchword.server.clients import Clients
-from watchword.server.endpoints import account_tokens, oauth_introspect, sign_in
+from watchword.server.endpoints import account_tokens, oauth_introspect, oauth_revoke, sign_in
 from watchword.server.replies import json_reply
 from watchword.server.token_reply import token_reply
-from watchword.tokens.base import Issued
+from watchword.stores.base import Record
+from watchword.tokens import one_time
+from watchword.tokens.api_keys import ApiKeys
+from watchword.tokens.base import KINDS, Issued
+from watchword.tokens.devices import Devices
+from watchword.tokens.roles import Roles
 from watchword.web.cookies import CookiePolicy
 
 Patch = pytest.MonkeyPatch
+NEVER = OneTimeSettings(every=0)
 
 
 def walked() -> dict[str, Step]:
@@ -89,6 +99,32 @@ def always(format: str) -> Callable[[Patch], None]:
         patch.setattr(account_tokens, "token_reply", lambda server, refresh, _: token_reply(server, refresh, format))
 
     return mutate
+
+
+def opaque_lives_on(patch: Patch) -> None:
+    async def owner(*_: object) -> None:
+        raise TokenNotFoundError
+
+    patch.setattr(oauth_revoke, "_owner", owner)
+
+
+def any_audience(patch: Patch) -> None:
+    patch.setattr(ClaimsPolicy, "_check_audience", do_nothing)
+
+
+def any_type(patch: Patch) -> None:
+    patch.setattr(jwt, "media_type", lambda typ: "")
+
+
+def unbound(patch: Patch) -> None:
+    patch.setattr(SealedTokens, "_assertion", lambda *_: b"watchword.sealed.v1")
+
+
+def redeemed_by_all(patch: Patch) -> None:
+    async def take(*_: object) -> bool:
+        return True
+
+    patch.setattr(SealedTokens, "_take", take)
 
 
 def private_keys(patch: Patch) -> None:
@@ -200,11 +236,61 @@ def cutoffs_do_not_cut(patch: Patch) -> None:
     patch.setattr(tour, "PATIENCE_MS", 200)
 
 
+def roles_stay(patch: Patch) -> None:
+    patch.setattr(View, "roles_changed", lambda *_: None)
+
+
+def role_changes_revoke(patch: Patch) -> None:
+    async def change(self: Roles, subject: str, roles: Iterable[str]) -> Revocation:
+        done = await self._store.append(event("subject", subject, now=self._clock.now()))
+        return Revocation(seq=done)
+
+    patch.setattr(Roles, "set", change)
+
+
 def only_the_cookie_goes(patch: Patch) -> None:
     async def sign_out(self: Auth, who: Principal) -> None:
         current(self).set_cookie = self.cookie.clear()
 
     patch.setattr(Auth, "sign_out", sign_out)
+
+
+def any_environment(patch: Patch) -> None:
+    live = ApiKeys._live
+
+    async def lenient(self: ApiKeys, untrusted: object) -> Record:
+        self.environment = str(untrusted).split("_")[1]
+        return await live(self, untrusted)
+
+    patch.setattr(ApiKeys, "_live", lenient)
+
+
+def keys_are_not_routed(patch: Patch) -> None:
+    patch.setitem(KINDS, "api_key", msgspec.structs.replace(KINDS["api_key"], carriers=("bearer",)))
+
+
+def no_key_is_dead(patch: Patch) -> None:
+    patch.setattr(ApiKeys, "_check", do_nothing)
+    patch.setattr(tour_kinds, "PATIENCE_MS", 200)
+
+
+def any_purpose(patch: Patch) -> None:
+    patch.setattr(one_time, "_purpose", lambda _: "any")
+
+
+def mails_without_end(patch: Patch) -> None:
+    patch.setattr(
+        tour_kinds, "elsewhere", lambda settings: elsewhere(msgspec.structs.replace(settings, one_time=NEVER))
+    )
+
+
+def devices_stay(patch: Patch) -> None:
+    async def none(*_: object, **__: object) -> int:
+        return 0
+
+    patch.setattr(Devices, "end_all", none)
+    patch.setattr(blocking.Devices, "end_all", lambda *_, **__: 0)
+    patch.setattr(tour_kinds, "PATIENCE_MS", 200)
 
 
 def no_page(patch: Patch) -> None:
@@ -223,6 +309,8 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (forged_sign_ins, "csrf_refused"),
     (always("paseto"), "access_jwt"),
     (always("jwt"), "access_paseto"),
+    (always("jwt"), "access_opaque"),
+    (opaque_lives_on, "access_opaque"),
     (private_keys, "keys_published"),
     (no_keys, "keys_published"),
     (unsigned_jwt, "tampered_refused"),
@@ -236,7 +324,19 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (all_active, "introspect"),
     (anybody_introspects, "introspect"),
     (nothing_is_revoked, "revoke_token"),
+    (any_environment, "api_key"),
+    (keys_are_not_routed, "api_key"),
+    (no_key_is_dead, "api_key_rotated_and_revoked"),
+    (any_purpose, "one_time_used_once"),
+    (mails_without_end, "one_time_used_once"),
+    (devices_stay, "devices_ended"),
     (cutoffs_do_not_cut, "revoke_subject"),
+    (any_audience, "service_for_one_service"),
+    (any_type, "service_for_one_service"),
+    (unbound, "sealed_redeemed_once"),
+    (redeemed_by_all, "sealed_redeemed_once"),
+    (roles_stay, "change_roles"),
+    (role_changes_revoke, "change_roles"),
     (only_the_cookie_goes, "sign_out"),
 ]
 

@@ -204,3 +204,12 @@ def test_at_a_terminal_it_is_asked_for_twice_and_not_shown(folder: Path, again: 
     finally:
         os.close(ours)
     assert PASSWORD not in said
+
+
+def test_roles_are_given_and_taken(folder: Path) -> None:
+    run("users", "add", "alice", "--role", "staff", stdin=f"{PASSWORD}\n", folder=folder)
+    given = run("users", "roles", "alice", "--role", "clerk", "--role", "auditor", folder=folder)
+    assert (given.returncode, given.stdout) == (0, "alice now has the roles auditor clerk\n")
+    taken = run("users", "roles", "alice", "--json", folder=folder)
+    assert json.loads(taken.stdout)["roles"] == []
+    assert run("users", "roles", "nobody", folder=folder).returncode == 1

@@ -12,12 +12,14 @@ from typing import Any, Final, NamedTuple
 from watchword.app import drive
 from watchword.clock import FrozenClock
 from watchword.crypto.algorithms import Algorithm
-from watchword.encoding import b64url, dump_json, rfc3339
+from watchword.crypto.content import Content
+from watchword.encoding import b64url, dump_json, json_object, pae, rfc3339, unb64url
 from watchword.errors import WatchwordError
-from watchword.formats import jws, paseto
+from watchword.formats import jwe, jws, paseto
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing, Slot
 from watchword.tokens.access import AccessTokens
+from watchword.tokens.sealed import SealedTokens
 
 ISSUER: Final = "https://as.test/t1"
 AUDIENCE: Final = "https://api.test"
@@ -57,6 +59,13 @@ class CountedKey(Key):
             bare(signature, message)
 
         self.verify = counted
+        unwrap = self.unwrap
+
+        def counted_unwrap(content: Content, header: Mapping[str, Any], encrypted_key: bytes) -> bytes:
+            self.calls += 1
+            return unwrap(content, header, encrypted_key)
+
+        self.unwrap = counted_unwrap
 
     def secret_bytes(self) -> bytes:
         self.calls += 1
@@ -79,12 +88,13 @@ PUB_2: Final = CountedKey.generate("v4.public")
 PUB_RETIRED: Final = CountedKey.generate("v4.public")
 PUB_EARLY: Final = CountedKey.generate("v4.public")
 LOCAL: Final = CountedKey.generate("v4.local")
+DIR: Final = CountedKey.generate("A256GCM", kid="k8")
 
 ATTACKER: Final = Key.generate("ES256", kid="attacker")
 TENANT_2: Final = Key.generate("Ed25519", kid=ED.kid)
 TENANT_2_PUB: Final = Key.generate("v4.public", kid=PUB.kid)
 
-COUNTED: Final = (ED, ES, RETIRED, EARLY, RS, HS, ENDING, PUB, PUB_2, PUB_RETIRED, PUB_EARLY, LOCAL)
+COUNTED: Final = (ED, ES, RETIRED, EARLY, RS, HS, ENDING, PUB, PUB_2, PUB_RETIRED, PUB_EARLY, LOCAL, DIR)
 
 
 def good(key: Key) -> Slot:
@@ -109,6 +119,7 @@ def ring(name: str, clock: FrozenClock) -> KeyRing:
         ],
         "rs256": [good(RS)],
         "hs256": [good(HS)],
+        "sealed": [good(LOCAL), good(DIR)],
     }
     return KeyRing(slots[name], clock=clock)
 
@@ -160,6 +171,60 @@ def pas(
     )
 
 
+SEALED: Final[dict[str, Any]] = {"jti": "jti-0123456789", "iat": NOW, "exp": NOW + 300, "data": {"order": "o-1"}}
+
+
+def assertion_of(
+    *,
+    context: str = "watchword.sealed.v1",
+    purpose: str = "payment",
+    subject: str = "user-7",
+    audience: str = AUDIENCE,
+) -> bytes:
+    return pae(context.encode(), purpose.encode(), subject.encode(), audience.encode())
+
+
+SEALED_FOR: Final = assertion_of()
+
+
+def sealed_tokens() -> SealedTokens:
+    """A fresh opener, at NOW."""
+    return SealedTokens(ring("sealed", FrozenClock(NOW)), audience=AUDIENCE)
+
+
+def seal(
+    claims: Changes = None,
+    *,
+    typ: Any = "sealed",
+    key: Key = LOCAL,
+    kid: str | None = None,
+    assertion: bytes | None = None,
+    **context: str,
+) -> str:
+    """The base sealed token as v4.local with these changes, bound to what ``context`` changes."""
+    said = {**SEALED, **(claims if isinstance(claims, Mapping) else {})}
+    times = {name: _time(said[name]) for name in paseto.TIMES if name in said and said[name] is not GONE}
+    return paseto.encrypt(
+        written(said, times),
+        key,
+        footer=written({"kid": kid or key.kid, "typ": typ}, None),
+        assertion=assertion_of(**context) if assertion is None else assertion,
+    )
+
+
+def seal_jwe(claims: Changes = None, *, typ: Any = "sealed+jwt", assertion: bytes | None = None, **context: str) -> str:
+    """The same as a JWE."""
+    bound = assertion_of(**context) if assertion is None else assertion
+    more = {jwe.BOUND: jwe._bound(bound, "salt")} if bound else None
+    return jwe.encrypt(written(SEALED, claims), DIR, typ=None if typ is GONE else typ, more=more)
+
+
+def with_header(token: str, changes: Mapping[str, Any]) -> str:
+    """A compact token with another first segment: what it covered is covered no more."""
+    head, _, rest = token.partition(".")
+    return f"{b64url(written(json_object(unb64url(head.encode())), changes))}.{rest}"
+
+
 def _time(value: Any) -> Any:
     return rfc3339(value) if type(value) is int and -62_135_596_800 <= value < 253_402_300_800 else value
 
@@ -193,7 +258,8 @@ class Case(NamedTuple):
     claim: str = ""
     ring: str = "main"
     door: str = "access"
-    """``access``: AccessTokens.verify; ``jws``: formats.jws.verify; ``open`` and ``check``: formats.paseto."""
+    """``access``: AccessTokens.verify; ``jws``: formats.jws.verify; ``open`` and ``check``: formats.paseto; ``sealed``:
+    SealedTokens.open."""
 
 
 def present(case: Case, token: object, access: AccessTokens) -> object:
@@ -204,6 +270,9 @@ def present(case: Case, token: object, access: AccessTokens) -> object:
         return paseto.decrypt(token, LOCAL)
     if case.door == "check":
         return paseto.verify(token, PUB)
+    if case.door == "sealed":
+        untrusted: Any = token
+        return sealed_tokens().open(untrusted, purpose="payment", bound_to="user-7")
     return drive(access.authenticate(token))
 
 

@@ -62,6 +62,13 @@ def test_control(name: str, token: str) -> None:
     assert rows.crypto_calls() == 1
 
 
+def test_control_of_the_sealed() -> None:
+    for token in (rows.seal(), rows.seal_jwe()):
+        rows.forget_calls()
+        assert rows.sealed_tokens().open(token, purpose="payment", bound_to="user-7") == {"order": "o-1"}
+        assert rows.crypto_calls() == 1
+
+
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.ids} {case.what}") for case in table.TABLE])
 def test_refused(case: Case) -> None:
     """As text and as bytes, cold and where a good token of the same header was seen; a refusal leaves no trace."""

@@ -25,7 +25,7 @@ from watchword.principal import Principal
 from watchword.revocation.event import Revocation
 from watchword.stores.base import SCHEMES, Audit, Record
 from watchword.stores.memory import MemoryStore
-from watchword.tokens import api_keys, one_time, opaque_access, refresh, sealed, sessions
+from watchword.tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.base import Issued
 
@@ -63,6 +63,8 @@ PAIRS: list[tuple[type, type]] = [
     (sealed.SealedTokens, blocking.SealedTokens),
     (api_keys.ApiKeys, blocking.ApiKeys),
     (one_time.OneTimeTokens, blocking.OneTimeTokens),
+    (devices.Devices, blocking.Devices),
+    (roles.Roles, blocking.Roles),
     (app.Watchword, blocking.Watchword),
 ]
 FACES = [face.__name__ for _, face in PAIRS]
@@ -93,7 +95,7 @@ def test_every_coroutine_has_its_line(source: type, face: type) -> None:
 
 @pytest.mark.parametrize(("source", "face"), PAIRS, ids=FACES)
 def test_there_is_no_word_that_the_other_side_lacks(source: type, face: type) -> None:
-    made = {"access", "ring"}  # attributes there, found anew in each process here
+    made = {"access", "service", "ring"}  # attributes there, found anew in each process here
     for name in vars(face):
         assert name.startswith("_") or name in made or hasattr(source, name), name
 

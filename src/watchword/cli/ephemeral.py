@@ -17,8 +17,10 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from ..app import Watchword
+from .. import blocking
+from ..app import Watchword, keywords
 from ..config import ClientSettings, ServerSettings, Settings
+from ..errors import SealError
 from .listening import listen_somewhere
 
 PREFERRED_PORT = 8765
@@ -71,14 +73,59 @@ async def _settle(server: Any, passphrase: str) -> None:
         await server.accounts.add(USER, passphrase, scopes=SCOPES)
 
 
+def elsewhere(settings: Settings) -> blocking.Watchword:
+    """Another process, as far as the server can tell: a Watchword of its own on the same file."""
+    return blocking.Watchword(settings.url, **keywords(settings))
+
+
 def revoke_elsewhere(settings: Settings, subject: str) -> None:
-    """Revoke a subject as another process would: through a Watchword of its own on the same file."""
+    """Revoke a subject as another process would."""
+    with elsewhere(settings) as other:
+        other.revoke(subject=subject)
 
-    async def revoke() -> None:
+
+def service_elsewhere(settings: Settings, service: str, audience: str) -> str:
+    """A token with which a service of the same house calls the one that ``audience`` names."""
+
+    async def issue() -> str:
         async with Watchword.from_settings(settings) as other:
-            await other.revoke(subject=subject)
+            return other.service.issue(service, audience=audience).token
 
-    asyncio.run(revoke())
+    return asyncio.run(issue())
+
+
+def redeem_elsewhere(settings: Settings, redeems: int) -> tuple[int, bool]:
+    """A sealed token for ``ada`` and ``bob``'s try at it, in two Watchwords on the same file, as two processes have.
+
+    Answers how many of so many redeems at once had it, and whether bob did.
+    """
+    context: Any = {"purpose": "payment", "bound_to": "ada"}
+
+    async def redeem() -> tuple[int, bool]:
+        async with Watchword.from_settings(settings) as one, Watchword.from_settings(settings) as other:
+            token = one.sealed.seal({"order_id": "o-1", "amount": 1200, "currency": "EUR"}, **context).token
+            try:
+                other.sealed.open(token, purpose="payment", bound_to="bob")
+                stolen = True
+            except SealError:
+                stolen = False
+            asked = [(one, other)[number % 2].sealed.redeem(token, **context) for number in range(redeems)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            return sum(isinstance(answer, dict) for answer in answers), stolen
+
+    return asyncio.run(redeem())
+
+
+def change_roles_elsewhere(settings: Settings, name: str, *roles: str) -> None:
+    """Give a user other roles as ``watchword users roles`` would."""
+    from ..server.accounts.accounts import Accounts
+    from ..server.accounts.password_pool import PasswordPool
+
+    async def change() -> None:
+        async with Watchword.from_settings(settings) as other:
+            await Accounts(other, PasswordPool(1)).set_roles(name, roles)
+
+    asyncio.run(change())
 
 
 def tampered(token: str, place: float = 1 / 3) -> str:

@@ -12,15 +12,25 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from ..encoding import b64url, unb64url
-from ..errors import SignatureError
+from ..errors import SignatureError, TokenError
 from ..keys import Key, KeyRing
 from ..tokens.access import AccessTokens
+from ..tokens.service import ServiceTokens
 from ..web.cookies import SESSION_COOKIE
 from .commands import plain, say_json
-from .ephemeral import Ephemeral, revoke_elsewhere, tampered
+from .ephemeral import (
+    Ephemeral,
+    change_roles_elsewhere,
+    redeem_elsewhere,
+    revoke_elsewhere,
+    service_elsewhere,
+    tampered,
+)
+from .tour_kinds import KINDS_STEPS
 from .visitor import NotAsExpected, Visitor, expect
 
 PATIENCE_MS = 5000
+REDEEMS = 20
 
 
 class Step(Struct, frozen=True):
@@ -118,6 +128,20 @@ def _access(v: Visitor, format: str, start: str) -> str:
     who = reply.json()
     expect((who["subject"], who["kind"]) == (v.house.user, "access"), f"it is {who['kind']} of {who['subject']}")
     return f"{len(token)} bytes, scopes {' '.join(who['scopes'])}"
+
+
+def access_opaque(v: Visitor) -> str:
+    """It means nothing to anybody but the store, and ends at once."""
+    token = v.mint("opaque")["access_token"]
+    expect(token.startswith("ww_at_"), "the token does not begin with ww_at_")
+    reply = v.bearer(token)
+    expect(reply.status_code == 200, f"/api/me gave {reply.status_code}")
+    who = reply.json()
+    expect((who["subject"], who["kind"]) == (v.house.user, "opaque_access"), f"it is {who['kind']} of {who['subject']}")
+    expect(v.introspect(token).json().get("active") is True, "introspection does not know it")
+    v.http.post("/oauth/revoke", data={"token": token})
+    expect(v.refused(token), "it is accepted although it was revoked")
+    return f"{len(token)} bytes that mean nothing elsewhere; revoked and refused"
 
 
 def keys_published(v: Visitor) -> str:
@@ -221,17 +245,64 @@ def revoke_token(v: Visitor) -> str:
     return "RFC 7009: the family and its access tokens are dead, the session lives"
 
 
+def _refused_within_bound(v: Visitor, token: str) -> float:
+    """Milliseconds until the server has heard."""
+    returned = time.perf_counter_ns()
+    while not v.refused(token):
+        expect(time.perf_counter_ns() - returned < PATIENCE_MS * 1e6, f"still accepted after {PATIENCE_MS} ms")
+    return (time.perf_counter_ns() - returned) / 1e6
+
+
 def revoke_subject(v: Visitor) -> str:
     """Another process revokes the user on the same file; this server must hear of it by itself."""
     tokens = v.mint("jwt")
     expect(v.bearer(tokens["access_token"]).status_code == 200, "the token is refused before it is revoked")
     revoke_elsewhere(v.house.settings, v.house.user)
-    returned = time.perf_counter_ns()
-    while not v.refused(tokens["access_token"]):
-        expect(time.perf_counter_ns() - returned < PATIENCE_MS * 1e6, f"still accepted after {PATIENCE_MS} ms")
-    heard = (time.perf_counter_ns() - returned) / 1e6
+    heard = _refused_within_bound(v, tokens["access_token"])
     v.expect_all_dead(tokens["access_token"], tokens["refresh_token"], v.cookie)
     return f"revoked by another process; refused here {heard:.0f} ms later, with session and refresh token"
+
+
+def service_for_one_service(v: Visitor) -> str:
+    """Whoever knows the published keys and its own name takes neither another's token nor a user's."""
+    api, ledger = v.house.settings.audience, f"{v.house.base}/ledger"
+    token = service_elsewhere(v.house.settings, "billing", api)
+    keys = [Key.from_jwk(key) for key in v.http.get("/.well-known/jwks.json").json()["keys"]]
+    verifiers = {name: ServiceTokens(KeyRing.of(*keys), issuer=v.house.base, audience=name) for name in (api, ledger)}
+    expect(verifiers[api].verify(token).subject == "billing", "the token is another's")
+    v.enter()
+    for name, other in ((ledger, token), (api, str(v.mint("jwt")["access_token"]))):
+        try:
+            verifiers[name].verify(other)
+        except TokenError:
+            continue
+        raise NotAsExpected(f"{name} takes what is not for it")
+    expect(v.refused(token), "a service passes for a user")
+    return "for one service alone; a user's token is no service's, nor the other way round"
+
+
+def sealed_redeemed_once(v: Visitor) -> str:
+    """Two processes and one sealed token: the server's own store tells who was first."""
+    redeemed, stolen = redeem_elsewhere(v.house.settings, REDEEMS)
+    expect(not stolen, "it opens for another user")
+    expect(redeemed == 1, f"{redeemed} of {REDEEMS} had it")
+    return f"opens for its user alone; of {REDEEMS} redeems in two processes 1 had it"
+
+
+def change_roles(v: Visitor) -> str:
+    """Another process changes the user's roles: nobody is signed out, and nobody keeps the old ones."""
+    v.enter()
+    before = v.mint("jwt")
+    change_roles_elsewhere(v.house.settings, v.house.user, "auditor")
+    heard = _refused_within_bound(v, before["access_token"])
+    session = v.with_cookie("GET", "/account/session")
+    expect(session.status_code == 200, f"the session died, too: {session.status_code}")
+    expect(session.json()["roles"] == ["auditor"], f"the session has the roles {session.json()['roles']}")
+    after = v.bearer(v.mint("paseto")["access_token"])
+    expect(after.status_code == 200 and after.json()["roles"] == ["auditor"], "a new token has other roles")
+    renewed = v.bearer(v.refreshed(before["refresh_token"])["access_token"])
+    expect(renewed.status_code == 200 and renewed.json()["roles"] == [], "a refresh token gained roles")
+    return f"by another process; old tokens refused here {heard:.0f} ms later, the session has the new roles"
 
 
 def sign_out(v: Visitor) -> str:
@@ -254,6 +325,7 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         csrf_refused,
         access_jwt,
         access_paseto,
+        access_opaque,
         keys_published,
         tampered_refused,
         alg_none_refused,
@@ -264,7 +336,11 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         refresh_replay_kills_family,
         introspect,
         revoke_token,
+        *KINDS_STEPS,
         revoke_subject,
+        change_roles,
+        service_for_one_service,
+        sealed_redeemed_once,
         sign_out,
     )
 }

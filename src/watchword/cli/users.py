@@ -43,6 +43,21 @@ def add(name: str, scopes: tuple[str, ...], roles: tuple[str, ...], config: str,
     _tell(account, f"added {account.name}", as_json)
 
 
+@users.command("roles", epilog=f"Example: watchword users roles alice --role clerk --role auditor. {EXIT_CODES}")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="May be repeated; without it, NAME has no roles.")
+@config_option
+@json_option
+def roles_(name: str, roles: tuple[str, ...], config: str, as_json: bool) -> None:
+    """Give NAME these roles and no others; sessions follow, and access tokens from before are dead at once."""
+    account = _opener(config)(lambda accounts: accounts.set_roles(name, roles))
+    _tell(
+        account,
+        f"{account.name} now has {'the roles ' + ' '.join(account.roles) if account.roles else 'no roles'}",
+        as_json,
+    )
+
+
 @users.command(epilog=f"Example: watchword users disable alice. {EXIT_CODES}")
 @click.argument("name")
 @config_option

@@ -46,11 +46,16 @@ def read_pem(data: bytes, password: bytes | None) -> tuple[Any, Any]:
 
 
 def write_pem(private: Any, public: Any, password: bytes | None) -> bytes:
-    """PKCS#8 for a private key (encrypted when there is a password), SubjectPublicKeyInfo for a public one."""
+    """PKCS#8 for a private key (encrypted when there is a password), SubjectPublicKeyInfo for a public one.
+
+    Raises: ConfigurationError for a password that protects nothing: an empty one, or text.
+    """
+    if password is not None and not (isinstance(password, bytes) and 0 < len(password) < 1024):
+        raise ConfigurationError("a password is 1 to 1023 bytes; None writes the key in the clear")
     if private is None:
         raw: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return raw
-    guard: KeySerializationEncryption = BestAvailableEncryption(password) if password else NoEncryption()
+    guard: KeySerializationEncryption = BestAvailableEncryption(password) if password is not None else NoEncryption()
     pem: bytes = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, guard)
     return pem
 

@@ -93,9 +93,10 @@ SEALED_FORMATS: dict[str, str] = {
 """The formats that hide their claims -> dotted name."""
 
 
-def make_sealed_format(name: str, ring: KeyRing, *, typ: str) -> SealedFormat:
-    """As ``make_format``, of those that hide the claims."""
-    made: SealedFormat = _named(SEALED_FORMATS, name)(ring, typ)
+def make_sealed_format(name: str, ring: KeyRing, *, typ: str, secret: bool = False) -> SealedFormat:
+    """As ``make_format``, of those that hide the claims. ``secret``: only what needs a secret to be written."""
+    more = {"algorithms": ("A256GCM",)} if secret and name == "jwe" else {}
+    made: SealedFormat = _named(SEALED_FORMATS, name)(ring, typ, **more)
     return made
 
 

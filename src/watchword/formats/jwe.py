@@ -169,17 +169,18 @@ def _unfolded(folded: bytes) -> bytes:
 class Jwe:
     """Claims of one ``typ`` in a JWE: ``dir`` with A256GCM, or ECDH-ES+A256KW for a ring with somebody's public key.
 
+    Who has that public key can write such a token, so ``algorithms`` may leave it out.
     ``assertion`` is what both sides know and the token does not say. Its salted digest stands in the protected header
     (``ww_bound``), so another assertion fails as a wrong key does. Claims are whole seconds, as in a JWT.
     """
 
     name = "jwe"
     starts = ("eyJ",)
-    algorithms = ("A256GCM", "ECDH-ES+A256KW")
 
-    def __init__(self, ring: KeyRing, typ: str) -> None:
+    def __init__(self, ring: KeyRing, typ: str, *, algorithms: tuple[str, ...] = ("A256GCM", "ECDH-ES+A256KW")) -> None:
         self._ring = ring
         self._typ = typ
+        self.algorithms = algorithms
 
     def issue(self, claims: dict[str, Any], *, assertion: bytes = b"") -> str:
         more = {BOUND: _bound(assertion, b64url(urandom(16)))} if assertion else None
@@ -193,7 +194,7 @@ class Jwe:
             raise WrongTypeError(f"this takes {self._typ!r} alone", claim="typ")
         row, _ = _rows(envelope.head, ("A256GCM",), ())
         if row.name not in self.algorithms:
-            raise AlgorithmError("this takes dir and ECDH-ES+A256KW alone")
+            raise AlgorithmError("the header's algorithm is none that is allowed here")
         return slot_for(envelope.head, self._ring, row.name, "seal")
 
     def verify(self, envelope: Envelope, slot: Slot, *, assertion: bytes = b"") -> Verified:

@@ -65,15 +65,26 @@ class Auth:
             visit.who = who
         return who
 
-    async def require(self, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
+    async def require(
+        self,
+        *scopes: str,
+        role: str | None = None,
+        permission: str | None = None,
+        fresh: timedelta | None = None,
+    ) -> Principal:
         """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
 
-        Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, and what ``optional`` raises.
+        ``permission``: what the policy must allow; whether for this one thing, ``ww.authorize`` tells.
+        Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, PolicyDeniedError, and what
+        ``optional`` raises.
         """
         who = await self.optional()
         if who is None:
             raise NothingPresentedError
-        return self.check(who, *scopes, role=role, fresh=fresh)
+        self.check(who, *scopes, role=role, fresh=fresh)
+        if permission is not None:
+            await self.ww.authorize(who, permission)
+        return who
 
     def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
         """``require``, for a caller who is known already."""
@@ -97,8 +108,8 @@ class Auth:
     ) -> Issued:
         """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
 
-        The session whose cookie the request presented is ended. ``remember``: for 30 days, even when the browser is
-        closed. An answer of 400 and above carries no cookie, and ends the session again.
+        The session whose cookie the request presented ends in the moment that this one begins. ``remember``: for 30
+        days, even when the browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
         Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
         """
         visit = self._visit()
@@ -114,11 +125,10 @@ class Auth:
             device=visit.device,
             ip=visit.connection.ip,
             remember=remember,
+            replaces=before,
         )
         visit.started, visit.who = issued.session_id, None
         visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
-        if before is not None:
-            await self.ww.sessions.end(before)
         return issued
 
     async def sign_out(self, who: Principal) -> None:

@@ -114,14 +114,26 @@ class Auth(_Caller):
         return await self._core.require()
 
     def require(
-        self, *scopes: str, role: str | None = None, fresh: timedelta | None = None
+        self,
+        *scopes: str,
+        role: str | None = None,
+        permission: str | None = None,
+        fresh: timedelta | None = None,
     ) -> Callable[..., Awaitable[Principal]]:
-        """For ``Depends``: the caller, with all these scopes and the role, signed in no longer than ``fresh`` ago."""
+        """For ``Depends``: the caller, with all these scopes and the role, signed in no longer than ``fresh`` ago.
+
+        ``permission``: what the policy must allow. Raises: ConfigurationError where there is no policy to ask.
+        """
         needed = words(scopes, "scopes")
+        if permission is not None and self._core.ww.policy is None:
+            raise ConfigurationError(f"nobody could ever have {permission!r}: Watchword(…, policy=…) is missing")
         caller = Security(self, scopes=needed)
 
         async def required(who: Principal = caller) -> Principal:
-            return self._core.check(who, *needed, role=role, fresh=fresh)
+            self._core.check(who, *needed, role=role, fresh=fresh)
+            if permission is not None:
+                await self._core.ww.authorize(who, permission)
+            return who
 
         return required
 

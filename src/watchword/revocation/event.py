@@ -9,10 +9,17 @@ from ..stores.base import Event
 
 BY_NAME = ("token", "session", "family", "key")
 """Dead from now on, whatever its age: the value names one thing that is never issued again."""
-BY_CUTOFF = ("subject", "client", "everything")
+BY_CUTOFF = ("subject", "client", "everything", "roles")
 """A cut-off: what was issued before this event is dead, what comes after lives.
 
-Decided by ``rev``, never by a clock.
+Decided by ``rev``, never by a clock. ``roles`` ends only what carries a copy of the subject's roles.
+"""
+READS_ROLES = ("session", "refresh")
+"""Kinds that read their subject's roles anew after a change, and so outlive it."""
+BORN_WITH_ROLES = ("access", "opaque_access")
+"""Kinds that a change of roles ends even if they carry none: a new one, with the roles of now, is soon made.
+
+Of every other kind it ends what carries roles.
 """
 
 LONGEST_LIFE = 30 * 86_400

@@ -17,7 +17,7 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
 from ..stores.base import Event, Feed
-from .event import BY_CUTOFF, BY_NAME
+from .event import BORN_WITH_ROLES, BY_CUTOFF, BY_NAME, READS_ROLES
 
 SWEEP_EVERY = 60
 _UNTIL_BITS = 48
@@ -53,9 +53,7 @@ class View:
         self.epoch = ""
         self.seq = 0
         self.lease_until = float("-inf")
-        self._named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
-        self._cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
-        self._any = False
+        self._hold({what: {} for what in BY_NAME}, {what: {} for what in BY_CUTOFF})
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
@@ -97,12 +95,18 @@ class View:
             named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
             cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
             _apply(feed.events, named, cut)
-            self._named, self._cut, self.epoch, self.seq = named, cut, feed.epoch, feed.head
+            self._hold(named, cut)
+            self.epoch, self.seq = feed.epoch, feed.head
             self._told_to_restart = False
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
         self._sweep(self.clock.now())
+        self._any = len(self) > 0
+
+    def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
+        self._named, self._cut = named, cut
+        self._rows = (*(named[what] for what in BY_NAME), *(cut[what] for what in BY_CUTOFF))
         self._any = len(self) > 0
 
     def fresh(self) -> bool:
@@ -125,24 +129,49 @@ class View:
             self.ensure_fresh()
         if not self._any:
             return
-        named, cut = self._named, self._cut
-        if who.token_id in named["token"] or who.session_id in named["session"] or who.family_id in named["family"]:
+        tokens, sessions, families, keys, subjects, clients, everything, roles = self._rows
+        if who.token_id in tokens or who.session_id in sessions or who.family_id in families:
             raise TokenRevokedError
-        if kid in named["key"]:
+        if kid in keys:
             raise TokenRevokedError("the key of this token was revoked")
-        if who.subject in cut["subject"] or who.client_id in cut["client"] or cut["everything"]:
-            self._hold_to_cutoffs(who, cut)
+        subject = who.subject
+        if subject in subjects or subject in roles or who.client_id in clients or everything:
+            self._hold_to_cutoffs(who)
+
+    def roles_changed(self, who: Principal) -> str | None:
+        """The feed position of a change of the subject's roles that this credential is older than; None: it has none.
+
+        Raises: StaleRevocationError.
+        """
+        self.ensure_fresh()
+        epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
+        entry = self._cut["roles"].get(who.subject)
+        if entry is None or not self._issued_before(who.rev, entry >> _UNTIL_BITS):
+            return None
+        return f"{epoch}.{entry >> _UNTIL_BITS}"
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
         self.ensure_fresh()
         return kid in self._named["key"]
 
-    def _hold_to_cutoffs(self, who: Principal, cut: dict[str, dict[str, int]]) -> None:
-        for what, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
+    def _hold_to_cutoffs(self, who: Principal) -> None:
+        cut = self._cut
+        copied = who.kind not in READS_ROLES and (bool(who.roles) or who.kind in BORN_WITH_ROLES)
+        about = (
+            ("subject", who.subject),
+            ("client", who.client_id),
+            ("everything", ""),
+            ("roles", who.subject if copied else None),
+        )
+        for what, value in about:
             entry = cut[what].get(value) if value is not None else None
             if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):
-                raise TokenRevokedError(f"all that {what} held at the time was revoked")
+                raise TokenRevokedError(
+                    "the roles of the subject have changed since; get a new token"
+                    if what == "roles"
+                    else f"all that {what} held at the time was revoked"
+                )
 
     def _issued_before(self, rev: str | None, cutoff: int) -> bool:
         """A position in another life of the feed, or none at all, is before everything."""
@@ -153,13 +182,14 @@ class View:
         if now < self._swept_at + SWEEP_EVERY:
             return
         self._swept_at = now
-        self._named = {
+        named = {
             what: {value: until for value, until in held.items() if until > now} for what, held in self._named.items()
         }
-        self._cut = {
+        cut = {
             what: {value: entry for value, entry in held.items() if entry & _UNTIL > now}
             for what, held in self._cut.items()
         }
+        self._hold(named, cut)
 
     def __repr__(self) -> str:
         rev = f"{self.epoch}.{self.seq}"

@@ -62,6 +62,7 @@ def fetch(
     url: str,
     *,
     form: Mapping[str, str] | None = None,
+    json: bytes | None = None,
     authorization: str | None = None,
     allow_loopback: bool = False,
     networks: Collection[str] = (),
@@ -71,7 +72,7 @@ def fetch(
 ) -> Fetched:
     """The JSON document at ``url``. Blocks for ``seconds`` at most; call it from a thread under an event loop.
 
-    Parameters: form: sent as the body of a POST; without one it is a GET. authorization: the header of that name.
+    Parameters: form, json: sent as the body of a POST; without one it is a GET. authorization: the header of that name.
     allow_loopback: this machine as well, also by http. networks: other addresses that are not public and may be
     connected to (``["10.0.0.0/8"]``). tls: a context of your own, for a private certificate authority.
     Raises: ConfigurationError for a URL that may not be fetched; KeysUnavailableError, with the reason, for all else.
@@ -88,10 +89,12 @@ def fetch(
         connection.addresses = _allowed(found, host, loopback=allow_loopback, public=secure, networks=private)
         place = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = _HEADERS | ({} if authorization is None else {"Authorization": authorization})
-        if form is None:
-            connection.request("GET", place, headers=headers)
-        else:
+        if form is not None:
             connection.request("POST", place, urlencode(form).encode(), headers | {"Content-Type": FORM_TYPE})
+        elif json is not None:
+            connection.request("POST", place, json, headers | {"Content-Type": "application/json"})
+        else:
+            connection.request("GET", place, headers=headers)
         with connection.getresponse() as response:
             return _read(response)
     except WatchwordError:

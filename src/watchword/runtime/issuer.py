@@ -23,6 +23,8 @@ from .refresh import RemoteRefresh
 from .ticker import TaskTicker, ThreadTicker, drive
 
 MOST_ISSUERS = 32
+LOOK_AGAIN = 86_400
+"""Seconds after which metadata are read again, though the keys still come from where they said."""
 
 
 class Issuer:
@@ -58,6 +60,7 @@ class Issuer:
         self.url = url
         self._jwks_uri = jwks_uri
         self._found: str | None = None
+        self._look_again = 0.0
         self._get = partial(fetch, allow_loopback=allow_loopback, networks=networks)
         read = partial(read_jwks, rsa=profile.rsa)
         self.keys = RemoteKeys(jwks_uri or url, read, policy=policy, clock=clock, jitter=SystemRandom().random())
@@ -137,15 +140,24 @@ class Issuer:
         ticker.start()
 
     def _fetch(self) -> Fetched:
-        """The key document; where its place is not configured it is looked up, and again after it failed."""
-        place = self._jwks_uri or self._found or self._look_up()
+        """The key document; where its place is not configured it is looked up: first, after it failed, once a day."""
         try:
-            fetched = self._get(place)
+            return self._get(self._jwks_uri or self._place())
         except KeysUnavailableError:
             self._found = None
             raise
-        self._found = place
-        return fetched
+
+    def _place(self) -> str:
+        """Where metadata said that the keys are; that will do for longer while there are no metadata to be had."""
+        now, known = self.keys.clock.monotonic(), self._found
+        if known is None or now >= self._look_again:
+            try:
+                known = self._look_up()
+            except KeysUnavailableError:
+                if known is None:
+                    raise
+            self._found, self._look_again = known, now + LOOK_AGAIN
+        return known
 
     def _look_up(self) -> str:
         places = well_known(self.url)
@@ -206,7 +218,15 @@ class Issuers:
         return await self._issuers[0].revocation_of(untrusted)
 
     async def open(self) -> None:
-        await asyncio.gather(*(one.open() for one in self._issuers))
+        """Open all of them, or none. Raises: as ``Issuer.open``."""
+        try:
+            done = await asyncio.gather(*(one.open() for one in self._issuers), return_exceptions=True)
+            for failed in done:
+                if failed is not None:
+                    raise failed
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         for one in self._issuers:

@@ -19,11 +19,16 @@ from .clients import Clients
 
 
 class AuthServer:
-    """The parts of a running server. Raises: ConfigurationError for a client or an origin that cannot be."""
+    """The parts of a running server. Raises: ConfigurationError for a client, origin or ring that cannot be."""
 
     def __init__(self, settings: Settings, ww: Watchword | None = None) -> None:
         self.settings = settings
         self.ww = ww if ww is not None else Watchword.from_settings(settings)
+        if self.ww.access.single_service:
+            raise ConfigurationError(
+                "this server publishes its keys, so that others verify its access tokens: single_service is for an"
+                " application that verifies its own"
+            )
         self._origins = frozenset(origin(one) for one in settings.server.origins) | _own_origin(self.ww.issuer)
         self.auth = Auth(self.ww, origins=self._origins, cookie=CookiePolicy(same_site=settings.session.same_site))
         self.clients = Clients(settings.server.clients)

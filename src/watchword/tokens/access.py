@@ -1,4 +1,7 @@
-"""access: short-lived, self-contained, verified without I/O: JWT ``at+jwt`` (RFC 9068), PASETO v4 or v3 public."""
+"""access: short-lived, self-contained, verified without I/O: JWT ``at+jwt`` (RFC 9068), PASETO v4 or v3 public.
+
+Where one service both issues and verifies and the claims must be unreadable: PASETO local, or a JWE, of the same kind.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..claims import ClaimsPolicy
 from ..clock import Clock
 from ..crypto.digest import new_id
+from ..errors import ConfigurationError
+from ..formats.base import Format, make_sealed_format
 from ..keys.ring import KeyRing
 from ..revocation.view import View
 from .base import KINDS, Issued, first, life_of, named, rev_of, words
@@ -20,6 +27,8 @@ log = logging.getLogger("watchword.access")
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")
 _TEXT = ("iss", "sub", "jti", "client_id", "sid", "fam", "rev")
 _OURS = frozenset((*_REQUIRED, "nbf", "sid", "fam", "scope", "roles", "rev", "cnf", "fpt", "typ"))
+ENCRYPTED = replace(KINDS["access"], formats=("paseto", "jwe"), starts=("v4.local.", "v3.local.", "eyJ"))
+"""The same kind, unreadable: only with ``single_service=True``."""
 
 
 class AccessTokens(SignedTokens):
@@ -28,7 +37,8 @@ class AccessTokens(SignedTokens):
     Parameters: ring: its first signing key decides the format unless ``format=`` says otherwise. audience: one or
     several; a token is ours if it names any of them, and new ones are for the first. view: where revocations are heard;
     without one there is no revocation stage, as the repr says. lifetime: 15 min, at most 60. leeway: for ``nbf`` and
-    ``iat``, at most 60 s.
+    ``iat``, at most 60 s. single_service: encrypted (v4.local, or a JWE with ``dir``), where this very service issues
+    and verifies; for one audience, with a ring whose keys sign nothing that others read.
     """
 
     kind = KINDS["access"]
@@ -44,8 +54,14 @@ class AccessTokens(SignedTokens):
         lifetime: timedelta | None = None,
         leeway: timedelta = timedelta(seconds=10),
         exp_leeway: timedelta = timedelta(0),
+        single_service: bool = False,
     ) -> None:
         self._audiences = first(audience)
+        self.single_service = single_service
+        if single_service:
+            self.kind = ENCRYPTED
+            if len(self._audiences) != 1:
+                raise ConfigurationError("single_service=True is for one audience: several services need signed tokens")
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
         policy = ClaimsPolicy(
             issuer=issuer,
@@ -57,7 +73,9 @@ class AccessTokens(SignedTokens):
             exp_leeway=int(exp_leeway.total_seconds()),
             max_life=int(self.kind.cap.total_seconds()),
         )
-        super().__init__(ring, policy, view=view, clock=clock)
+        super().__init__(ring, policy, view=view, clock=clock, formats=_hidden(ring) if single_service else None)
+        if single_service and ring.opened:
+            self.check_ring()
 
     def issue(
         self,
@@ -96,6 +114,8 @@ class AccessTokens(SignedTokens):
             "rev": rev_of(self._view, rev),
         }
         body |= {name: value for name, value in more.items() if value}
+        if self.single_service:
+            format = self._for_us_alone(body["aud"], format)
         return Issued(
             token=self._write(body, format),
             token_id=body["jti"],
@@ -108,6 +128,21 @@ class AccessTokens(SignedTokens):
             family_id=family_id,
             rev=body.get("rev"),
         )
+
+    def check_ring(self) -> None:
+        """Raise ConfigurationError for a ring whose keys a document publishes, where only this service is to verify."""
+        if any(slot.key.use == "sign" and not slot.key.algorithm.symmetric for slot in self._ring):
+            raise ConfigurationError(
+                "this ring has signing keys, which a key document publishes for other services, and none of them could"
+                " read an encrypted token: give it a ring of its own, KeyRing.generate('v4.local'), or sign"
+            )
+
+    def _for_us_alone(self, audience: object, format: str | None) -> str:
+        """The format of an encrypted token for this very service. Raises: ConfigurationError for any other audience."""
+        self.check_ring()
+        if audience != self._audiences[0]:
+            raise ConfigurationError("a single-service token is for this service alone; sign one for another")
+        return format or self._ring.active("seal").algorithm.format
 
     def _claims(
         self, subject: str, client_id: str, audience: str | Sequence[str] | None, now: int, life: int
@@ -124,3 +159,8 @@ class AccessTokens(SignedTokens):
             "jti": new_id(),
             "client_id": named(client_id, "a client_id"),
         }
+
+
+def _hidden(ring: KeyRing) -> tuple[Format, ...]:
+    typ = str(ENCRYPTED.typ)
+    return tuple(make_sealed_format(name, ring, typ=typ, secret=True) for name in ENCRYPTED.formats)

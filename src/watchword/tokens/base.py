@@ -69,6 +69,16 @@ KINDS: dict[str, Kind] = {
             stored="SHA-256 of the secret, what it stands for, version",
         ),
         Kind(
+            name="service",
+            formats=("jwt", "paseto"),
+            starts=("eyJ", "v4.public.", "v3.public."),
+            typ="service+jwt",
+            life=timedelta(minutes=5),
+            cap=timedelta(minutes=15),
+            carriers=("bearer",),
+            stored="nothing",
+        ),
+        Kind(
             name="sealed",
             formats=("paseto", "jwe"),
             starts=("v4.local.", "v3.local.", "eyJ"),

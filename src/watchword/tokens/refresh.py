@@ -37,6 +37,7 @@ from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, rev_of, shown, words
+from .roles import with_roles
 
 FAMILY, SEALED = "refresh", "refresh_sealed"
 EXPLAINED_FOR = 86_400
@@ -69,6 +70,7 @@ class FamilyInfo(Struct, frozen=True, kw_only=True):
     scopes: frozenset[str]
     session_id: str | None = None
     device: str | None = None
+    ip: str | None = None
 
 
 class RefreshTokens:
@@ -109,6 +111,7 @@ class RefreshTokens:
         client_id: str,
         session_id: str | None = None,
         device: str | None = None,
+        ip: str | None = None,
         scopes: Iterable[str] = (),
         roles: Iterable[str] = (),
         auth_time: int | None = None,
@@ -132,6 +135,7 @@ class RefreshTokens:
             "client_id": named(client_id, "a client_id"),
             "session_id": session_id,
             "device": shown(device),
+            "ip": shown(ip),
             "scopes": words(scopes, "scopes"),
             "roles": words(roles, "roles"),
             "auth_time": auth_time if auth_time is not None else now,
@@ -245,12 +249,17 @@ class RefreshTokens:
         record = await self._store.get(FAMILY, presented.family_id, now=self._clock.now())
         if record is None:
             raise TokenNotFoundError("no such refresh family; sign in again")
+        changed = None if self._view is None else self._view.roles_changed(_principal(record, self._ends(record)))
         why = self._why_dead(record)
         if why == "expired":
             raise TokenExpiredError("the refresh family has ended by time; sign in again", claim="exp")
         if why is not None:
             raise TokenRevokedError(f"this refresh family is {why}; sign in again")
-        return record
+        return (
+            record
+            if changed is None
+            else await with_roles(self._store, record, changed, self._clock.now(), widen=False)
+        )
 
     def _why_dead(self, record: Record) -> str | None:
         if record.data["state"] != "live":
@@ -335,9 +344,8 @@ def _place(presented: Presented) -> str:
 
 def _unsealed(presented: Presented, record: Record) -> str:
     try:
-        return open_under(
-            unb64url(presented.secret.encode()), unb64url(record.data["sealed"].encode()), _CONTEXT
-        ).decode()
+        hidden = unb64url(record.data["sealed"].encode())
+        return open_under(unb64url(presented.secret.encode()), hidden, _CONTEXT).decode()
     except SealError:
         raise TokenNotFoundError("the kept successor does not open; sign in again") from None
 
@@ -383,6 +391,7 @@ def _info(record: Record, idle: int) -> FamilyInfo:
         scopes=frozenset(held["scopes"]),
         session_id=held["session_id"],
         device=held["device"],
+        ip=held.get("ip"),
     )
 
 

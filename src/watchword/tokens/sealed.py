@@ -15,6 +15,7 @@ from ..clock import Clock
 from ..crypto.digest import digest, new_id, same
 from ..encoding import dump_json, gate, json_object, pae
 from ..errors import (
+    AlgorithmError,
     ClaimError,
     ConfigurationError,
     MalformedTokenError,
@@ -28,7 +29,7 @@ from ..errors import (
     WrongIssuerError,
 )
 from ..formats.base import SealedFormat, Verified, make_sealed_format
-from ..keys.ring import KeyRing
+from ..keys.ring import KeyRing, Slot
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
@@ -55,9 +56,11 @@ class SealedTokens:
     """Seals data for one purpose, user and audience; stands alone: ``SealedTokens(ring)``, with a ring of its own.
 
     Parameters: ring: a v4.local key, or for JWE an A256GCM (``dir``) or ECDH-ES+A256KW key; its first one decides the
-    format. Who holds a symmetric one can both seal and open: keep it in one service. store: where redeemed ids are
-    kept; without one nothing is redeemed. audience: whom tokens are for unless a call says otherwise. issuer: written
-    into new tokens and wanted in those that are opened. lifetime: 5 min, at most 10. view: where revocations are heard.
+    format. Who holds a symmetric one can both seal and open: keep it in one service. Whatever was sealed with a
+    public one, anybody may have sealed: it opens only where the ring has no symmetric one. store: where redeemed ids
+    are kept; without one nothing is redeemed. audience: whom tokens are for unless a call says otherwise. issuer:
+    written into new tokens and wanted in those that are opened. lifetime: 5 min, at most 10. view: where revocations
+    are heard.
     """
 
     kind = KINDS["sealed"]
@@ -205,9 +208,18 @@ class SealedTokens:
         for form in self._formats.values():
             if token.startswith(form.starts):
                 envelope = form.parse(token)
-                verified = form.verify(envelope, form.key(envelope), assertion=assertion)
-                return self._checked(verified), verified.slot.key.kid
+                slot = form.key(envelope)
+                self._check_sealer(slot)
+                verified = form.verify(envelope, slot, assertion=assertion)
+                return self._checked(verified), slot.key.kid
         raise MalformedTokenError("a sealed token is a v4.local PASETO or a JWE")
+
+    def _check_sealer(self, slot: Slot) -> None:
+        """A public key seals for anybody: its tokens are taken where the ring has no secret key to seal with."""
+        if slot.key.algorithm.symmetric:
+            return
+        if any(other.key.use == "seal" and other.key.algorithm.symmetric for other in self._ring):
+            raise AlgorithmError("this was sealed with a public key, and the ring has a secret one to seal with")
 
     def _checked(self, verified: Verified) -> dict[str, Any]:
         claims, issued_at, ends_at = verified.claims, *(seconds(verified.claims, name) for name in ("iat", "exp"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, words
+from .roles import with_roles
 
 RECORD = "session"
 MAX_DATA = 16_384
@@ -28,6 +30,7 @@ TOUCH_EVERY = 60
 EXPLAINED_FOR = 86_400
 """Seconds that a dead row is kept, so that the refusal can say why."""
 ATTEMPTS = 10
+log = logging.getLogger("watchword.tokens")
 ALL = 1_000_000
 """Rows of one subject or session that are looked through: dead ones are kept for a day, and hide no live one."""
 
@@ -50,8 +53,10 @@ class Sessions:
     """Server-side sessions over a store; stands alone: ``Sessions(store)``.
 
     Parameters: idle: ended after this long without a request (30 min). absolute: ended this long after sign-in (12 h,
-    at most 30 d). remember: idle and absolute life of a session started with ``remember=True`` (30 d). view: where
-    revocations are heard. Every verb raises UnavailableError when the store does not answer.
+    at most 30 d). remember: idle and absolute life of a session started with ``remember=True`` (30 d). limit: so many
+    live sessions of one subject at most; a new one ends those that were started or rotated longest ago, and
+    ``on_limit``, a plain function of the subject and the session, is told of each. view: where revocations are heard.
+    Every verb raises UnavailableError when the store does not answer.
     """
 
     kind = KINDS["session"]
@@ -66,6 +71,8 @@ class Sessions:
         idle: timedelta = timedelta(minutes=30),
         absolute: timedelta | None = None,
         remember: timedelta = timedelta(days=30),
+        limit: int | None = None,
+        on_limit: Callable[[str, SessionInfo], object] | None = None,
     ) -> None:
         self._store = store
         self._view = view
@@ -73,6 +80,9 @@ class Sessions:
         self._absolute = life_of(self.kind, absolute, self.kind.life)
         self._idle = min(int(idle.total_seconds()), self._absolute)
         self._remember = life_of(self.kind, remember, self.kind.cap)
+        self._limit, self._on_limit = limit, on_limit
+        if limit is not None and limit < 1:
+            raise ConfigurationError("a limit of sessions is 1 or more; None is no limit")
         if self._idle < TOUCH_EVERY:
             raise ConfigurationError(f"an idle time under {TOUCH_EVERY} s would end sessions that are in use")
 
@@ -86,10 +96,12 @@ class Sessions:
         device: str | None = None,
         ip: str | None = None,
         remember: bool = False,
+        replaces: str | None = None,
     ) -> Issued:
         """Sign ``subject`` in: a new token, always.
 
         ``data`` is plain JSON of up to 16 KiB and 8 levels, and stays on the server.
+        ``replaces``: the ``session_id`` that this browser had before; the one ends in the moment the other begins.
         """
         now = self._clock.now()
         idle, absolute = (self._remember, self._remember) if remember else (self._idle, self._absolute)
@@ -110,7 +122,8 @@ class Sessions:
         }
         token = opaque.issue(self.prefix)
         record = self._record(token, named(subject, "a subject"), content)
-        await self._store.put(record, audit=[_audit("session_started", record, now)])
+        await self._begin(record, replaces, now)
+        await self._keep_to_limit(str(record.subject))
         return self._issued(token, record)
 
     async def authenticate(self, untrusted: object) -> Principal:
@@ -177,13 +190,7 @@ class Sessions:
 
     async def end(self, session_id: str) -> bool:
         """Sign one session out, and with it its refresh families and access tokens. False if there was none."""
-        ended = False
-        while live := await self._rows(session_id):  # again after a lost race: a rotation makes another row live
-            for record in live:
-                ended = await self._end(record) or ended
-        if ended and self._view is not None:
-            await catch_up(self._store, self._view)
-        return ended
+        return await self._end_rows(session_id, "session_ended")
 
     async def end_all(self, subject: str, *, keep: str | None = None) -> int:
         """Sign all sessions of a subject out, but for ``keep``; returns how many."""
@@ -208,7 +215,11 @@ class Sessions:
             raise TokenExpiredError("the session has ended by time; sign in again", claim="exp")
         who = self._principal(record)
         if self._view is not None:
+            changed = self._view.roles_changed(who)
             self._view.check(who)
+            if changed is not None:
+                record = await with_roles(self._store, record, changed, now, widen=True)
+                who = self._principal(record)
         return record, who
 
     def _stands(self, record: Record, now: int) -> bool:
@@ -226,15 +237,51 @@ class Sessions:
         found = await self._store.find(RECORD, now=self._clock.now(), group=session_id, limit=ALL)
         return [record for record in found if record.data["state"] == "live"]
 
-    async def _end(self, record: Record) -> bool:
+    async def _begin(self, record: Record, replaces: str | None, now: int) -> None:
+        """Write a new session; the one that it replaces ends in the same transaction."""
+        started = _audit("session_started", record, now)
+        for _ in range(ATTEMPTS):
+            before = [] if replaces is None else await self._rows(replaces)
+            if not before:
+                return await self._store.put(record, audit=[started])
+            if await self._end(before[0], "session_ended", puts=[record], audit=[started]):
+                return await self._hear()
+        raise StoreConflictError
+
+    async def _keep_to_limit(self, subject: str) -> None:
+        """Decided by the order of the rows, on which all agree; whoever comes last sees all and ends what is over."""
+        if self._limit is None:
+            return
+        for info in (await self.list(subject))[: -self._limit]:
+            if await self._end_rows(info.session_id, "session_over_limit") and self._on_limit is not None:
+                try:
+                    self._on_limit(subject, info)
+                except Exception:  # the new session has begun, whatever becomes of the notice
+                    log.exception("on_limit failed")
+
+    async def _end_rows(self, session_id: str, name: str) -> bool:
+        ended = False
+        while live := await self._rows(session_id):  # again after a lost race: a rotation makes another row live
+            for record in live:
+                ended = await self._end(record, name) or ended
+        if ended:
+            await self._hear()
+        return ended
+
+    async def _end(self, record: Record, name: str, puts: Sequence[Record] = (), audit: Sequence[Audit] = ()) -> bool:
         """False when the row changed meanwhile."""
         now = self._clock.now()
         return await self._store.swap(
             _tombstone(record, "ended"),
             version=record.version,
+            puts=puts,
             events=[event("session", record.data["session_id"], now=now)],
-            audit=[_audit("session_ended", record, now)],
+            audit=[_audit(name, record, now), *audit],
         )
+
+    async def _hear(self) -> None:
+        if self._view is not None:
+            await catch_up(self._store, self._view)
 
     def _record(self, token: str, subject: str, content: Mapping[str, Any]) -> Record:
         key = digest(RECORD, opaque.parse(token, self.prefix))

@@ -38,12 +38,20 @@ class SignedTokens:
 
     kind: Kind
 
-    def __init__(self, ring: KeyRing, policy: ClaimsPolicy, *, view: View | None, clock: Clock | None) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        policy: ClaimsPolicy,
+        *,
+        view: View | None,
+        clock: Clock | None,
+        formats: tuple[Format, ...] | None = None,
+    ) -> None:
         self._ring = ring
         self._view = view
         self._clock = clock or ring.clock
         self._policy = policy
-        self._formats: tuple[Format, ...] = tuple(
+        self._formats: tuple[Format, ...] = formats or tuple(
             make_format(name, ring, typ=str(self.kind.typ)) for name in self.kind.formats
         )
         self._readers = {start[:_START].encode(): form for form in self._formats for start in form.starts}

@@ -11,10 +11,11 @@ from typing import Any
 
 import jwt as theirs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchword.compat import pyjwt as ours
+from watchword.encoding import b64url
 from watchword.errors import ConfigurationError, WatchwordError
 from watchword.keys.key import Key
 
@@ -23,6 +24,7 @@ SECRET = "a secret of at least thirty-two bytes, and then of sixty-four as well.
 KEYS = {
     name: Key.generate(name) for name in ("RS256", "PS256", "ES256", "ES384", "ES512", "ES256K", "Ed25519", "Ed448")
 }
+HS256 = Key.from_jwk({"kty": "oct", "k": b64url(SECRET.encode()), "alg": "HS256"})
 PEM = {name: key.to_pem() for name, key in KEYS.items()}
 PUBLIC = {name: key.public().to_pem() for name, key in KEYS.items()}
 ALGORITHMS = [
@@ -390,3 +392,45 @@ def test_keys_of_other_sorts_are_refused_by_name(key: Any) -> None:
 def test_headers_that_would_not_be_read_are_not_written(headers: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"typ is text|not written"):
         ours.encode({}, SECRET, headers=headers)
+
+
+_TIMES: st.SearchStrategy[Any] = st.sampled_from([NOW - 500, NOW + 500, NOW + 500.5, "x", True, None, [], -1, 0, 1e20])
+_ODD: st.SearchStrategy[Any] = st.sampled_from([None, 5, [], "", {"a": 1}])
+ANY_CLAIMS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("exp", "nbf", "iat"), _TIMES),
+        "aud": _ODD | st.sampled_from(["api", "other", ["api"], ["a", "api"], [5], ["api", 5]]),
+        "iss": _ODD | st.sampled_from(["https://id.example", "other", ["https://id.example"]]),
+        "sub": _ODD | st.sampled_from(["user-7", "user-8"]),
+        "jti": _ODD | st.just("j"),
+    },
+)
+ANY_OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        **{f"verify_{name}": st.booleans() for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")},
+        "require": st.lists(st.sampled_from(["exp", "iat", "nbf", "aud", "iss", "sub", "jti"]), max_size=2),
+        "strict_aud": st.booleans(),
+    },
+)
+ANY_WISHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "audience": st.sampled_from([None, "api", ["api", "x"], [], "", {"api"}, ("x",)]),
+        "issuer": st.sampled_from([None, "https://id.example", ["https://id.example", "b"], [], "", {"b"}]),
+        "subject": st.sampled_from([None, "user-7", ""]),
+        "leeway": st.sampled_from([0, 1000, -5, timedelta(minutes=30)]),
+    },
+)
+
+
+@settings(deadline=None)
+@given(ANY_CLAIMS, ANY_OPTIONS, ANY_WISHES)
+def test_what_pyjwt_refuses_is_refused(claims: dict[str, Any], options: dict[str, Any], wishes: dict[str, Any]) -> None:
+    """Under any combination of options: here it may be stricter, and says the same where both take a token."""
+    message = ".".join(b64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    token = f"{message}.{b64url(HS256.sign(message.encode()))}"
+    mine = outcome(ours, "decode", token, SECRET, ["HS256"], options=options, **wishes)
+    oracle = outcome(theirs, "decode", token, SECRET, ["HS256"], options=options, **wishes)
+    assert mine == oracle or (isinstance(mine, str) and issubclass(getattr(ours, mine), WatchwordError))

@@ -308,3 +308,11 @@ def test_the_bytes_of_a_key_that_only_verifies() -> None:
 def test_a_fresh_content_key_does_not_show() -> None:
     wrapped = Key.generate("A256KW").wrap(CONTENTS["A256GCM"])
     assert repr(wrapped) == "Wrapped(key=<hidden>)"
+
+
+@pytest.mark.parametrize("password", [b"", "text", 5, b"x" * 1024])
+def test_a_password_that_protects_nothing_is_refused(password: Any) -> None:
+    """An empty one would write the private key in the clear, and nobody would notice."""
+    for key in (KEYS["ES256"], KEYS["ES256"].public()):
+        with pytest.raises(ConfigurationError, match="a password is"):
+            key.to_pem(password=password)

@@ -391,7 +391,7 @@ def test_a_name_is_dead_from_now_on_whatever_its_age(view: View, what: str) -> N
 )
 def test_a_cut_off_goes_by_rev(view: View, what: str, rev: str | None, lives: bool) -> None:
     """Equal lives: it was issued when the event had been applied. Lower, foreign and unreadable ones die."""
-    value = {"subject": "u", "client": "c", "everything": ""}[what]
+    value = {"subject": "u", "client": "c", "everything": "", "roles": "u"}[what]
     view.hear(Feed("e", 8, (dead(what, value, 8),)), asked_after=0, sent_at=SENT)
     assert refuses(view, who(rev=rev)) is not lives
 

@@ -300,3 +300,41 @@ async def test_who_has_a_known_key_never_waits_for_a_server_that_is_out(server: 
         assert server.asked["/keys"] == 2
         server.over.set()
         await fetching
+
+
+async def test_metadata_are_read_again_once_a_day(server: KeyServer) -> None:
+    """An issuer that moves its keys may leave the old document where it was."""
+    house = House(server)
+    async with house.found() as issuer:
+        for _ in range(3):
+            house.clock.advance(3600)
+            await issuer.refresh.tick()
+        assert server.asked[house.place] == 1
+        moved = KeyRing.generate("ES256", clock=house.clock)
+        server.on["/moved"] = document(moved.jwks())
+        server.on[house.place] = document({"issuer": house.url, "jwks_uri": server.url("/moved")})
+        house.clock.advance(86_400)
+        await issuer.refresh.tick()
+        assert issuer.verify(house.token(moved)).subject == "user-7"
+        for place in well_known(house.url):
+            server.on[place.removeprefix(server.url(""))] = answer(b"", status="500 Oops")
+        house.clock.advance(86_400)
+        await issuer.refresh.tick()
+        assert issuer.keys.state == "fresh"
+        assert server.asked["/moved"] == 2
+        server.on[house.place] = document({"issuer": "https://other.example", "jwks_uri": server.url("/keys")})
+        house.clock.advance(86_400)
+        await issuer.refresh.tick()
+        assert issuer.keys.state == "stale"
+
+
+async def test_several_are_opened_all_or_none(server: KeyServer) -> None:
+    clock = FrozenClock()
+    good, bad = House(server, "/good", clock=clock), House(server, "/bad", clock=clock)
+    bad.metadata["issuer"] = "x"
+    bad.publish()
+    issuers, before = [bad.found(), good.found()], asyncio.all_tasks()
+    with pytest.raises(ConfigurationError):
+        await Issuers(*issuers).open()
+    assert [one._ticker for one in issuers] == [None, None]
+    assert asyncio.all_tasks() == before

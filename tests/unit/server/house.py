@@ -24,7 +24,7 @@ CLIENTS = tuple(
     ClientSettings(id=name, secret_sha256=sha256(SECRET.encode()).hexdigest(), audience=audience)
     for name, audience in (("backend", None), ("orders-api", AUDIENCE), ("ledger-api", "https://ledger.test"))
 )
-KINDS = ("user", "session", "refresh", "refresh_sealed")
+KINDS = ("user", "session", "refresh", "refresh_sealed", "opaque_access")
 
 Headers = Iterable[tuple[str, str]]
 

@@ -127,3 +127,23 @@ async def test_a_ring_without_the_format_spends_nothing(cheap_hashes: None) -> N
         again = await house.refresh(tokens["refresh_token"], access_token_format="paseto")
         assert [one.json()["error"] for one in (reply, again)] == ["invalid_request"] * 2
         assert await house.state() == before
+
+
+async def test_an_opaque_access_token(house: House) -> None:
+    """It falls with its session, and a refresh may ask for another one."""
+    cookie = await house.sign_in("bob")
+    session = await house.ww.sessions.authenticate(cookie)
+    tokens = await house.mint(cookie, format="opaque", scopes=["orders:read"])
+    again = (await house.refresh(tokens["refresh_token"], access_token_format="opaque")).json()
+    for body in (tokens, again):
+        assert body["access_token"].startswith("ww_at_")
+        assert (body["expires_in"], body["scope"]) == (900, "orders:read")
+        who = await house.ww.opaque_access.authenticate(body["access_token"])
+        assert (who.subject, who.session_id, who.auth_time) == ("bob", session.session_id, session.auth_time)
+        assert who.family_id == (await house.ww.refresh.list("bob"))[0].family_id
+        assert who.roles == {"admin"}
+        assert who.scopes == {"orders:read"}
+        assert (await house.ask("GET", "/api/me", bearer=body["access_token"])).json()["kind"] == "opaque_access"
+    await house.ask("DELETE", "/account/session", cookie=cookie)
+    for body in (tokens, again):
+        assert (await house.ask("GET", "/api/me", bearer=body["access_token"])).status_code == 401

@@ -1,11 +1,15 @@
 """Accounts: names, passwords, and what a change takes away."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from tests.unit.server.house import PASSWORD, House
-from watchword.errors import ConfigurationError, StoreUnavailableError
+from watchword.errors import ConfigurationError, StoreUnavailableError, TokenRevokedError
+from watchword.revocation.event import Revocation
 from watchword.server.accounts.accounts import InvalidCredentialsError
 from watchword.stores.base import Record
+from watchword.tokens.roles import Roles
 
 
 async def test_add_and_list(house: House) -> None:
@@ -114,3 +118,51 @@ async def test_only_an_argon2_string_is_kept(house: House) -> None:
     [record, _] = await house.ww.store.find("user", now=house.clock.now())
     assert str(record.data["password"]).startswith("$argon2id$v=19$m=")
     assert PASSWORD not in str(record)
+
+
+async def test_other_roles_sign_nobody_out(house: House) -> None:
+    ww, accounts = house.server.ww, house.server.accounts
+    await accounts.set_roles("alice", ["staff", "clerk"])
+    session = await ww.sessions.start("alice", roles=["staff", "clerk"])
+    token = ww.access.issue("alice", roles=["staff", "clerk"]).token
+    changed = await accounts.set_roles("ALICE", ["clerk"])
+    assert changed.roles == ("clerk",)
+    assert (await accounts.check("alice", PASSWORD)).roles == ("clerk",)
+    assert (await ww.sessions.authenticate(session.token)).roles == {"clerk"}
+    with pytest.raises(TokenRevokedError):
+        ww.access.verify(token)
+
+
+async def test_a_sign_in_that_read_the_roles_before_does_not_stand(house: House) -> None:
+    account = await house.server.accounts.check("alice", PASSWORD)
+    await house.server.accounts.set_roles("alice", ["clerk"])
+    with pytest.raises(InvalidCredentialsError):
+        await house.server.accounts.ensure_unchanged(account)
+
+
+async def test_of_two_changes_side_by_side_the_one_that_was_kept_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ww, accounts = house.server.ww, house.server.accounts
+    session, tell = await ww.sessions.start("alice", roles=["staff"]), Roles.set
+
+    async def overtaken(self: Roles, subject: str, roles: Iterable[str]) -> Revocation:
+        monkeypatch.undo()
+        await accounts.set_roles("alice", ["second"])
+        return await tell(self, subject, roles)
+
+    monkeypatch.setattr(Roles, "set", overtaken)
+    await accounts.set_roles("alice", ["first"])
+    assert (await accounts.check("alice", PASSWORD)).roles == ("second",)
+    assert (await ww.sessions.authenticate(session.token)).roles == {"second"}
+
+
+@pytest.mark.parametrize(
+    ("name", "roles", "says"),
+    [("nobody", ["a"], "no user"), ("alice", ["a b"], "cannot stand"), ("alice", ["x" * 9999], "no token")],
+)
+async def test_roles_that_cannot_be(house: House, name: str, roles: list[str], says: str) -> None:
+    before = await house.state()
+    with pytest.raises(ConfigurationError, match=says):
+        await house.server.accounts.set_roles(name, roles)
+    assert await house.state() == before

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.unit.tokens.vendors import NOW, VENDORS, Vendor
+from watchword.claims import ID_TOKEN
 from watchword.clock import FrozenClock
 from watchword.encoding import b64url
 from watchword.errors import (
@@ -29,6 +30,7 @@ from watchword.errors import (
     WrongIssuerError,
     WrongTypeError,
 )
+from watchword.formats.jwt import JwtVerifier
 from watchword.keys.discovery import alias, read_jwks
 from watchword.keys.key import Key
 from watchword.keys.remote import RemoteKeys
@@ -352,3 +354,15 @@ def test_one_of_several_may_have_large_tokens() -> None:
     long = signed({"alg": "ML-DSA-87", "kid": "large", "typ": "at+jwt"}, vendor.access | {"more": "x" * 3000}, large)
     assert len(long) > 8192
     assert check_among(several, long).issuer == vendor.issuer
+
+
+@EACH
+def test_t18_an_access_token_is_no_id_token_even_with_our_audience(vendor: Vendor) -> None:
+    """The other way round, in the worst case: an API that is its own client, and so is both ``aud`` and ``azp``."""
+    ring = KeyRing.of(RSA.public(), clock=FrozenClock(NOW))
+    verifier = JwtVerifier(ring, ID_TOKEN, issuer=vendor.issuer, audience=vendor.audience)
+    ours = {"aud": vendor.audience, "azp": vendor.audience}
+    with pytest.raises(WrongTypeError):
+        verifier.verify(signed({"alg": "RS256", **vendor.header}, vendor.access | ours))
+    if vendor.header.get("typ", "JWT") == "JWT":
+        assert verifier.verify(signed({"alg": "RS256", **vendor.header}, vendor.id | ours)).typ == "JWT"

@@ -465,3 +465,14 @@ def test_another_type_under_the_same_key_is_refused(name: str, algorithm: str, c
             sealed.open(token, **CONTEXT)
     with pytest.raises(SealError):
         sealed.open(make_sealed_format(name, ring, typ="sealed+jwt").issue(GOOD), **CONTEXT)
+
+
+@pytest.mark.parametrize("own", ["v4.local", "v3.local", "A256GCM"])
+def test_a_public_key_on_the_ring_lets_nobody_else_seal(own: str, clock: FrozenClock) -> None:
+    """Its public half stands in the JWKS: what it seals was sealed by anybody. A secret key on the ring says: by us."""
+    ring = KeyRing.generate(own, "ECDH-ES+A256KW", clock=clock)
+    [published] = ring.jwks()["keys"]
+    forged = SealedTokens(KeyRing.of(Key.from_jwk(published), clock=clock)).seal(ORDER, **CONTEXT).token
+    with pytest.raises(AlgorithmError):
+        SealedTokens(ring).open(forged, **CONTEXT)
+    assert SealedTokens(ring).open(SealedTokens(ring).seal(ORDER, **CONTEXT).token, **CONTEXT) == ORDER

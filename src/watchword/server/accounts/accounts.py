@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -59,10 +59,7 @@ class Accounts:
         """A new user; the name is also the subject of the tokens. Raises: ConfigurationError for a weak password."""
         name, key, now = *_name(name), self._ww.clock.now()
         role, scope = words(roles, "roles"), words(scopes, "scopes")
-        if len(" ".join(role + scope)) > LONGEST_GRANT:
-            raise ConfigurationError(
-                f"roles and scopes take more than {LONGEST_GRANT} characters; no token would hold them"
-            )
+        _ensure_short(role, scope)
         check_new_password(password)
         held = {
             "name": name,
@@ -107,6 +104,18 @@ class Accounts:
         hashed = await self._passwords.hashed(password)
         return await self._change(name, "password_changed", signs_out=True, password=hashed)
 
+    async def set_roles(self, name: str, roles: Iterable[str]) -> Account:
+        """Give the user these roles and no others; nobody is signed out, and access tokens from before are dead."""
+        role, record = words(roles, "roles"), await self._record(name)
+        _ensure_short(role, [] if record is None else record.data["scopes"])
+        account = await self._change(name, "user_roles_changed", signs_out=False, roles=role)
+        while True:  # of two changes side by side, the one that the account kept must be the last to be told
+            await self._ww.roles.set(account.subject, account.roles)
+            latest = await self._record(name)
+            if latest is None or tuple(latest.data["roles"]) == account.roles:
+                return account
+            account = _account(latest)
+
     async def disable(self, name: str) -> Account:
         """No more sign-ins, and everything the user holds is dead: sessions, refresh families, access tokens."""
         return await self._change(name, "user_disabled", signs_out=True, disabled=True)
@@ -138,6 +147,13 @@ class Accounts:
                 await catch_up(self._ww.store, self._ww.view)
                 return _account(replace(changed, version=record.version + 1))
         raise StoreConflictError
+
+
+def _ensure_short(roles: Sequence[str], scopes: Sequence[str]) -> None:
+    if len(" ".join([*roles, *scopes])) > LONGEST_GRANT:
+        raise ConfigurationError(
+            f"roles and scopes take more than {LONGEST_GRANT} characters; no token would hold them"
+        )
 
 
 def _name(name: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from ..token_reply import ensure_signer, token_reply
 class Wanted(Struct, forbid_unknown_fields=True):
     """The body. Without ``scopes``: all that the user has."""
 
-    format: Literal["jwt", "paseto"] | None = None
+    format: Literal["jwt", "paseto", "opaque"] | None = None
     scopes: list[str] | None = None
     client_id: str = FIRST_PARTY
 
@@ -50,4 +50,4 @@ async def mint(server: AuthServer, request: Request) -> Response:
         rev=who.rev,
         ends_at=min(ends, default=who.expires_at),
     )
-    return token_reply(server, refresh, wanted.format)
+    return await token_reply(server, refresh, wanted.format)

@@ -10,14 +10,13 @@ from ...tokens.base import words
 from ..auth_server import AuthServer
 from ..bodies import read_oauth_form
 from ..oauth_error import OAuthError, invalid_request
-from ..token_reply import ensure_signer, token_reply
-
-FORMATS = frozenset({"jwt", "paseto"})
+from ..token_reply import FORMATS, ensure_signer, token_reply
 
 
 async def exchange(server: AuthServer, request: Request) -> Response:
     """200, the token response. ``grant_type`` is ``refresh_token``; ``scope`` narrows the access token alone;
-    ``access_token_format`` (``jwt``, ``paseto``) is ours. A public client names itself by the family's ``client_id``.
+    ``access_token_format`` (``jwt``, ``paseto``, ``opaque``) is ours. A public client names itself by the family's
+    ``client_id``.
 
     400 ``invalid_request``, ``unsupported_grant_type``, ``invalid_scope`` (all without any change) and
     ``invalid_grant``; 401 ``invalid_client``; 503 when the store does not answer: keep the token and try again.
@@ -32,7 +31,7 @@ async def exchange(server: AuthServer, request: Request) -> Response:
         raise invalid_request("refresh_token is missing.")
     format = form.get("access_token_format")
     if format is not None and format not in FORMATS:
-        raise invalid_request("access_token_format is jwt or paseto.")
+        raise invalid_request(f"access_token_format is one of {', '.join(FORMATS)}.")
     ensure_signer(server, format)
     try:
         rotated = await server.ww.refresh.rotate(form["refresh_token"], client_id=client.id, scopes=_scopes(form))
@@ -41,7 +40,7 @@ async def exchange(server: AuthServer, request: Request) -> Response:
     except TokenError as error:
         hint = f"{error.code}: {error}"
         raise OAuthError("invalid_grant", "The refresh token is not good; sign in again.", hint=hint) from None
-    return token_reply(server, rotated, format)
+    return await token_reply(server, rotated, format)
 
 
 def _scopes(form: dict[str, str]) -> list[str] | None:
