@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Required, Self, TypedDict
+from typing import Any, Self
 
 from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
@@ -18,8 +18,9 @@ from .errors import ConfigurationError, MalformedTokenError, WatchwordError, Wro
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
+from .options import Options as Options
+from .options import keywords as keywords
 from .policy.base import Decision, Facts, Policy, authorize
-from .policy.rbac import RBAC, Role
 from .principal import Principal
 from .revocation.event import LONGEST_LIFE, Revocation, event
 from .revocation.feed import catch_up, catch_up_now
@@ -43,31 +44,6 @@ from .tokens.sealed import SealedTokens
 from .tokens.service import ServiceTokens
 from .tokens.sessions import SessionInfo, Sessions
 from .web.cookies import CookiePolicy
-
-
-class Options(TypedDict, total=False):
-    """The keywords of ``Watchword``, for those who pass them on."""
-
-    issuer: Required[str]
-    audience: Required[str | Sequence[str]]
-    keys: str | Path | None
-    ring: KeyRing | None
-    clock: Clock | None
-    max_staleness: timedelta
-    session_idle: timedelta
-    session_absolute: timedelta | None
-    session_limit: int | None
-    on_session_limit: Callable[[str, SessionInfo], object] | None
-    access_lifetime: timedelta | None
-    refresh_grace: timedelta
-    opaque_access_lifetime: timedelta | None
-    sealed_lifetime: timedelta | None
-    environment: str
-    api_key_prefix: str
-    one_time_every: timedelta
-    service_lifetime: timedelta | None
-    single_service: bool
-    policy: Policy | None
 
 
 class Watchword:
@@ -337,38 +313,6 @@ class Watchword:
 
     def __repr__(self) -> str:
         return f"Watchword(issuer={self.issuer!r}, ring={self.ring!r}, view={self.view!r})"
-
-
-def keywords(settings: Settings) -> Options:
-    """What the constructor takes, from settings."""
-    return {
-        "issuer": settings.issuer,
-        "audience": settings.audience,
-        "keys": settings.keys,
-        "max_staleness": timedelta(seconds=settings.max_staleness),
-        "session_idle": timedelta(seconds=settings.session.idle),
-        "session_absolute": timedelta(seconds=settings.session.absolute),
-        "session_limit": settings.session.limit,
-        "access_lifetime": timedelta(seconds=settings.access.lifetime),
-        "refresh_grace": timedelta(seconds=settings.refresh.grace),
-        "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),
-        "sealed_lifetime": timedelta(seconds=settings.sealed.lifetime),
-        "environment": settings.environment,
-        "api_key_prefix": settings.api_key.prefix,
-        "one_time_every": timedelta(seconds=settings.one_time.every),
-        "service_lifetime": timedelta(seconds=settings.service.lifetime),
-        "single_service": settings.access.single_service,
-        "policy": _policy(settings),
-    }
-
-
-def _policy(settings: Settings) -> Policy | None:
-    roles = settings.policy.roles
-    return (
-        RBAC({name: Role(permissions=role.permissions, inherits=role.inherits) for name, role in roles.items()})
-        if roles
-        else None
-    )
 
 
 def _open_first() -> None:

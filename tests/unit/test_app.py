@@ -9,13 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
+from zlib import crc32
 
 import pytest
 from msgspec.json import encode
 
 from watchword import (
     AccessTokens,
+    ApiKeys,
     KeyRing,
+    OneTimeTokens,
     OpaqueAccessTokens,
     RefreshTokens,
     SealedTokens,
@@ -25,6 +28,7 @@ from watchword import (
     open_store,
 )
 from watchword.clock import FrozenClock
+from watchword.encoding import base62
 from watchword.errors import (
     ConfigurationError,
     MalformedTokenError,
@@ -40,6 +44,8 @@ from watchword.errors import (
 from watchword.keys.key import Key
 from watchword.revocation.event import Revocation
 from watchword.tokens.base import Issued
+from watchword.tokens.devices import Devices
+from watchword.tokens.roles import Roles
 
 NOW = 1_800_000_000
 ISSUER, API = "https://as.test", "https://api.test"
@@ -137,7 +143,9 @@ def test_a_mistake_shows_in_the_constructor(tmp_path: Path) -> None:
 
 
 SESSION, REFRESH = "ww_ss_" + "A" * 43, f"ww_rt_{'A' * 22}.1.{'A' * 43}.{'A' * 22}"
-OPAQUE = "ww_at_" + "A" * 43
+OPAQUE, ONE_TIME = "ww_at_" + "A" * 43, "ww_ot_" + "A" * 43
+API_KEY = "sk_live_" + "0" * 43
+API_KEY += base62(crc32(API_KEY.encode()).to_bytes(4, "big"), 6)
 FOR: dict[str, Any] = {"purpose": "p", "bound_to": "u"}
 JWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJhdCtqd3QifQ.e30." + "A" * 86
 
@@ -177,6 +185,27 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "ServiceTokens.verify": lambda: ww.service.verify(JWT),
         "ServiceTokens.authenticate": lambda: ww.service.authenticate(JWT),
         "ServiceTokens.revocation_of": lambda: ww.service.revocation_of(JWT),
+        "ApiKeys.issue": lambda: ww.api_keys.issue("u"),
+        "ApiKeys.authenticate": lambda: ww.api_keys.authenticate(API_KEY),
+        "ApiKeys.rotate": lambda: ww.api_keys.rotate("id"),
+        "ApiKeys.list": lambda: ww.api_keys.list("u"),
+        "ApiKeys.revoke": lambda: ww.api_keys.revoke("id"),
+        "ApiKeys.settle": lambda: ww.api_keys.settle("u"),
+        "ApiKeys.remembered_for": lambda: ww.api_keys.remembered_for("u"),
+        "ApiKeys.revocation_of": lambda: ww.api_keys.revocation_of(API_KEY),
+        "OneTimeTokens.issue": lambda: ww.one_time.issue("u", purpose="magic-link"),
+        "OneTimeTokens.look": lambda: ww.one_time.look(ONE_TIME, purpose="magic-link"),
+        "OneTimeTokens.redeem": lambda: ww.one_time.redeem(ONE_TIME, purpose="magic-link"),
+        "OneTimeTokens.void": lambda: ww.one_time.void("u", purpose="magic-link"),
+        "OneTimeTokens.set_lifetime": lambda: ww.one_time.set_lifetime(
+            "u", purpose="magic-link", lifetime=timedelta(minutes=5)
+        ),
+        "OneTimeTokens.revocation_of": lambda: ww.one_time.revocation_of(ONE_TIME),
+        "Devices.list": lambda: ww.devices.list("u"),
+        "Devices.end": lambda: ww.devices.end("u", "s"),
+        "Devices.end_all": lambda: ww.devices.end_all("u"),
+        "Roles.set": lambda: ww.roles.set("u", ["admin"]),
+        "Roles.of": lambda: ww.roles.of("u"),
         "Watchword.revoke": lambda: ww.revoke(subject="u"),
         "Watchword.events": lambda: ww.events(),
     }
@@ -185,8 +214,12 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
 NO_VERBS = {
     *("Watchword.open", "Watchword.close", "Watchword.open_blocking", "Watchword.close_blocking"),
     *("Watchword.from_config", "Watchword.from_settings", "Watchword.authenticator", "AccessTokens.check_ring"),
+    *("Watchword.authorize", "ApiKeys.flush", "OneTimeTokens.authenticate"),  # they need nothing that is opened
 }
-PARTS = (Watchword, Sessions, AccessTokens, RefreshTokens, OpaqueAccessTokens, SealedTokens, ServiceTokens)
+PARTS = (
+    *(Watchword, Sessions, AccessTokens, RefreshTokens, OpaqueAccessTokens, SealedTokens, ServiceTokens),
+    *(ApiKeys, OneTimeTokens, Devices, Roles),
+)
 
 
 def test_the_walk_knows_every_verb() -> None:

@@ -38,6 +38,9 @@ class Verified(Struct, frozen=True, gc=False):
     slot: Slot
     typ: str
 
+    def __repr__(self) -> str:
+        return f"Verified(typ={self.typ!r}, kid={self.slot.key.kid!r})"
+
 
 class Format(Protocol):
     """One way to write the tokens of one type (``typ``) with the keys of one ring."""

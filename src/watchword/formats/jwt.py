@@ -27,14 +27,15 @@ class Jwt:
         self._types = frozenset({media_type(typ)}) if isinstance(typ, str) else typ.types
         self._typ = typ if isinstance(typ, str) else typ.typ
         self._vouched = Vouched(ring)
-        self._written: dict[str, str] = {}
+        self._written: dict[tuple[str, str], str] = {}
 
     def issue(self, claims: dict[str, Any]) -> str:
         key = self._ring.active("sign", format="jwt")
-        head = self._written.get(key.kid)
+        name = key.algorithm.name, key.kid
+        head = self._written.get(name)
         if head is None:
-            header = {"alg": key.algorithm.name, "kid": key.kid, "typ": self._typ}
-            head = self._written[key.kid] = b64url(dump_json(header))
+            header = {"alg": name[0], "kid": name[1], "typ": self._typ}
+            head = self._written[name] = b64url(dump_json(header))
         message = f"{head}.{b64url(dump_json(claims))}"
         return f"{message}.{b64url(key.sign(message.encode()))}"
 

@@ -88,8 +88,13 @@ def verify(
     return payload, found
 
 
-def encrypt(payload: bytes, key: Key, *, footer: Footer = b"", assertion: bytes = b"", nonce: bytes = b"") -> str:
-    """The v3.local or v4.local token of ``payload``. ``nonce`` is for test vectors alone. Raises: as ``sign``."""
+def encrypt(payload: bytes, key: Key, *, footer: Footer = b"", assertion: bytes = b"") -> str:
+    """The v3.local or v4.local token of ``payload``, with a fresh nonce. Raises: as ``sign``."""
+    return _encrypt(payload, key, footer, assertion, b"")
+
+
+def _encrypt(payload: bytes, key: Key, footer: Footer, assertion: bytes, nonce: bytes) -> str:
+    """``nonce`` is for the test vectors: one that is used twice gives both messages away."""
     header, seal, _ = _known(_LOCAL, key, "local")
     written = write_footer(footer)
     return _joined(header, seal(key.secret_bytes(), payload, written, assertion, nonce), written)

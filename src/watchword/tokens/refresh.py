@@ -15,15 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..clock import Clock, SystemClock
-from ..crypto.digest import digest, new_id, new_secret, same
-from ..crypto.encryption import open_under, seal_under
-from ..encoding import b64url, gate, malformed, unb64url
+from ..crypto.digest import new_id, new_secret, same
 from ..errors import (
     BindingError,
     ConfigurationError,
     InsufficientScopeError,
-    SealError,
-    SignatureError,
     StoreConflictError,
     TokenExpiredError,
     TokenNotFoundError,
@@ -37,26 +33,13 @@ from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, rev_of, shown, words
+from .refresh_wire import FAMILY, PREFIX, SEALED, Presented, kept, place, read, sealed, unsealed, write
 from .roles import with_roles
 
-FAMILY, SEALED = "refresh", "refresh_sealed"
 EXPLAINED_FOR = 86_400
 ATTEMPTS = 50
 ALL = 1_000_000
 """Rows of one subject that are looked through: dead families are kept for a while, and hide no live one."""
-_CONTEXT = b"watchword.refresh.v1"
-_MAC_BYTES = 16
-
-
-class Presented(Struct, frozen=True):
-    """A refresh token taken apart, its MAC found right."""
-
-    family_id: str
-    generation: int
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"Presented(family_id={self.family_id!r}, generation={self.generation})"
 
 
 class FamilyInfo(Struct, frozen=True, kw_only=True):
@@ -81,7 +64,7 @@ class RefreshTokens:
     """
 
     kind = KINDS["refresh"]
-    prefix = KINDS["refresh"].starts[0]
+    prefix = PREFIX
 
     def __init__(
         self,
@@ -127,7 +110,7 @@ class RefreshTokens:
         held = {
             "state": "live",
             "generation": 1,
-            "current": _kept(secret),
+            "current": kept(secret),
             "previous": None,
             "created_at": now,
             "rotated_at": now,
@@ -151,7 +134,7 @@ class RefreshTokens:
             expires_at=until,
         )
         await self._store.put(record, audit=[_audit("refresh_issued", record, now)])
-        return self._issued(self._write(family_id, 1, secret), record, None)
+        return self._issued(write(self._ring, family_id, 1, secret), record, None)
 
     async def rotate(self, token: str, *, client_id: str | None = None, scopes: Iterable[str] | None = None) -> Issued:
         """The successor of a refresh token; the token itself is spent.
@@ -202,10 +185,10 @@ class RefreshTokens:
     async def _rotate(self, presented: Presented, record: Record, scopes: frozenset[str]) -> Issued | None:
         """Compare-and-swap to the next generation; None when somebody was quicker."""
         now, secret, generation = self._clock.now(), new_secret(), presented.generation + 1
-        successor = self._write(record.key, generation, secret)
+        successor = write(self._ring, record.key, generation, secret)
         held = dict(record.data) | {
             "generation": generation,
-            "current": _kept(secret),
+            "current": kept(secret),
             "previous": record.data["current"],
             "rotated_at": now,
         }
@@ -213,7 +196,7 @@ class RefreshTokens:
         won = await self._store.swap(
             rotated,
             version=record.version,
-            puts=[self._sealed(presented, successor, now)] if self._grace else (),
+            puts=[sealed(presented, successor, now + self._grace + 1)] if self._grace else (),
             audit=[_audit("refresh_rotated", rotated, now)],
         )
         return self._issued(successor, rotated, scopes) if won else None
@@ -222,12 +205,12 @@ class RefreshTokens:
         """The same successor inside the grace; otherwise this is reuse. None when the family moved meanwhile."""
         held, now = record.data, self._clock.now()
         predecessor = presented.generation == held["generation"] - 1 and same(
-            held["previous"] or "", _kept(presented.secret)
+            held["previous"] or "", kept(presented.secret)
         )
         if predecessor and now - held["rotated_at"] <= self._grace:
-            sealed = await self._store.get(SEALED, _place(presented), now=now)
-            if sealed is not None:
-                return self._issued(_unsealed(presented, sealed), record, scopes)
+            hidden = await self._store.get(SEALED, place(presented), now=now)
+            if hidden is not None:
+                return self._issued(unsealed(presented, hidden), record, scopes)
         if await self._kill(record):
             raise TokenReusedError(family_id=record.key)
         return None
@@ -278,38 +261,11 @@ class RefreshTokens:
 
     def _is_current(self, presented: Presented, record: Record) -> bool:
         return presented.generation == record.data["generation"] and same(
-            record.data["current"], _kept(presented.secret)
+            record.data["current"], kept(presented.secret)
         )
-
-    def _sealed(self, presented: Presented, successor: str, now: int) -> Record:
-        hidden = seal_under(unb64url(presented.secret.encode()), successor.encode(), _CONTEXT)
-        return Record(
-            kind=SEALED, key=_place(presented), data={"sealed": b64url(hidden)}, expires_at=now + self._grace + 1
-        )
-
-    def _write(self, family_id: str, generation: int, secret: str) -> str:
-        body = f"{self.prefix}{family_id}.{generation}.{secret}"
-        return f"{body}.{b64url(self._ring.active('mac').sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
 
     def _read(self, untrusted: object) -> Presented:
-        """Stages *parse* and *verify*. Raises: MalformedTokenError, SignatureError."""
-        token = gate(untrusted, 256)
-        body, _, mac = token.rpartition(b".")
-        parts = body.removeprefix(self.prefix.encode()).split(b".")
-        if not body.startswith(self.prefix.encode()) or len(parts) != 3 or len(parts[0]) != 22 or len(parts[2]) != 43:
-            malformed("not a refresh token")
-        family, generation, secret = parts
-        if not generation.isdigit() or generation.startswith(b"0") or len(generation) > 9:
-            malformed("not a refresh token")
-        unb64url(family), unb64url(secret)
-        found = unb64url(mac)
-        now = self._ring.clock.now()
-        macs = [slot.key for slot in self._ring if slot.key.use == "mac" and slot.verifies(now)]
-        if self._view is not None:
-            macs = [key for key in macs if not self._view.key_is_revoked(key.kid)]
-        if not any(same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found) for key in macs):
-            raise SignatureError("not a refresh token of ours")
-        return Presented(family.decode(), int(generation), secret.decode())
+        return read(untrusted, self._ring, self._view)
 
     def _issued(self, token: str, record: Record, scopes: frozenset[str] | None) -> Issued:
         held = record.data
@@ -332,22 +288,6 @@ def _end_of(record: Record, now: int) -> Event:
     """The end of a family; to be remembered until the last access token of it has ended as well."""
     left = max(record.data["ends_at"] - now, 0) + int(KINDS["access"].cap.total_seconds())
     return event("family", record.key, now=now, life=min(left, LONGEST_LIFE))
-
-
-def _kept(secret: str) -> str:
-    return digest(FAMILY, unb64url(secret.encode()))
-
-
-def _place(presented: Presented) -> str:
-    return f"{presented.family_id}.{presented.generation}"
-
-
-def _unsealed(presented: Presented, record: Record) -> str:
-    try:
-        hidden = unb64url(record.data["sealed"].encode())
-        return open_under(unb64url(presented.secret.encode()), hidden, _CONTEXT).decode()
-    except SealError:
-        raise TokenNotFoundError("the kept successor does not open; sign in again") from None
 
 
 def _narrowed(record: Record, client_id: str | None, scopes: frozenset[str] | None) -> frozenset[str]:

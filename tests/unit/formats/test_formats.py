@@ -302,3 +302,10 @@ def test_opaque_tokens() -> None:
 def test_both_classes_are_what_the_table_says() -> None:
     assert isinstance(made("jwt"), Jwt)
     assert isinstance(made("paseto"), PasetoPublic)
+
+
+@EACH
+def test_what_was_verified_shows_no_claims(name: str) -> None:
+    form = made(name, ring_of("ES256", "v4.public"))
+    envelope = form.parse(form.issue(dict(CLAIMS) | {"sub": "user-7"}))
+    assert "user-7" not in repr(form.verify(envelope, form.key(envelope)))

@@ -33,6 +33,7 @@ from watchword.errors import (
 )
 from watchword.formats import jwt, paseto
 from watchword.keys.key import Key
+from watchword.keys.ring import Slot
 from watchword.revocation.view import View
 from watchword.stores.base import Event, Feed
 
@@ -757,3 +758,11 @@ def _unsigned(token: str) -> str:
     raw = bytearray(unb64url(body.encode()))
     raw[-1] ^= 1
     return f"{head}.{b64url(bytes(raw))}.{footer}"
+
+
+def test_a_key_id_that_comes_back_with_another_algorithm_writes_its_own_header() -> None:
+    ring = KeyRing.of(Key.generate("ES256", kid="main"), clock=FrozenClock())
+    access = AccessTokens(ring, issuer=ISSUER, audience=API)
+    access.issue("user-7")
+    ring.adopt([Slot(Key.generate("Ed25519", kid="main"), announced_at=0, activates_at=0)])
+    assert access.verify(access.issue("user-7").token).subject == "user-7"

@@ -1,0 +1,72 @@
+"""The keywords of ``Watchword``, and what they are for settings that were read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Required, TypedDict
+
+from .clock import Clock
+from .config import Settings
+from .keys.ring import KeyRing
+from .policy.base import Policy
+from .policy.rbac import RBAC, Role
+from .tokens.sessions import SessionInfo
+
+
+class Options(TypedDict, total=False):
+    """The keywords of ``Watchword``, for those who pass them on."""
+
+    issuer: Required[str]
+    audience: Required[str | Sequence[str]]
+    keys: str | Path | None
+    ring: KeyRing | None
+    clock: Clock | None
+    max_staleness: timedelta
+    session_idle: timedelta
+    session_absolute: timedelta | None
+    session_limit: int | None
+    on_session_limit: Callable[[str, SessionInfo], object] | None
+    access_lifetime: timedelta | None
+    refresh_grace: timedelta
+    opaque_access_lifetime: timedelta | None
+    sealed_lifetime: timedelta | None
+    environment: str
+    api_key_prefix: str
+    one_time_every: timedelta
+    service_lifetime: timedelta | None
+    single_service: bool
+    policy: Policy | None
+
+
+def keywords(settings: Settings) -> Options:
+    """What the constructor takes, from settings."""
+    return {
+        "issuer": settings.issuer,
+        "audience": settings.audience,
+        "keys": settings.keys,
+        "max_staleness": timedelta(seconds=settings.max_staleness),
+        "session_idle": timedelta(seconds=settings.session.idle),
+        "session_absolute": timedelta(seconds=settings.session.absolute),
+        "session_limit": settings.session.limit,
+        "access_lifetime": timedelta(seconds=settings.access.lifetime),
+        "refresh_grace": timedelta(seconds=settings.refresh.grace),
+        "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),
+        "sealed_lifetime": timedelta(seconds=settings.sealed.lifetime),
+        "environment": settings.environment,
+        "api_key_prefix": settings.api_key.prefix,
+        "one_time_every": timedelta(seconds=settings.one_time.every),
+        "service_lifetime": timedelta(seconds=settings.service.lifetime),
+        "single_service": settings.access.single_service,
+        "policy": _policy(settings),
+    }
+
+
+def _policy(settings: Settings) -> Policy | None:
+    roles = settings.policy.roles
+    return (
+        RBAC({name: Role(permissions=role.permissions, inherits=role.inherits) for name, role in roles.items()})
+        if roles
+        else None
+    )
