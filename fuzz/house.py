@@ -17,7 +17,11 @@ from watchword.keys.ring import KeyRing
 from watchword.runtime.ticker import drive
 from watchword.stores.base import open_store
 from watchword.tokens.access import AccessTokens
+from watchword.tokens.api_keys import ApiKeys
+from watchword.tokens.one_time import OneTimeTokens
+from watchword.tokens.opaque_access import OpaqueAccessTokens
 from watchword.tokens.refresh import RefreshTokens
+from watchword.tokens.sealed import SealedTokens
 from watchword.tokens.sessions import Sessions
 
 NOW: Final = 1_800_000_000
@@ -77,8 +81,16 @@ STORE: Final = open_store("memory:")
 STORE.open_blocking()
 SESSIONS: Final = Sessions(STORE, clock=CLOCK)
 REFRESH: Final = RefreshTokens(STORE, KeyRing.of(Key.generate("HS256", use="mac"), clock=CLOCK), clock=CLOCK)
+OPAQUE: Final = OpaqueAccessTokens(STORE, audience=AUDIENCE, clock=CLOCK)
+API_KEYS: Final = ApiKeys(STORE, clock=CLOCK)
+ONE_TIME: Final = OneTimeTokens(STORE, clock=CLOCK)
+SEALED: Final = SealedTokens(KeyRing.of(V4, clock=CLOCK), audience=AUDIENCE, clock=CLOCK)
 SESSION: Final = drive(SESSIONS.start("user-7")).token
 FAMILY: Final = drive(REFRESH.issue("user-7", client_id="c")).token
+OPAQUE_ACCESS: Final = drive(OPAQUE.issue("user-7", scopes=["orders:read"])).token
+API_KEY: Final = drive(API_KEYS.issue("acme", scopes=["orders:read"])).token
+RESET: Final = drive(ONE_TIME.issue("user-7", purpose="password-reset")).token
+LINK: Final = SEALED.seal({"order": "o-1", "amount": 1200}, purpose="payment", bound_to="user-7").token
 
 JWT: Final = ACCESS.issue("user-7", scopes=["orders:read"], claims={"team": {"x": [1, "é"]}}, format="jwt").token
 PASETO: Final = ACCESS.issue("user-7", scopes=["orders:read"], format="paseto").token

@@ -8,9 +8,11 @@ from typing import Final
 from fuzz.house import (
     ACCESS,
     FOOTER,
+    LINK,
     NOW,
     PASETO,
     PASETO_CLAIMS,
+    SEALED,
     V1,
     V2,
     V2_PAIR,
@@ -20,7 +22,7 @@ from fuzz.house import (
     V4_PAIR,
     footed,
 )
-from fuzz.target import Target
+from fuzz.target import Target, said
 from watchword.encoding import dump_json, seconds_of
 from watchword.errors import MalformedTokenError, WatchwordError
 from watchword.formats import paseto
@@ -80,6 +82,11 @@ def access(text: bytes) -> None:
     assert text.decode("ascii") == PASETO
 
 
+def sealed(text: bytes) -> None:
+    assert SEALED.open(said(text), purpose="payment", bound_to="user-7") == {"order": "o-1", "amount": 1200}
+    assert said(text) == LINK
+
+
 def claims(text: bytes) -> None:
     who = ACCESS.verify(footed(text, FOOTER))
     said = json.loads(text)
@@ -119,6 +126,7 @@ TARGET: Final = Target(
         "v3.public": v3_public,
         "old": old,
         "access": access,
+        "sealed": sealed,
         "claims": claims,
         "footer": footer,
         "read": read,
@@ -128,6 +136,7 @@ TARGET: Final = Target(
         *((token[:8] if "local" in token[:8] else token[:9], token.encode()) for token in (*LOCAL, *PUBLIC)),
         *(("old", token.encode()) for token in OLD),
         ("access", PASETO.encode()),
+        ("sealed", LINK.encode()),
         ("claims", CLAIMS),
         ("claims", CLAIMS.replace(b"08:05:00Z", b"22:05:00.123456789+14:00")),
         ("footer", FOOTER),

@@ -12,6 +12,7 @@ FILES: Final[dict[str, tuple[str, ...]]] = {
     "test_jose": ("pyjwt", "joserfc", "jwcrypto"),
     "test_jws": ("pyjwt", "joserfc", "jwcrypto"),
     "test_jwe": ("joserfc", "jwcrypto"),
+    "test_sealed": ("pyseto", "joserfc", "jwcrypto"),
     "test_paseto": ("pyseto",),
     "test_pyseto": ("pyseto",),
     "test_npm_jose": ("npm jose",),

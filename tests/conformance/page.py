@@ -136,7 +136,8 @@ def _fuzz() -> Iterator[str]:
     yield "opinion that differs (where that is cheap, a door has one: Python's own reader, a round trip, the tokens"
     yield "that were issued), more than 10 s or more than 2 GiB. The first byte of an input chooses the door; headers,"
     yield "claims, footers and payloads are signed or sealed on the way, so that what lies behind a signature is"
-    yield "reached. A copy with 4,000 fixed mutations for each target runs with the tests."
+    yield "reached. `make fuzz ARGS='--again FILE'` hands a finding to its door once more. A copy with 4,000"
+    yield "fixed mutations for each target runs with the tests."
     yield ""
     yield from _table(
         ("target", "seconds:", "executions:", "edges:", "findings:"),

@@ -46,7 +46,7 @@ def test_every_file_of_the_corpora_is_run() -> None:
 
 def test_every_runner_is_on_the_page() -> None:
     assert {path.stem for path in (ROOT / "tests" / "interop").glob("test_*.py")} == FILES.keys()
-    assert all(one.tests > 10 for one in interop())
+    assert all(one.tests > 3 for one in interop())
 
 
 @pytest.mark.usefixtures("vectors")

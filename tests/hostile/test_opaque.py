@@ -1,7 +1,7 @@
 """T42: opaque tokens. What is none costs no look-up, the store holds none, and one that was rotated ends its family.
 
-Races of a hundred threads stand in ``tests/properties/test_parallel.py``; the checksum of API keys and tokens that work
-once wait for those kinds.
+Races of a hundred threads stand in ``tests/properties/test_parallel.py``, the checksum of API keys in
+``tests/unit/tokens/test_api_keys.py``.
 """
 
 import pytest

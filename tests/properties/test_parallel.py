@@ -180,6 +180,16 @@ def test_of_a_hundred_threads_one_redeems(url: str) -> None:
 
 
 @pytest.mark.usefixtures("restless_threads")
+def test_of_a_hundred_threads_one_uses_the_link(url: str) -> None:
+    """T42."""
+    with blocking.Watchword(url, clock=FrozenClock(), **OPTIONS) as ww:
+        token = ww.one_time.issue("u", purpose="password-reset").token
+        results = in_threads(100, lambda: ww.one_time.redeem(token, purpose="password-reset"))
+        assert [one.subject for one in results if not isinstance(one, WatchwordError)] == ["u"]
+        assert [type(one) for one in results if isinstance(one, WatchwordError)] == [TokenConsumedError] * 99
+
+
+@pytest.mark.usefixtures("restless_threads")
 def test_threads_that_rotate_and_revoke_lose_nothing(url: str) -> None:
     """Each thread signs in, verifies, revokes its own and sees it dead; all see all of it in the end."""
     with blocking.Watchword(url, clock=FrozenClock(), **OPTIONS) as ww:

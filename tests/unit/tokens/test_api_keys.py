@@ -157,6 +157,7 @@ async def test_every_typo_is_found_without_the_store(keys: ApiKeys, counting: Co
 async def test_what_is_no_key_is_malformed_and_the_store_is_not_asked(
     keys: ApiKeys, counting: Counting, untrusted: Any
 ) -> None:
+    """H-64, T42."""
     with pytest.raises(MalformedTokenError):
         await keys.authenticate(untrusted)
     assert counting.reads == 0
