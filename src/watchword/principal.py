@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, inspect, json
 
-from .errors import InsufficientScopeError
+from .encoding import dump_json
+from .errors import ClaimError, ConfigurationError, InsufficientScopeError
+
+T = TypeVar("T")
+_ABOUT_A_NAME = ("Object missing required field `", "Object contains unknown field `")
 
 
 def frozen(value: Any) -> Any:
@@ -50,6 +55,13 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
         view: Mapping[str, Any] = frozen(self.raw_claims)
         return view
 
+    def claims_as(self, as_: type[T]) -> T:
+        """The claims as a msgspec Struct, dataclass or TypedDict of your own, which nobody else holds.
+
+        Raises: ClaimError, whose ``.claim`` is the one that does not fit; ConfigurationError for any other type.
+        """
+        return typed(self.raw_claims, as_)
+
     def __repr__(self) -> str:
         return f"Principal(subject={self.subject!r}, kind={self.kind!r}, token_id={self.token_id!r})"
 
@@ -58,3 +70,50 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
         missing = [scope for scope in needed if scope not in self.scopes]
         if missing:
             raise InsufficientScopeError(f"needs scope {' '.join(missing)!r}", scope=" ".join(needed))
+
+
+def typed(claims: Mapping[str, Any], as_: type[T]) -> T:
+    """A JSON object as that msgspec Struct, dataclass or TypedDict, made anew.
+
+    Raises: ClaimError when it does not fit, whose ``.claim`` is the first that does not (``*`` when no single one is to
+    blame) and whose text holds types and names but no values; ConfigurationError for a type of another sort.
+    """
+    decode, names, called = _shape(as_)
+    try:
+        value: T = decode(dump_json(dict(claims)))
+    except ValidationError as error:
+        claim, why = _misfit(str(error), names)
+        raise ClaimError(f"the claims do not fit {called}: {why}", claim=claim) from None
+    except Exception as error:  # whatever a type of the application does when it is made
+        raise ClaimError(f"the claims do not fit {called}: {type(error).__name__}", claim="*") from error
+    return value
+
+
+def _shape(as_: Any) -> tuple[Callable[[bytes], Any], tuple[str, ...], str]:
+    try:
+        return _prepared(as_)
+    except Exception as error:  # unhashable, unsupported, names that lead nowhere
+        raise ConfigurationError(f"claims cannot become {as_!a:.80}: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _prepared(as_: Any) -> tuple[Callable[[bytes], Any], tuple[str, ...], str]:
+    found = inspect.type_info(as_)
+    objects = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
+    if not isinstance(found, objects) or getattr(found, "array_like", False):
+        raise TypeError("it is no msgspec Struct, dataclass or TypedDict")
+    names = sorted((field.encode_name for field in found.fields), key=len, reverse=True)
+    return json.Decoder(as_).decode, tuple(names), getattr(as_, "__name__", str(as_))
+
+
+def _misfit(said: str, names: tuple[str, ...]) -> tuple[str, str]:
+    """The claim that msgspec blames, and why as far as that holds no value."""
+    why, _, place = said.partition(" - at `")
+    place = place.removeprefix("key` in `").removeprefix("$.").removesuffix("`")
+    if place:
+        claim = next((name for name in names if place == name or place.startswith((f"{name}.", f"{name}["))), "*")
+    else:
+        claim = why.split("`")[1] if why.startswith(_ABOUT_A_NAME) else "*"
+    return claim, ascii(why)[1:-1][:200] if why.startswith(
+        (*_ABOUT_A_NAME, "Expected `")
+    ) else "a value that it does not take"

@@ -32,14 +32,13 @@ from ..errors import (
 )
 from ..formats.base import SealedFormat, Verified, make_sealed_format
 from ..keys.ring import KeyRing, Slot
-from ..principal import Principal
+from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Effect, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of
 from .cards import card_in
-from .signed import typed
 
 T = TypeVar("T")
 

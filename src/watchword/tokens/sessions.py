@@ -6,7 +6,7 @@ import builtins
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, words
 from .roles import with_roles
 
+T = TypeVar("T")
 RECORD = "session"
 MAX_DATA = 16_384
 TOUCH_EVERY = 60
@@ -126,17 +127,22 @@ class Sessions:
         await self._keep_to_limit(str(record.subject))
         return self._issued(token, record)
 
-    async def authenticate(self, untrusted: object) -> Principal:
-        """The Principal behind a session token; ``claims`` is the session's data.
+    @overload
+    async def authenticate(self, untrusted: object) -> Principal: ...
+    @overload
+    async def authenticate(self, untrusted: object, *, as_: type[T]) -> T: ...
+    async def authenticate(self, untrusted: object, *, as_: type[T] | None = None) -> Principal | T:
+        """The Principal behind a session token; ``claims`` is the session's data (with ``as_``: the data as that type).
 
-        Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError.
+        Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError;
+        ClaimError for data that do not fit ``as_``.
         """
         (record, who), now = await self._live(untrusted), self._clock.now()
         if now - record.data["last_seen"] >= TOUCH_EVERY:
             await self._store.swap(
                 _changed(record, last_seen=now), version=record.version
             )  # a lost race was a touch as well
-        return who
+        return who if as_ is None else who.claims_as(as_)
 
     async def update(
         self,

@@ -11,15 +11,13 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
-import msgspec
-
 from ..claims import ClaimsPolicy
 from ..clock import Clock
 from ..encoding import MAX_TOKEN, dump_json, gate, json_object
 from ..errors import BindingError, ClaimError, ConfigurationError, MalformedTokenError, TokenError, TokenExpiredError
 from ..formats.base import Format, Verified, make_format
 from ..keys.ring import KeyRing, Slot
-from ..principal import Principal
+from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.view import View
 from ..stores.base import Event
@@ -177,14 +175,6 @@ def own_claims(claims: Mapping[str, Any] | None, ours: frozenset[str]) -> dict[s
     if clash:
         raise ConfigurationError(f"these claims are set by watchword: {', '.join(clash)}")
     return own
-
-
-def typed(claims: Mapping[str, Any], as_: type[T]) -> T:
-    """The claims as a dataclass or msgspec Struct. Raises: ClaimError when they do not fit."""
-    try:
-        return msgspec.json.decode(dump_json(dict(claims)), type=as_)
-    except msgspec.ValidationError as error:
-        raise ClaimError(f"the claims do not fit {as_.__name__}: {error}", claim="*") from None
 
 
 @lru_cache(maxsize=256)
