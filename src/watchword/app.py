@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Required, Self, TypedDict
 
 from .authn.authenticator import Authenticator
@@ -30,7 +30,7 @@ from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
-from .tokens.base import Authenticates, first
+from .tokens.base import KINDS, Authenticates, check_formats, first
 from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
@@ -63,6 +63,8 @@ class Options(TypedDict, total=False):
     one_time_every: timedelta
     service_lifetime: timedelta | None
     single_service: bool
+    formats: Mapping[str, str | None]
+    strict: bool
 
 
 class Watchword:
@@ -79,6 +81,8 @@ class Watchword:
         session_limit: so many live sessions of a subject at most; on_session_limit is told of each that ends for it.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
+        formats: kind -> how its new tokens are written (``{"access": "paseto"}``); the key decides otherwise.
+        strict: claims that look personal in a readable token are an error; otherwise a warning, once a name.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -107,6 +111,8 @@ class Watchword:
         one_time_every: timedelta = timedelta(minutes=5),
         service_lifetime: timedelta | None = None,
         single_service: bool = False,
+        formats: Mapping[str, str | None] = MappingProxyType({}),
+        strict: bool = False,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -131,20 +137,38 @@ class Watchword:
             audience=audience,
             lifetime=access_lifetime,
             single_service=single_service,
+            format=formats.get("access"),
+            strict=strict,
             **shared,
         )
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         alone = first(audience)[0]
         self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
-        self.sealed = SealedTokens(self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, **ours)
-        self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, **ours)
+        self.sealed = SealedTokens(
+            self.ring,
+            store=self.store,
+            audience=alone,
+            lifetime=sealed_lifetime,
+            format=formats.get("sealed"),
+            **ours,
+        )
+        self.service = ServiceTokens(
+            self.ring,
+            audience=alone,
+            lifetime=service_lifetime,
+            format=formats.get("service"),
+            strict=strict,
+            lazy=True,
+            **ours,
+        )
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
         self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
         secrets = (*self._carried, self.refresh, self.one_time)
         self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
+        check_formats(formats, [one.kind for one in (*self._kinds, self.sealed)])
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -338,6 +362,8 @@ def keywords(settings: Settings) -> Options:
         "one_time_every": timedelta(seconds=settings.one_time.every),
         "service_lifetime": timedelta(seconds=settings.service.lifetime),
         "single_service": settings.access.single_service,
+        "formats": {name: getattr(settings, name).format for name in KINDS},
+        "strict": settings.strict,
     }
 
 

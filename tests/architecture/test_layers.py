@@ -224,7 +224,7 @@ RULES = [
         "token kinds, formats and stores do not import each other",
         strangers(
             {
-                "tokens": {"base", "cards", "seen", "signed"},
+                "tokens": {"base", "cards", "personal", "seen", "signed"},
                 "formats": {"base", "compact"},
                 "stores": {"base", "sql", "sqlite_writer"},
             }

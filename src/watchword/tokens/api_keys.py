@@ -96,8 +96,10 @@ class ApiKeys:
         environment: str | None = None,
         label: str | None = None,
         lifetime: timedelta | None = KINDS["api_key"].life,
+        format: str | None = None,
     ) -> Issued:
         """A new key of ``subject``; its ``token`` cannot be read again. ``lifetime``: up to 365 d; None is for ever."""
+        self.kind.check_format(format)
         now = self._clock.now()
         life = None if lifetime is None else life_of(self.kind, lifetime, self.kind.life)
         content = {

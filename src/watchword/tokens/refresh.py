@@ -116,12 +116,14 @@ class RefreshTokens:
         auth_time: int | None = None,
         rev: str | None = None,
         ends_at: int | None = None,
+        format: str | None = None,
     ) -> Issued:
         """The first token of a new family. It is revoked with ``session_id``, where one is given.
 
         ``rev``: as for access tokens.
         ``ends_at``: where the family is to end before its life is over (seconds since 1970), as a session does.
         """
+        self.kind.check_format(format)
         now, secret, family_id = self._clock.now(), new_secret(), new_id()
         held = {
             "state": "live",
@@ -277,13 +279,12 @@ class RefreshTokens:
 
     def _sealed(self, presented: Presented, successor: str, now: int) -> Record:
         hidden = seal_under(unb64url(presented.secret.encode()), successor.encode(), _CONTEXT)
-        return Record(
-            kind=SEALED, key=_place(presented), data={"sealed": b64url(hidden)}, expires_at=now + self._grace + 1
-        )
+        until = now + self._grace + 1
+        return Record(kind=SEALED, key=_place(presented), data={"sealed": b64url(hidden)}, expires_at=until)
 
     def _write(self, family_id: str, generation: int, secret: str) -> str:
         body = f"{self.prefix}{family_id}.{generation}.{secret}"
-        return f"{body}.{b64url(self._ring.active('mac').sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
+        return f"{body}.{b64url(self._ring.active(str(self.kind.use)).sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
 
     def _read(self, untrusted: object) -> Presented:
         """Stages *parse* and *verify*. Raises: MalformedTokenError, SignatureError."""
@@ -298,7 +299,7 @@ class RefreshTokens:
         unb64url(family), unb64url(secret)
         found = unb64url(mac)
         now = self._ring.clock.now()
-        macs = [slot.key for slot in self._ring if slot.key.use == "mac" and slot.verifies(now)]
+        macs = [slot.key for slot in self._ring if slot.key.use == self.kind.use and slot.verifies(now)]
         if self._view is not None:
             macs = [key for key in macs if not self._view.key_is_revoked(key.kid)]
         if not any(same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found) for key in macs):
@@ -337,10 +338,9 @@ def _place(presented: Presented) -> str:
 
 
 def _unsealed(presented: Presented, record: Record) -> str:
+    secret, hidden = unb64url(presented.secret.encode()), unb64url(record.data["sealed"].encode())
     try:
-        return open_under(
-            unb64url(presented.secret.encode()), unb64url(record.data["sealed"].encode()), _CONTEXT
-        ).decode()
+        return open_under(secret, hidden, _CONTEXT).decode()
     except SealError:
         raise TokenNotFoundError("the kept successor does not open; sign in again") from None
 
