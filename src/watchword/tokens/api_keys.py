@@ -227,7 +227,9 @@ class ApiKeys:
         if key.startswith(self.kind.starts):
             prefix, secret = checked.parse(key, self.kind.starts)
             return await self._store.get(RECORD, digest(RECORD, prefix.encode() + secret), now=now)
-        return next(iter(await self._store.find(RECORD, now=now, group=named(key, "a key_id"))), None)
+        if not 0 < len(key) <= 255 or not key.isprintable():
+            return None
+        return next(iter(await self._store.find(RECORD, now=now, group=key)), None)
 
     async def _end(self, record: Record) -> bool:
         now = self._clock.now()
