@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types bench soak fuzz cost conformance test-all-pythons clean
+.PHONY: taxonomy help demo test check lint types bench soak fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ types: $(VENV)/.ready ## mypy --strict
 
 soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once (ten minutes or so)
 	@WATCHWORD_SOAK=200 $(BIN)/python -m pytest -q tests/properties/test_exactly_once.py $(ARGS)
+
+taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds, and each kind presented to each verifier
+	@$(BIN)/python -m tests.contracts.taxonomy_page
 
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)

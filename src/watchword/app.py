@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from .authn.authenticator import Authenticator
@@ -34,7 +34,7 @@ from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
-from .tokens.base import Authenticates, first
+from .tokens.base import Authenticates, check_formats, first
 from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
@@ -61,6 +61,8 @@ class Watchword:
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
         policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
+        formats: kind -> how its new tokens are written (``{"access": "paseto"}``); the key decides otherwise.
+        strict: claims that look personal in a readable token are an error; otherwise a warning, once a name.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -90,6 +92,8 @@ class Watchword:
         service_lifetime: timedelta | None = None,
         single_service: bool = False,
         policy: Policy | None = None,
+        formats: Mapping[str, str | None] = MappingProxyType({}),
+        strict: bool = False,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
@@ -115,14 +119,31 @@ class Watchword:
             audience=audience,
             lifetime=access_lifetime,
             single_service=single_service,
+            format=formats.get("access"),
+            strict=strict,
             **shared,
         )
         self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         alone = first(audience)[0]
         self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
-        self.sealed = SealedTokens(self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, **ours)
-        self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, **ours)
+        self.sealed = SealedTokens(
+            self.ring,
+            store=self.store,
+            audience=alone,
+            lifetime=sealed_lifetime,
+            format=formats.get("sealed"),
+            **ours,
+        )
+        self.service = ServiceTokens(
+            self.ring,
+            audience=alone,
+            lifetime=service_lifetime,
+            format=formats.get("service"),
+            strict=strict,
+            lazy=True,
+            **ours,
+        )
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
         self.roles = Roles(self.store, self.view, self.clock, remembered_for=self.api_keys.remembered_for)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
@@ -130,6 +151,7 @@ class Watchword:
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
         secrets = (*self._carried, self.refresh, self.one_time)
         self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
+        check_formats(formats, [one.kind for one in (*self._kinds, self.sealed)])
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod

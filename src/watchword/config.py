@@ -25,6 +25,7 @@ class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     absolute: Seconds = 43_200
     same_site: Literal["lax", "strict"] = "lax"
     limit: Annotated[int, Meta(ge=1)] | None = None
+    format: str = "opaque"
 
 
 class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,42 +33,49 @@ class AccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     lifetime: Seconds = 900
     single_service: bool = False
+    format: str | None = None
 
 
 class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[refresh]``: seconds."""
 
     grace: Seconds = 10
+    format: str = "opaque"
 
 
 class OpaqueAccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[opaque_access]``: seconds."""
 
     lifetime: Seconds = 900
+    format: str = "opaque"
 
 
 class SealedSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[sealed]``: seconds."""
 
     lifetime: Seconds = 300
+    format: str | None = None
 
 
 class ApiKeySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[api_key]``: how keys begin."""
 
     prefix: str = "sk"
+    format: str = "opaque"
 
 
 class OneTimeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[one_time]``: seconds."""
 
     every: Seconds = 300
+    format: str = "opaque"
 
 
 class ServiceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[service]``: seconds."""
 
     lifetime: Seconds = 300
+    format: str | None = None
 
 
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +124,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     audience: str
     keys: str | None = None
     environment: Literal["live", "test"] = "live"
+    strict: bool = False
     max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()

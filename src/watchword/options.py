@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Required, TypedDict
@@ -12,6 +12,7 @@ from .config import Settings
 from .keys.ring import KeyRing
 from .policy.base import Policy
 from .policy.rbac import RBAC, Role
+from .tokens.base import KINDS
 from .tokens.sessions import SessionInfo
 
 
@@ -38,6 +39,8 @@ class Options(TypedDict, total=False):
     service_lifetime: timedelta | None
     single_service: bool
     policy: Policy | None
+    formats: Mapping[str, str | None]
+    strict: bool
 
 
 def keywords(settings: Settings) -> Options:
@@ -60,6 +63,8 @@ def keywords(settings: Settings) -> Options:
         "service_lifetime": timedelta(seconds=settings.service.lifetime),
         "single_service": settings.access.single_service,
         "policy": _policy(settings),
+        "formats": {name: getattr(settings, name).format for name in KINDS},
+        "strict": settings.strict,
     }
 
 

@@ -70,5 +70,5 @@ def _key(member: object, algorithm: str | None, secret: bool, twice: set[str]) -
     if _kid(member) in twice:
         raise KeyUseError("its kid occurs twice")
     if not secret and any(name in member for name in _SECRET):
-        raise KeyUseError("it is symmetric or private, and a published set has public keys alone")
+        raise KeyUseError("it is symmetric or private, and a published set has public keys alone: sign with ES256")
     return Key.from_jwk(member, algorithm=None if "alg" in member else algorithm)

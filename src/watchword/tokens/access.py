@@ -27,18 +27,19 @@ log = logging.getLogger("watchword.access")
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")
 _TEXT = ("iss", "sub", "jti", "client_id", "sid", "fam", "rev")
 _OURS = frozenset((*_REQUIRED, "nbf", "sid", "fam", "scope", "roles", "rev", "cnf", "fpt", "typ"))
-ENCRYPTED = replace(KINDS["access"], formats=("paseto", "jwe"), starts=("v4.local.", "v3.local.", "eyJ"))
+ENCRYPTED = replace(KINDS["access"], formats=("paseto", "jwe"), use="seal", starts=("v4.local.", "v3.local.", "eyJ"))
 """The same kind, unreadable: only with ``single_service=True``."""
 
 
 class AccessTokens(SignedTokens):
     """Issues and verifies access tokens with one ring; stands alone: ``AccessTokens(ring, issuer=…, audience=…)``.
 
-    Parameters: ring: its first signing key decides the format unless ``format=`` says otherwise. audience: one or
-    several; a token is ours if it names any of them, and new ones are for the first. view: where revocations are heard;
-    without one there is no revocation stage, as the repr says. lifetime: 15 min, at most 60. leeway: for ``nbf`` and
-    ``iat``, at most 60 s. single_service: encrypted (v4.local, or a JWE with ``dir``), where this very service issues
-    and verifies; for one audience, with a ring whose keys sign nothing that others read.
+    Parameters: ring: its first signing key decides the format, unless ``format`` does. audience: one or several; a
+    token is ours if it names any of them, and new ones are for the first. view: where revocations are heard; without
+    one there is no revocation stage, as the repr says. lifetime: 15 min, at most 60. leeway: for ``nbf`` and ``iat``,
+    at most 60 s. single_service: encrypted (v4.local, or a JWE with ``dir``), where this very service issues and
+    verifies; for one audience, with a ring whose keys sign nothing that others read. strict: claims that look personal
+    are an error, not a warning.
     """
 
     kind = KINDS["access"]
@@ -55,6 +56,8 @@ class AccessTokens(SignedTokens):
         leeway: timedelta = timedelta(seconds=10),
         exp_leeway: timedelta = timedelta(0),
         single_service: bool = False,
+        format: str | None = None,
+        strict: bool = False,
     ) -> None:
         self._audiences = first(audience)
         self.single_service = single_service
@@ -73,7 +76,15 @@ class AccessTokens(SignedTokens):
             exp_leeway=int(exp_leeway.total_seconds()),
             max_life=int(self.kind.cap.total_seconds()),
         )
-        super().__init__(ring, policy, view=view, clock=clock, formats=_hidden(ring) if single_service else None)
+        super().__init__(
+            ring,
+            policy,
+            view=view,
+            clock=clock,
+            formats=_hidden(ring) if single_service else None,
+            format=format,
+            strict=strict,
+        )
         if single_service and ring.opened:
             self.check_ring()
 
@@ -142,13 +153,12 @@ class AccessTokens(SignedTokens):
         self.check_ring()
         if audience != self._audiences[0]:
             raise ConfigurationError("a single-service token is for this service alone; sign one for another")
-        return format or self._ring.active("seal").algorithm.format
+        return format or self._preferred or self._ring.active("seal").algorithm.format
 
     def _claims(
         self, subject: str, client_id: str, audience: str | Sequence[str] | None, now: int, life: int
     ) -> dict[str, Any]:
-        wanted = first(audience) if audience is not None else self._audiences[:1]
-        aud = [named(one, "an audience") for one in wanted]
+        aud = self.kind.whom(audience, self._audiences)
         return {
             "iss": self._policy.issuer,
             "sub": named(subject, "a subject"),

@@ -96,8 +96,10 @@ class ApiKeys:
         environment: str | None = None,
         label: str | None = None,
         lifetime: timedelta | None = KINDS["api_key"].life,
+        format: str | None = None,
     ) -> Issued:
         """A new key of ``subject``; its ``token`` cannot be read again. ``lifetime``: up to 365 d; None is for ever."""
+        self.kind.check_format(format)
         now = self._clock.now()
         life = None if lifetime is None else life_of(self.kind, lifetime, self.kind.life)
         content = {
@@ -225,7 +227,9 @@ class ApiKeys:
         if key.startswith(self.kind.starts):
             prefix, secret = checked.parse(key, self.kind.starts)
             return await self._store.get(RECORD, digest(RECORD, prefix.encode() + secret), now=now)
-        return next(iter(await self._store.find(RECORD, now=now, group=named(key, "a key_id"))), None)
+        if not 0 < len(key) <= 255 or not key.isprintable():
+            return None
+        return next(iter(await self._store.find(RECORD, now=now, group=key)), None)
 
     async def _end(self, record: Record) -> bool:
         now = self._clock.now()

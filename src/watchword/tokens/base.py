@@ -4,28 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from ..crypto.row import Algorithm
 from ..encoding import MAX_DEPTH, dump_json, json_object
-from ..errors import ConfigurationError, MalformedTokenError
+from ..errors import ConfigurationError, KeyUseError, MalformedTokenError
 from ..principal import Principal
 from ..stores.base import Event
 
 
 class Kind(Struct, frozen=True, kw_only=True):
-    """One row of the taxonomy: what a token is for decides how it is written, how long it lives, who may carry it."""
+    """One row of the taxonomy: what a token is for decides how it is written, how long it lives, who may carry it.
+
+    The kinds read their rules here, and refuse with these methods what contradicts them.
+    """
 
     name: str
     formats: tuple[str, ...]
+    use: Literal["sign", "mac", "seal"] | None
+    """What the keys behind it are for; None: there is no key, only a record vouches for it."""
+    pairs_only: bool = False
+    """Key pairs alone: who verifies with a symmetric key could issue as well."""
     starts: tuple[str, ...]
     """How its tokens begin; routing looks at this and at the carrier, never at a claim."""
     typ: str | None = None
+    audience: Literal["here", "any", "one", "bound"]
+    """``here``: whoever has the store. ``any``: it names one or several, and one of them is ours. ``one``: it names
+    ours alone. ``bound``: one, without which it does not open."""
+    apart: tuple[str, ...] = ()
+    """What keeps tokens of this very kind apart from each other, beside issuer and audience."""
     life: timedelta
     cap: timedelta
     carriers: tuple[str, ...]
     stored: str
+    otherwise: str = ""
+    """What to use where somebody wants it in another format."""
+    longer: str = ""
+    """What to use where somebody wants it to live longer."""
+
+    def check_format(self, format: str | None) -> None:
+        """Raise ConfigurationError for a format that it is not written in; None leaves the choice to the key."""
+        if format is not None and format not in self.formats:
+            formats = " or ".join(self.formats)
+            raise ConfigurationError(
+                f"{self.name} tokens are written as {formats}, not as {format!r}; {self.otherwise}"
+            )
+
+    def check_key(self, algorithm: Algorithm, audiences: Iterable[str], ours: Iterable[str]) -> None:
+        """Raise KeyUseError for a symmetric key that another service would need in order to verify.
+
+        ``audiences``: whom a token is for. ``ours``: those that the holder of this key answers for.
+        """
+        others = sorted(set(audiences) - set(ours))
+        if not algorithm.symmetric or not (self.pairs_only or others):
+            return
+        whom = f"{others[0]!r}" if others else "another service"
+        raise KeyUseError(
+            f"{algorithm.name} is symmetric: with a key to verify, {whom} could issue {self.name} tokens as well; sign "
+            "with ES256 or v4.public, and publish the public key"
+        )
+
+    def whom(self, wanted: Sequence[str] | str | None, ours: Sequence[str]) -> list[str]:
+        """The audience of a new token: those wanted, or the first of ours. Raises: ConfigurationError."""
+        if self.audience == "one" and not isinstance(wanted, str):
+            raise ConfigurationError(
+                f"{self.name} tokens are for exactly one audience, named as text; issue one for each"
+            )
+        chosen = [named(one, "an audience") for one in first(ours[:1] if wanted is None else wanted)]
+        if not chosen:
+            raise ConfigurationError(f"{self.name} tokens are for at least one audience; name it: audience=")
+        return chosen
 
 
 KINDS: dict[str, Kind] = {
@@ -34,77 +84,113 @@ KINDS: dict[str, Kind] = {
         Kind(
             name="session",
             formats=("opaque",),
+            use=None,
             starts=("ww_ss_",),
+            audience="here",
             life=timedelta(hours=12),
             cap=timedelta(days=30),
             carriers=("cookie",),
             stored="SHA-256 of the secret, data, version",
+            otherwise="only a record can be ended at any moment; what verifies without the store is an access token",
+            longer="after that the user signs in again",
         ),
         Kind(
             name="access",
             formats=("jwt", "paseto"),
+            use="sign",
             starts=("eyJ", "v4.public.", "v3.public."),
             typ="at+jwt",
+            audience="any",
             life=timedelta(minutes=15),
             cap=timedelta(minutes=60),
             carriers=("bearer",),
             stored="nothing",
+            otherwise="opaque ones are opaque_access, encrypted ones sealed tokens",
+            longer="for longer use refresh tokens or sessions; opaque_access tokens can be ended at any moment",
         ),
         Kind(
             name="refresh",
             formats=("opaque",),
+            use="mac",
             starts=("ww_rt_",),
+            audience="here",
             life=timedelta(days=14),
             cap=timedelta(days=30),
             carriers=("body",),
             stored="family row: generation and SHA-256 of the secret",
+            otherwise="only a record can find its reuse; what verifies without the store is an access token",
+            longer="after that the user signs in again",
         ),
         Kind(
             name="opaque_access",
             formats=("opaque",),
+            use=None,
             starts=("ww_at_",),
+            audience="any",
             life=timedelta(minutes=15),
             cap=timedelta(minutes=60),
             carriers=("bearer",),
             stored="SHA-256 of the secret, what it stands for, version",
+            otherwise="what verifies without the store is an access token",
+            longer="for longer use refresh tokens, or API keys for programs",
         ),
         Kind(
             name="service",
             formats=("jwt", "paseto"),
+            use="sign",
+            pairs_only=True,
             starts=("eyJ", "v4.public.", "v3.public."),
             typ="service+jwt",
+            audience="one",
             life=timedelta(minutes=5),
             cap=timedelta(minutes=15),
             carriers=("bearer",),
             stored="nothing",
+            otherwise="opaque ones are opaque_access, and for a program that is no service of yours there are API keys",
+            longer="a service issues a new one for each call, or every few minutes",
         ),
         Kind(
             name="sealed",
             formats=("paseto", "jwe"),
+            use="seal",
             starts=("v4.local.", "v3.local.", "eyJ"),
             typ="sealed+jwt",
+            audience="bound",
+            apart=("purpose", "subject"),
             life=timedelta(minutes=5),
             cap=timedelta(minutes=10),
             carriers=("body", "url"),
             stored="nothing; once redeemed, the digest of its id",
+            otherwise="what others read is an access token, what only we know a one_time token",
+            longer="for longer keep the data in your database, and send a one_time token",
         ),
         Kind(
             name="api_key",
             formats=("opaque",),
+            use=None,
             starts=("sk_live_", "sk_test_"),
+            audience="here",
+            apart=("environment",),
             life=timedelta(days=90),
             cap=timedelta(days=365),
             carriers=("key", "bearer"),
             stored="SHA-256 of the secret, scopes, roles, label, last use",
+            otherwise="only a record can be ended after months; for minutes a program gets an access token",
+            longer="a key without an end is asked for by name: lifetime=None",
         ),
         Kind(
             name="one_time",
             formats=("opaque",),
+            use=None,
             starts=("ww_ot_",),
+            audience="here",
+            apart=("purpose",),
             life=timedelta(minutes=30),
             cap=timedelta(days=7),
             carriers=("body",),
             stored="SHA-256 of purpose and secret, data; a tombstone once it is used",
+            otherwise="only a record knows that it was used; data that travel hidden go into a sealed token",
+            longer="after that send a new one",
         ),
     )
 }
@@ -151,8 +237,18 @@ def life_of(kind: Kind, wanted: timedelta | None, default: timedelta) -> int:
     """Seconds that a new token lives. Raises: ConfigurationError beyond the kind's cap."""
     life = int((default if wanted is None else wanted).total_seconds())
     if not 0 < life <= kind.cap.total_seconds():
-        raise ConfigurationError(f"a {kind.name} token lives up to {kind.cap}; {life} s is not within that")
+        instead = f"; {kind.longer}" if life > 0 else ""
+        raise ConfigurationError(f"{kind.name}: it lives up to {kind.cap}; {life} s is not within that{instead}")
     return life
+
+
+def check_formats(wanted: Mapping[str, str | None], kinds: Iterable[Kind]) -> None:
+    """Raise ConfigurationError for a format that a kind does not have, or a kind that there is not."""
+    known = {kind.name: kind for kind in kinds}
+    for name, format in wanted.items():
+        if name not in known:
+            raise ConfigurationError(f"there is no kind {name!r}; there are: {', '.join(sorted(known))}")
+        known[name].check_format(format)
 
 
 def words(values: Iterable[str], what: str) -> list[str]:

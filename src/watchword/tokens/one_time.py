@@ -86,6 +86,7 @@ class OneTimeTokens:
         lifetime: timedelta | None = None,
         data: Mapping[str, Any] | None = None,
         version: str | None = None,
+        format: str | None = None,
     ) -> Issued:
         """A new token, which voids the one before it for the same subject and purpose.
 
@@ -94,6 +95,7 @@ class OneTimeTokens:
         it is another at ``redeem``, the token is void.
         Raises: RateLimitedError with the seconds to wait.
         """
+        self.kind.check_format(format)
         now, slot = self._clock.now(), _slot(named(subject, "a subject"), purpose)
         token = opaque.issue(self.prefix)
         held = {

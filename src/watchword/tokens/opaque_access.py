@@ -15,14 +15,14 @@ from msgspec.structs import replace
 
 from ..clock import Clock, SystemClock
 from ..crypto.digest import digest, new_id, same
-from ..errors import ConfigurationError, TokenExpiredError, TokenNotFoundError, TokenRevokedError, WrongAudienceError
+from ..errors import TokenExpiredError, TokenNotFoundError, TokenRevokedError, WrongAudienceError
 from ..formats import opaque
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, first, life_of, named, plain_json, rev_of, words
+from .base import KINDS, Issued, life_of, named, plain_json, rev_of, words
 
 RECORD = "opaque_access"
 MAX_CLAIMS = 4096
@@ -65,7 +65,7 @@ class OpaqueAccessTokens:
         lifetime: timedelta | None = None,
     ) -> None:
         self._store = store
-        self._audiences = first(audience)
+        self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
@@ -85,18 +85,20 @@ class OpaqueAccessTokens:
         claims: Mapping[str, Any] | None = None,
         auth_time: int | None = None,
         rev: str | None = None,
+        format: str | None = None,
     ) -> Issued:
         """A token for ``subject``; what it stands for is kept in the store. Parameters: as for ``access.issue``.
 
         ``claims``: your own, plain JSON of up to 4 KiB; they stay on the server.
         """
+        self.kind.check_format(format)
         now, life, token = self._clock.now(), life_of(self.kind, lifetime, self._life), opaque.issue(self.prefix)
         held = {
             "state": "live",
             "token_id": new_id(),
             "issued_at": now,
             "expires_at": now + life,
-            "audience": self._for(audience),
+            "audience": self.kind.whom(audience, self._audiences),
             "client_id": named(client_id, "a client_id"),
             "session_id": session_id,
             "family_id": family_id,
@@ -169,12 +171,6 @@ class OpaqueAccessTokens:
         except (TokenExpiredError, TokenRevokedError):
             return None
         return _end_of(record, self._clock.now())
-
-    def _for(self, audience: str | Sequence[str] | None) -> builtins.list[str]:
-        wanted = [named(one, "an audience") for one in first(self._audiences[:1] if audience is None else audience)]
-        if not wanted:
-            raise ConfigurationError("an access token is for at least one audience")
-        return wanted
 
     async def _live(self, untrusted: object) -> tuple[Record, Principal]:
         key = digest(RECORD, opaque.parse(untrusted, self.prefix))

@@ -100,12 +100,14 @@ class RefreshTokens:
         auth_time: int | None = None,
         rev: str | None = None,
         ends_at: int | None = None,
+        format: str | None = None,
     ) -> Issued:
         """The first token of a new family. It is revoked with ``session_id``, where one is given.
 
         ``rev``: as for access tokens.
         ``ends_at``: where the family is to end before its life is over (seconds since 1970), as a session does.
         """
+        self.kind.check_format(format)
         now, secret, family_id = self._clock.now(), new_secret(), new_id()
         held = {
             "state": "live",

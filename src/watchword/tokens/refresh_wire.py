@@ -17,7 +17,8 @@ from ..stores.base import Record
 from .base import KINDS
 
 FAMILY, SEALED = "refresh", "refresh_sealed"
-PREFIX = KINDS["refresh"].starts[0]
+KIND = KINDS["refresh"]
+PREFIX = KIND.starts[0]
 _CONTEXT = b"watchword.refresh.v1"
 _MAC_BYTES = 16
 
@@ -35,7 +36,7 @@ class Presented(Struct, frozen=True):
 
 def write(ring: KeyRing, family_id: str, generation: int, secret: str) -> str:
     body = f"{PREFIX}{family_id}.{generation}.{secret}"
-    return f"{body}.{b64url(ring.active('mac').sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
+    return f"{body}.{b64url(ring.active(str(KIND.use)).sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
 
 
 def read(untrusted: object, ring: KeyRing, view: View | None) -> Presented:
@@ -51,7 +52,7 @@ def read(untrusted: object, ring: KeyRing, view: View | None) -> Presented:
     unb64url(family), unb64url(secret)
     found = unb64url(mac)
     now = ring.clock.now()
-    macs = [slot.key for slot in ring if slot.key.use == "mac" and slot.verifies(now)]
+    macs = [slot.key for slot in ring if slot.key.use == KIND.use and slot.verifies(now)]
     if view is not None:
         macs = [key for key in macs if not view.key_is_revoked(key.kid)]
     if not any(same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found) for key in macs):

@@ -57,11 +57,11 @@ class SealedTokens:
     """Seals data for one purpose, user and audience; stands alone: ``SealedTokens(ring)``, with a ring of its own.
 
     Parameters: ring: a v4.local key, or for JWE an A256GCM (``dir``) or ECDH-ES+A256KW key; its first one decides the
-    format. Who holds a symmetric one can both seal and open: keep it in one service. Whatever was sealed with a
-    public one, anybody may have sealed: it opens only where the ring has no symmetric one. store: where redeemed ids
-    are kept; without one nothing is redeemed. audience: whom tokens are for unless a call says otherwise. issuer:
-    written into new tokens and wanted in those that are opened. lifetime: 5 min, at most 10. view: where revocations
-    are heard.
+    format unless ``format`` does. Who holds a symmetric one can both seal and open: keep it in one service. Whatever
+    was sealed with a public one, anybody may have sealed: it opens only where the ring has no symmetric one. store:
+    where redeemed ids are kept; without one nothing is redeemed. audience: whom tokens are for unless a call says
+    otherwise. issuer: written into new tokens and wanted in those that are opened. lifetime: 5 min, at most 10. view:
+    where revocations are heard.
     """
 
     kind = KINDS["sealed"]
@@ -76,7 +76,10 @@ class SealedTokens:
         view: View | None = None,
         clock: Clock | None = None,
         lifetime: timedelta | None = None,
+        format: str | None = None,
     ) -> None:
+        self.kind.check_format(format)
+        self._preferred = format
         self._ring = ring
         self._store = store
         self._audience = audience
@@ -280,11 +283,11 @@ class SealedTokens:
         self._view.check(who, kid)
 
     def _format(self, name: str | None) -> SealedFormat:
+        name = name or self._preferred
         if name is None:
-            formats = {slot.key.algorithm.format for slot in self._ring if slot.key.use == "seal"}
+            formats = {slot.key.algorithm.format for slot in self._ring if slot.key.use == self.kind.use}
             name = "jwe" if formats == {"jwe"} else "paseto"
-        if name not in self._formats:
-            raise ConfigurationError(f"sealed tokens are written as {' or '.join(self._formats)}, not as {name!r}")
+        self.kind.check_format(name)
         return self._formats[name]
 
     def _assertion(self, purpose: str, bound_to: str, audience: str | None) -> bytes:

@@ -36,7 +36,9 @@ class ServiceTokens(SignedTokens):
     """Issues and verifies service tokens with one ring; stands alone: ``ServiceTokens(ring, issuer=…, audience=…)``.
 
     Parameters: ring: key pairs; a verifier needs their public halves alone. audience: this very service, one; a token
-    that names any other, or several, is refused. lifetime: 5 min, at most 15. view, leeway: as for access tokens.
+    that names any other, or several, is refused. lifetime: 5 min, at most 15. view, leeway, format, strict: as for
+    access tokens. lazy: the ring is judged when a token is issued, not before.
+    Raises: KeyUseError for a ring whose signing keys are all symmetric.
     """
 
     kind = KINDS["service"]
@@ -51,6 +53,9 @@ class ServiceTokens(SignedTokens):
         clock: Clock | None = None,
         lifetime: timedelta | None = None,
         leeway: timedelta = timedelta(seconds=10),
+        format: str | None = None,
+        strict: bool = False,
+        lazy: bool = False,
     ) -> None:
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
         policy = ClaimsPolicy(
@@ -61,7 +66,9 @@ class ServiceTokens(SignedTokens):
             leeway=int(leeway.total_seconds()),
             max_life=int(self.kind.cap.total_seconds()),
         )
-        super().__init__(ring, policy, view=view, clock=clock)
+        super().__init__(ring, policy, view=view, clock=clock, format=format, strict=strict)
+        if not lazy and ring.opened and len(ring):
+            self._check_ring()
 
     def issue(
         self,
@@ -82,7 +89,7 @@ class ServiceTokens(SignedTokens):
         body: dict[str, Any] = {
             "iss": self._policy.issuer,
             "sub": named(service, "a service"),
-            "aud": named(audience, "an audience"),
+            "aud": self.kind.whom(audience, ())[0],
             "exp": now + life,
             "iat": now,
             "nbf": now,
@@ -91,7 +98,7 @@ class ServiceTokens(SignedTokens):
         } | own_claims(claims, _OURS)
         more = {"scope": " ".join(scope), "rev": rev_of(self._view, None)}
         body |= {name: value for name, value in more.items() if value}
-        self._check_signer(format)
+        self._check_ring(format or self._preferred)
         return Issued(
             token=self._write(body, format),
             token_id=body["jti"],
@@ -123,7 +130,7 @@ class ServiceTokens(SignedTokens):
             raise WrongAudienceError("a service token is for one service", claim="aud")
         return super()._principal(claims)
 
-    def _check_signer(self, format: str | None) -> None:
+    def _check_ring(self, format: str | None = None) -> None:
         """Raise KeyUseError if a symmetric key would sign, or there is none that signs at all."""
         signing = [slot.key for slot in self._ring if slot.key.use == "sign"]
         fitting = [key for key in signing if format in (None, key.algorithm.format)]

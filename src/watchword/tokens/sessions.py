@@ -98,12 +98,14 @@ class Sessions:
         ip: str | None = None,
         remember: bool = False,
         replaces: str | None = None,
+        format: str | None = None,
     ) -> Issued:
         """Sign ``subject`` in: a new token, always.
 
         ``data`` is plain JSON of up to 16 KiB and 8 levels, and stays on the server.
         ``replaces``: the ``session_id`` that this browser had before; the one ends in the moment the other begins.
         """
+        self.kind.check_format(format)
         now = self._clock.now()
         idle, absolute = (self._remember, self._remember) if remember else (self._idle, self._absolute)
         content = {

@@ -21,7 +21,8 @@ from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.view import View
 from ..stores.base import Event
-from .base import Kind, plain_json
+from .base import Kind, first, plain_json
+from .personal import check_personal
 from .seen import Seen
 
 T = TypeVar("T")
@@ -44,7 +45,12 @@ class SignedTokens:
         view: View | None,
         clock: Clock | None,
         formats: tuple[Format, ...] | None = None,
+        format: str | None = None,
+        strict: bool = False,
     ) -> None:
+        self.kind.check_format(format)
+        self._preferred = format
+        self._strict = strict
         self._ring = ring
         self._view = view
         self._clock = clock or ring.clock
@@ -141,7 +147,11 @@ class SignedTokens:
 
         Better here than everywhere else.
         """
-        chosen = self._format(format or self._ring.active("sign").algorithm.format)
+        if self.kind.use == "sign":
+            check_personal(body, strict=self._strict)
+        chosen = self._format(format or self._preferred or self._ring.active(str(self.kind.use)).algorithm.format)
+        key = self._ring.active(str(self.kind.use), format=chosen.name)
+        self.kind.check_key(key.algorithm, first(body["aud"]), self._policy.audiences)
         try:
             self._policy.check_shape(body)
             self._principal(body)
@@ -154,11 +164,8 @@ class SignedTokens:
         return token
 
     def _format(self, name: str) -> Format:
-        for form in self._formats:
-            if form.name == name:
-                return form
-        formats = " or ".join(self.kind.formats)
-        raise ConfigurationError(f"{self.kind.name} tokens are written as {formats}, not as {name!r}")
+        self.kind.check_format(name)
+        return next(form for form in self._formats if form.name == name)
 
     def __repr__(self) -> str:
         heard = "with a view" if self._view is not None else "no view: revocations are not seen"

@@ -133,7 +133,12 @@ def test_it_lives_five_minutes_and_fifteen_at_most(ring: KeyRing, clock: FrozenC
 
 @pytest.mark.parametrize("algorithms", [("HS256",), ("HS512",), ("v4.local",), ("HS256", "ES256")])
 def test_a_symmetric_key_is_refused_by_name(algorithms: tuple[str, ...], clock: FrozenClock) -> None:
-    tokens = ServiceTokens(KeyRing.generate(*algorithms, clock=clock), issuer=ISSUER, audience=LEDGER)
+    ring = KeyRing.generate(*algorithms, clock=clock)
+    with pytest.raises(KeyUseError, match=r"ES256 or v4\.public"):
+        ServiceTokens(ring, issuer=ISSUER, audience=LEDGER)
+    later = KeyRing(None, clock=clock)
+    tokens = ServiceTokens(later, issuer=ISSUER, audience=LEDGER)
+    later.adopt(list(ring))
     with pytest.raises(KeyUseError, match=r"ES256 or v4\.public"):
         tokens.issue("billing", audience=LEDGER)
     for format in ("paseto", "jwe"):

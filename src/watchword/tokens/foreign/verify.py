@@ -37,7 +37,9 @@ from .profiles import STANDARD, ClaimProfile
 FOREIGN = Kind(
     name="access",
     formats=("jwt",),
+    use="sign",
     starts=("eyJ",),
+    audience="any",
     life=timedelta(hours=1),
     cap=timedelta(hours=24),
     carriers=("bearer",),
