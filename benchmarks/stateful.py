@@ -166,6 +166,10 @@ def _session(folder: Path, stack: ExitStack) -> Table:
         started = (drive(ww.sessions.start(f"user-{n}", data=DATA, roles=["admin"])) for n in range(SESSIONS))
         tokens = [(one.token,) for one in started]
         cases.append(Case(f"authenticate, {store}", _driven(ww.sessions.authenticate), tokens, "≤ 10 µs"))
+    near = (("opaque access", ww.opaque_access), ("API key", ww.api_keys))
+    for name, kind in near:  # on SQLite; both are kept near the process
+        given: list[tuple[Any, ...]] = [(drive(kind.issue(f"user-{n}")).token,) for n in range(TOKENS)]
+        cases.append(Case(f"{name}, kept near, sqlite", _driven(kind.authenticate), given, "≤ 10 µs"))
     ratios = [
         Ratio("authenticate, sqlite", cases[0].name),
         Ratio("authenticate, sqlite", "authenticate, memory"),

@@ -29,6 +29,7 @@ from ..formats import checked
 from ..principal import Principal
 from ..revocation.event import KEY_LIFE, event
 from ..revocation.feed import catch_up
+from ..revocation.near import Near
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, rev_of, shown, words
@@ -81,6 +82,7 @@ class ApiKeys:
     ) -> None:
         self._store = store
         self._view = view
+        self._near = Near(RECORD, store, view)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self.environment = _environment(environment)
         self._prefixes = {f"{_prefix(prefix)}_{name}_": name for name in ENVIRONMENTS}
@@ -151,6 +153,7 @@ class ApiKeys:
             token, successor, changed = self._successor(record, now, now + wait)
             events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
             if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
+                self._near.forget(record.key)
                 await self._hear()
                 return self._issued(token, successor)
         raise StoreConflictError
@@ -207,7 +210,7 @@ class ApiKeys:
                 reason="environment",
             )
         key = digest(RECORD, prefix.encode() + secret)
-        record = await self._store.get(RECORD, key, now=self._clock.now())
+        record = await self._near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such API key")
         self._check(record)
@@ -234,7 +237,9 @@ class ApiKeys:
     async def _end(self, record: Record) -> bool:
         now = self._clock.now()
         events, audit = [_end_of(record, now)], [_audit("api_key_revoked", record, now)]
-        return await self._store.swap(_dead(record, "revoked", now), version=record.version, events=events, audit=audit)
+        won = await self._store.swap(_dead(record, "revoked", now), version=record.version, events=events, audit=audit)
+        self._near.forget(record.key)
+        return won
 
     async def _hear(self) -> None:
         if self._view is not None:

@@ -20,6 +20,7 @@ from ..formats import opaque
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
+from ..revocation.near import Near
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of, words
@@ -68,6 +69,7 @@ class OpaqueAccessTokens:
         self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer
         self._view = view
+        self._near = Near(RECORD, store, view)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
 
@@ -174,7 +176,7 @@ class OpaqueAccessTokens:
 
     async def _live(self, untrusted: object) -> tuple[Record, Principal]:
         key = digest(RECORD, opaque.parse(untrusted, self.prefix))
-        record = await self._store.get(RECORD, key, now=self._clock.now())
+        record = await self._near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such access token")
         why = self._why_dead(record)
@@ -204,7 +206,9 @@ class OpaqueAccessTokens:
         kept: builtins.list[str] = ["token_id", "client_id", "issued_at", "expires_at"]
         dead = replace(record, data={name: record.data[name] for name in kept} | {"state": "revoked"})
         audit = [_audit("opaque_access_revoked", record, now)]
-        return await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
+        won = await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
+        self._near.forget(record.key)
+        return won
 
 
 def _end_of(record: Record, now: int) -> Event:

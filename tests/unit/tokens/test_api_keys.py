@@ -460,7 +460,7 @@ async def test_a_key_made_while_its_subject_is_revoked_is_made_again(clock: Froz
     ):
         store.open_blocking()
         for one in (ww, other):
-            one.store, one.api_keys._store = store, store
+            one.store = one.api_keys._store = one.api_keys._near._store = store
             one.view.forget()
             one.view.pull = None
         for one in (ww, other):
