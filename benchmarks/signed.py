@@ -162,8 +162,11 @@ def _pieces(token: str) -> tuple[bytes, bytes]:
 
 
 def _verify(one: Algorithm) -> Table:
-    access = without_memory(tokens_of(KeyRing.of(one.key)))
-    tokens, other = issued(access), issued(access, 1, audience="https://other.example")[0]
+    ring = KeyRing.of(one.key)
+    access = without_memory(tokens_of(ring))
+    tokens = issued(access)
+    theirs = dict(access.verify(tokens[0]).raw_claims) | {"aud": "https://other.example"}
+    other = make_format(one.key.algorithm.format, ring, typ="at+jwt").issue(theirs)
     pieces = [_pieces(token) for token in tokens]
     peers = peers_of(one)
     cases = [Case(name, call, [given(*piece) for piece in pieces]) for name, call, given in one.verify]
