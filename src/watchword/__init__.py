@@ -6,6 +6,8 @@ Everything else is found by its room: ``watchword.keys``, ``watchword.errors``, 
 """
 
 from .app import Watchword
+from .authn.binding import BindingPolicy
+from .authn.prover import Prover
 from .clock import Clock, FrozenClock, SystemClock
 from .keys import Key, KeyRing, RotationPolicy, State
 from .principal import Principal
@@ -25,6 +27,7 @@ from .tokens.sessions import Sessions
 __all__ = [
     "AccessTokens",
     "ApiKeys",
+    "BindingPolicy",
     "Clock",
     "FrozenClock",
     "Issued",
@@ -33,6 +36,7 @@ __all__ = [
     "OneTimeTokens",
     "OpaqueAccessTokens",
     "Principal",
+    "Prover",
     "RefreshTokens",
     "Revocation",
     "RotationPolicy",

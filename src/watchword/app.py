@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
+from .authn.binding import Binding, BindingPolicy
+from .authn.risk import ProfileName, risk_of
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
 from .errors import ConfigurationError, MalformedTokenError, WatchwordError, WrongTypeError
@@ -63,6 +65,8 @@ class Watchword:
         policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
         formats: kind -> how its new tokens are written (``{"access": "paseto"}``); the key decides otherwise.
         strict: claims that look personal in a readable token are an error; otherwise a warning, once a name.
+        binding: how credentials are held to their sender. profile: ``high_risk`` caps access tokens at 5 min and the
+        grace at 0, and wants every credential bound to a key or a device, and a sign-in of the last 15 min.
 
     The constructor does no I/O. ``async with ww:`` (or ``await ww.open()``) migrates the store, loads or creates the
     keys and hears the first answer of the feed; before that every verb raises ConfigurationError.
@@ -94,7 +98,10 @@ class Watchword:
         policy: Policy | None = None,
         formats: Mapping[str, str | None] = MappingProxyType({}),
         strict: bool = False,
+        binding: BindingPolicy | None = None,
+        profile: ProfileName = "default",
     ) -> None:
+        self.risk = risk = risk_of(profile)
         self.clock: Clock = clock or SystemClock()
         self.store = open_store(url)
         self.issuer = issuer
@@ -117,16 +124,19 @@ class Watchword:
             self.ring,
             issuer=issuer,
             audience=audience,
-            lifetime=access_lifetime,
+            lifetime=risk.lifetime(access_lifetime),
+            cap=risk.access_cap,
+            bound=risk.required,
             single_service=single_service,
             format=formats.get("access"),
             strict=strict,
             **shared,
         )
-        self.refresh = RefreshTokens(self.store, self.ring, grace=refresh_grace, **shared)
+        self.refresh = RefreshTokens(self.store, self.ring, grace=risk.grace(refresh_grace), **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         alone = first(audience)[0]
-        self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_access_lifetime, **ours)
+        opaque_life = risk.lifetime(opaque_access_lifetime)
+        self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_life, **ours)
         self.sealed = SealedTokens(
             self.ring,
             store=self.store,
@@ -148,6 +158,8 @@ class Watchword:
         self.roles = Roles(self.store, self.view, self.clock, remembered_for=self.api_keys.remembered_for)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
         self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
+        names = (issuer, *first(audience))
+        self.binding = Binding(self.ring, clock=self.clock, names=names, policy=risk.binding(binding))
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
         secrets = (*self._carried, self.refresh, self.one_time)
         self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
@@ -221,7 +233,15 @@ class Watchword:
         taken beside our own; they open and close by themselves.
         """
         access = self.access if issuers is None else Bearers(self.access, self.ring, issuers)
-        return Authenticator((*self._carried, access), cookie=cookie, origins=origins)
+        kinds = (*self._carried, access)
+        return Authenticator(kinds, cookie=cookie, origins=origins, binding=self.binding, end=self.end)
+
+    async def end(self, who: Principal) -> None:
+        """End what a caller's credential belongs to: its session, or else its refresh family, and their tokens."""
+        if who.session_id is not None and not await self.sessions.end(who.session_id):
+            await self.revoke(session=who.session_id)
+        elif who.session_id is None and who.family_id is not None:
+            await self.revoke(family=who.family_id)
 
     async def revoke(
         self,

@@ -73,6 +73,7 @@ class RefreshTokens(_Face[refresh.RefreshTokens]):
     list = _now(refresh.RefreshTokens.list)
     authenticate = _now(refresh.RefreshTokens.authenticate)
     family_of = _now(refresh.RefreshTokens.family_of)
+    unproven = _now(refresh.RefreshTokens.unproven)
     revocation_of = _now(refresh.RefreshTokens.revocation_of)
 
 
@@ -81,6 +82,7 @@ class OpaqueAccessTokens(_Face[opaque_access.OpaqueAccessTokens]):
 
     issue = _now(opaque_access.OpaqueAccessTokens.issue)
     authenticate = _now(opaque_access.OpaqueAccessTokens.authenticate)
+    unproven = _now(opaque_access.OpaqueAccessTokens.unproven)
     introspect = _now(opaque_access.OpaqueAccessTokens.introspect)
     list = _now(opaque_access.OpaqueAccessTokens.list)
     revoke = _now(opaque_access.OpaqueAccessTokens.revoke)
@@ -160,6 +162,7 @@ class Watchword(_Face[app.Watchword]):
 
     revoke = _now(app.Watchword.revoke)
     authorize = _now(app.Watchword.authorize)
+    end = _now(app.Watchword.end)
     events = _now(app.Watchword.events)
 
     @classmethod

@@ -78,6 +78,15 @@ class ServiceSettings(Struct, frozen=True, forbid_unknown_fields=True):
     format: str | None = None
 
 
+class BindingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[binding]``: how credentials are held to their sender."""
+
+    origins: tuple[str, ...] = ()
+    nonce: bool = False
+    fingerprint: Literal["off", "observe", "step_up", "end_session"] = "off"
+    signals: tuple[str, ...] = ("device", "agent", "network")
+
+
 class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
@@ -125,6 +134,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keys: str | None = None
     environment: Literal["live", "test"] = "live"
     strict: bool = False
+    profile: Literal["default", "high_risk"] = "default"
     max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
@@ -135,6 +145,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     one_time: OneTimeSettings = OneTimeSettings()
     service: ServiceSettings = ServiceSettings()
     policy: PolicySettings = PolicySettings()
+    binding: BindingSettings = BindingSettings()
     server: ServerSettings = ServerSettings()
 
 
@@ -177,7 +188,7 @@ def _override(document: dict[str, Any], variable: str, text: str) -> None:
     if not name:
         document[section] = text
     elif isinstance(table := document.setdefault(section, {}), dict):
-        table[name] = text.split(",") if name in ("origins", "trusted_proxies") else text
+        table[name] = text.split(",") if name in ("origins", "trusted_proxies", "signals") else text
     else:
         raise ConfigurationError(f"{variable} names a setting inside {section!r}, which is no table")
 

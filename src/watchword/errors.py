@@ -10,8 +10,8 @@ WatchwordError
     ClaimError(.claim)         TokenExpiredError  NotYetValidError  WrongIssuerError
                                WrongAudienceError  WrongTypeError  MissingClaimError           claims
     TokenRevokedError  TokenConsumedError  TokenReusedError(.family_id)                        revocation
-    BindingError  ProofError                                                                   binding
-  AccessDeniedError  403       CsrfError  InsufficientScopeError  StepUpRequiredError
+    BindingError  ProofError  NonceRequiredError(.nonce)                                       binding
+  AccessDeniedError  403       CsrfError  InsufficientScopeError  StepUpRequiredError(.max_age)
                                PolicyDeniedError(.decision_id)
   RateLimitedError  429        .retry_after
   UnavailableError  503        StoreUnavailableError  StoreConflictError  StaleRevocationError  KeysUnavailableError
@@ -108,6 +108,8 @@ class TokenError(WatchwordError):
     code = "token"
     status = 401
     public = "invalid_token"
+    scheme: str = "Bearer"
+    """The authentication scheme that the challenge is for: ``Bearer``, or ``DPoP`` for who used it or has to."""
 
 
 class MalformedTokenError(TokenError):
@@ -234,14 +236,29 @@ class BindingError(TokenError):
     code = "binding"
     stage = Stage.BINDING
     default_reason = "binding_mismatch"
+    scheme = "DPoP"
 
 
 class ProofError(TokenError):
     """The proof of possession is missing or wrong."""
 
     code = "proof"
+    public = "invalid_dpop_proof"
     stage = Stage.BINDING
     default_reason = "binding_mismatch"
+    scheme = "DPoP"
+
+
+class NonceRequiredError(ProofError):
+    """The proof of possession has to hold a nonce of this server; ``.nonce`` is a fresh one."""
+
+    code = "nonce_required"
+    public = "use_dpop_nonce"
+    default_reason = "use_dpop_nonce"
+
+    def __init__(self, message: str = "", *, nonce: str = "", reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.nonce = nonce
 
 
 class AccessDeniedError(WatchwordError):
@@ -279,6 +296,10 @@ class StepUpRequiredError(AccessDeniedError):
 
     code = "step_up_required"
     public = "insufficient_user_authentication"
+
+    def __init__(self, message: str = "", *, max_age: int | None = None, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.max_age = max_age
 
 
 class PolicyDeniedError(AccessDeniedError):

@@ -7,6 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Required, TypedDict
 
+from msgspec.structs import asdict
+
+from .authn.binding import BindingPolicy
+from .authn.risk import ProfileName
 from .clock import Clock
 from .config import Settings
 from .keys.ring import KeyRing
@@ -41,6 +45,8 @@ class Options(TypedDict, total=False):
     policy: Policy | None
     formats: Mapping[str, str | None]
     strict: bool
+    binding: BindingPolicy | None
+    profile: ProfileName
 
 
 def keywords(settings: Settings) -> Options:
@@ -65,6 +71,8 @@ def keywords(settings: Settings) -> Options:
         "policy": _policy(settings),
         "formats": {name: getattr(settings, name).format for name in KINDS},
         "strict": settings.strict,
+        "binding": BindingPolicy(**asdict(settings.binding)),
+        "profile": settings.profile,
     }
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from msgspec import Struct, ValidationError, inspect, json
 
+from .clock import Clock, SystemClock
 from .encoding import dump_json
-from .errors import ClaimError, ConfigurationError, InsufficientScopeError
+from .errors import ClaimError, ConfigurationError, InsufficientScopeError, StepUpRequiredError
 
 T = TypeVar("T")
 _ABOUT_A_NAME = ("Object missing required field `", "Object contains unknown field `")
@@ -23,6 +25,17 @@ def frozen(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(frozen(inner) for inner in value)
     return value
+
+
+class Proof(Struct, frozen=True):
+    """What a proof of possession that was found good vouches for: its sender holds the private key of ``jkt``.
+
+    Only the binding makes one (RFC 9449 §4.3). ``jkt`` is the RFC 7638 thumbprint of the public key; ``ath`` the
+    SHA-256 of the access token it was checked with, where there was one.
+    """
+
+    jkt: str
+    ath: str | None = None
 
 
 class Principal(Struct, frozen=True, kw_only=True, gc=False):
@@ -47,6 +60,12 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     rev: str | None = None
     issuer: str | None = None
     """Whose token it was, None for our own. A subject of another issuer is nobody without its name."""
+    jkt: str | None = None
+    """The key that whoever presents the credential had to prove to hold (RFC 9449), where it is bound to one."""
+    fpt: str | None = None
+    """The device fingerprint the credential was issued with, as salted HMACs; opaque to everyone but the binding."""
+    changed: frozenset[str] = frozenset()
+    """Signals of that fingerprint that this request does not show again: ``device``, ``agent``, ``network``."""
     raw_claims: Mapping[str, Any] = {}
 
     @property
@@ -65,11 +84,22 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     def __repr__(self) -> str:
         return f"Principal(subject={self.subject!r}, kind={self.kind!r}, token_id={self.token_id!r})"
 
-    def require(self, *needed: str) -> None:
-        """Raise InsufficientScopeError unless every needed scope is there."""
+    def require(
+        self, *needed: str, role: str | None = None, fresh: timedelta | None = None, clock: Clock | None = None
+    ) -> None:
+        """Raise unless every needed scope and the role are there, and the sign-in is no older than ``fresh``.
+
+        Raises: InsufficientScopeError; StepUpRequiredError, also where it is not known when the user signed in.
+        """
         missing = [scope for scope in needed if scope not in self.scopes]
         if missing:
             raise InsufficientScopeError(f"needs scope {' '.join(missing)!r}", scope=" ".join(needed))
+        if role is not None and role not in self.roles:
+            raise InsufficientScopeError(f"needs role {role!r}")
+        if fresh is not None:
+            now, most = (clock or SystemClock()).now(), int(fresh.total_seconds())
+            if self.auth_time is None or now - self.auth_time > most:
+                raise StepUpRequiredError(f"needs a sign-in no longer than {fresh} ago", max_age=most)
 
 
 def typed(claims: Mapping[str, Any], as_: type[T]) -> T:

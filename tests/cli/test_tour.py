@@ -13,7 +13,9 @@ from starlette.responses import Response
 from tests.cli.test_demo import NAMED
 from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword, blocking
 from watchword.authn import authenticator, binding
+from watchword.authn.binding import Binding
 from watchword.authn.credentials import extract
+from watchword.authn.replays import Replays
 from watchword.claims import ClaimsPolicy
 from watchword.cli import tour, tour_kinds
 from watchword.cli.ephemeral import elsewhere, ephemeral
@@ -224,6 +226,14 @@ def anybody_introspects(patch: Patch) -> None:
     patch.setattr(Clients, "confidential", Clients.any)
 
 
+def any_sender(patch: Patch) -> None:
+    patch.setattr(Binding, "_check_key", do_nothing)
+
+
+def nothing_is_remembered(patch: Patch) -> None:
+    patch.setattr(Replays, "is_new", lambda *_: True)
+
+
 def nothing_is_revoked(patch: Patch) -> None:
     async def revoke(*_: object, **__: object) -> None:
         return None
@@ -323,6 +333,8 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (forgiving, "refresh_replay_kills_family"),
     (all_active, "introspect"),
     (anybody_introspects, "introspect"),
+    (any_sender, "dpop_bound"),
+    (nothing_is_remembered, "dpop_bound"),
     (nothing_is_revoked, "revoke_token"),
     (any_environment, "api_key"),
     (keys_are_not_routed, "api_key"),

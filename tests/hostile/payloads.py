@@ -138,11 +138,11 @@ def names() -> Iterator[Case]:
 
 def bound() -> Iterator[Case]:
     bindings: dict[str, dict[str, Any]] = {
-        "DPoP": {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
+        "DPoP, no thumbprint": {"cnf": {"jkt": "0ZcOCORZNYy"}},
+        "DPoP and mTLS": {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "x5t#S256": "x"}},
         "mTLS": {"cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}},
         "cnf empty": {"cnf": {}},
         "cnf null": {"cnf": None},
-        "device": {"fpt": "abc"},
     }
     for what, claims in bindings.items():
         yield from both("H-56", f"bound: {what}", claims, BindingError, "binding_mismatch", "")

@@ -20,6 +20,7 @@ from watchword import (
     KeyRing,
     OneTimeTokens,
     OpaqueAccessTokens,
+    Principal,
     RefreshTokens,
     SealedTokens,
     ServiceTokens,
@@ -164,6 +165,7 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "AccessTokens.issue": lambda: ww.access.issue("u"),
         "AccessTokens.verify": lambda: ww.access.verify(JWT),
         "AccessTokens.authenticate": lambda: ww.access.authenticate(JWT),
+        "AccessTokens.unproven": lambda: ww.access.unproven(JWT),
         "AccessTokens.revocation_of": lambda: ww.access.revocation_of(JWT),
         "RefreshTokens.issue": lambda: ww.refresh.issue("u", client_id="c"),
         "RefreshTokens.rotate": lambda: ww.refresh.rotate(REFRESH),
@@ -173,6 +175,7 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "RefreshTokens.family_of": lambda: ww.refresh.family_of(REFRESH),
         "OpaqueAccessTokens.issue": lambda: ww.opaque_access.issue("u"),
         "OpaqueAccessTokens.authenticate": lambda: ww.opaque_access.authenticate(OPAQUE),
+        "OpaqueAccessTokens.unproven": lambda: ww.opaque_access.unproven(OPAQUE),
         "OpaqueAccessTokens.introspect": lambda: ww.opaque_access.introspect(OPAQUE),
         "OpaqueAccessTokens.list": lambda: ww.opaque_access.list("u"),
         "OpaqueAccessTokens.revoke": lambda: ww.opaque_access.revoke("id"),
@@ -184,6 +187,7 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "ServiceTokens.issue": lambda: ww.service.issue("billing", audience="https://ledger.test"),
         "ServiceTokens.verify": lambda: ww.service.verify(JWT),
         "ServiceTokens.authenticate": lambda: ww.service.authenticate(JWT),
+        "ServiceTokens.unproven": lambda: ww.service.unproven(JWT),
         "ServiceTokens.revocation_of": lambda: ww.service.revocation_of(JWT),
         "ApiKeys.issue": lambda: ww.api_keys.issue("u"),
         "ApiKeys.authenticate": lambda: ww.api_keys.authenticate(API_KEY),
@@ -206,11 +210,14 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "Devices.end_all": lambda: ww.devices.end_all("u"),
         "Roles.set": lambda: ww.roles.set("u", ["admin"]),
         "Roles.of": lambda: ww.roles.of("u"),
+        "RefreshTokens.unproven": lambda: ww.refresh.unproven(REFRESH),
+        "Watchword.end": lambda: ww.end(CALLER),
         "Watchword.revoke": lambda: ww.revoke(subject="u"),
         "Watchword.events": lambda: ww.events(),
     }
 
 
+CALLER = Principal(subject="u", kind="access", token_id="t", issued_at=1, expires_at=2, session_id="s")
 NO_VERBS = {
     *("Watchword.open", "Watchword.close", "Watchword.open_blocking", "Watchword.close_blocking"),
     *("Watchword.from_config", "Watchword.from_settings", "Watchword.authenticator", "AccessTokens.check_ring"),

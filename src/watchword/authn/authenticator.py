@@ -9,15 +9,15 @@ each kind's ``authenticate`` walks them in this order, and every TokenError says
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
-from ..errors import MalformedTokenError, PrefixClashError
+from ..errors import BindingError, MalformedTokenError, PrefixClashError, TokenError
 from ..principal import Principal
-from ..tokens.base import Authenticates
+from ..tokens.base import Authenticates, Bindable
 from ..web.cookies import CookiePolicy
 from ..web.csrf import origin
 from ..web.messages import Connection
-from .binding import check_binding
+from .binding import Binding, End, check_page
 from .credentials import Credential, extract
 
 
@@ -25,17 +25,28 @@ class Authenticator:
     """Who sent this request? Knows the kinds it takes, the session cookie, and the origins that may use cookies.
 
     Parameters: kinds: those a request may present. origins: other origins (``https://app.example``) whose pages may
-    send our cookies. Raises: PrefixClashError when two kinds claim one beginning; ConfigurationError for an origin
-    that is none.
+    send our cookies. binding: what looks at proofs and devices; without it, bound tokens are refused. end: how it ends
+    the session of a Principal.
+    Raises: PrefixClashError when two kinds claim one beginning; ConfigurationError for an origin that is none.
     """
 
     def __init__(
-        self, kinds: Iterable[Authenticates], *, cookie: CookiePolicy | None = None, origins: Iterable[str] = ()
+        self,
+        kinds: Iterable[Authenticates],
+        *,
+        cookie: CookiePolicy | None = None,
+        origins: Iterable[str] = (),
+        binding: Binding | None = None,
+        end: End | None = None,
     ) -> None:
         self.cookie = cookie or CookiePolicy()
         self.origins = frozenset(origin(one) for one in origins)
+        self.binding = binding
+        self._end = end
         self._routes: dict[tuple[str, str], Authenticates] = {}
+        self._stages: dict[Authenticates, Callable[[object], Awaitable[Principal]]] = {}
         for kind in kinds:
+            self._stages[kind] = kind.unproven if isinstance(kind, Bindable) else kind.authenticate
             for carrier in kind.kind.carriers:
                 for start in kind.kind.starts:
                     self._claim(carrier, start, kind)
@@ -43,15 +54,28 @@ class Authenticator:
     async def authenticate(self, connection: Connection) -> Principal | None:
         """The caller; None when nothing was presented.
 
-        Raises: BadRequestError, TokenError, CsrfError, UnavailableError.
+        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
         """
         credential = extract(connection, self.cookie.name)
         if credential is None:
             return None
+        try:
+            return await self._walk(connection, credential)
+        except TokenError as error:
+            if credential.carrier == "dpop":
+                error.scheme = "DPoP"
+            raise
+
+    async def _walk(self, connection: Connection, credential: Credential) -> Principal:
         kind = self._route(credential)
         # First of all a cookie must come from its own page: another site cannot even keep a session alive.
-        check_binding(connection, credential, self.origins)
-        return await kind.authenticate(credential.token)
+        check_page(connection, credential, self.origins)
+        who = await self._stages[kind](credential.token)
+        if self.binding is not None:
+            return await self.binding.check(connection, credential, who, self._end)
+        if who.jkt is not None or credential.carrier == "dpop":
+            raise BindingError("nothing here looks at proofs: Authenticator(..., binding=...)")
+        return who
 
     def _route(self, credential: Credential) -> Authenticates:
         token = credential.token

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from ..encoding import LARGE_HEADER, LARGE_TOKEN
 from ..errors import TokenError
 from ..formats.compact import read_header, split
@@ -26,15 +28,22 @@ class Bearers:
 
     async def authenticate(self, untrusted: object) -> Principal:
         """The Principal; ``issuer`` says whose, None for our own. Raises: what the one whose token it is raises."""
+        return await self._asked(self._own.authenticate, untrusted)
+
+    async def unproven(self, untrusted: object) -> Principal:
+        """As ``authenticate``, without *binding*: what is bound is our own, for others' bound tokens are refused."""
+        return await self._asked(self._own.unproven, untrusted)
+
+    async def revocation_of(self, untrusted: object) -> Event | None:
+        return await self._own.revocation_of(untrusted)
+
+    async def _asked(self, own: Callable[[object], Awaitable[Principal]], untrusted: object) -> Principal:
         try:
-            return await self._own.authenticate(untrusted)
+            return await own(untrusted)
         except TokenError:
             if self._is_ours(untrusted):
                 raise
         return await self._others.authenticate(untrusted)
-
-    async def revocation_of(self, untrusted: object) -> Event | None:
-        return await self._own.revocation_of(untrusted)
 
     def _is_ours(self, untrusted: object) -> bool:
         """A PASETO is; a JWT is, when its key id is on our ring. Raises: MalformedTokenError for what is neither."""

@@ -11,6 +11,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from ..authn.prover import Prover
 from ..encoding import b64url, unb64url
 from ..errors import SignatureError, TokenError
 from ..keys import Key, KeyRing
@@ -222,6 +223,27 @@ def refresh_replay_kills_family(v: Visitor) -> str:
     return "an older token came back: family, session and access tokens are dead"
 
 
+def dpop_bound(v: Visitor) -> str:
+    """The visitor's key is all that makes the token good, and each of its proofs is for one request (RFC 9449)."""
+    prover, thief = Prover(Key.generate("ES256")), Prover(Key.generate("ES256"))
+    tokens = v.mint("jwt", dpop=prover.proof("POST", f"{v.house.base}/account/tokens"))
+    token, me = tokens["access_token"], f"{v.house.base}/api/me"
+    proof = prover.proof("GET", me, token=token)
+    expect(tokens["token_type"] == "DPoP", f"it is a {tokens['token_type']} token")
+    expect(v.dpop(token, proof).status_code == 200, "the token with its proof is refused")
+    wrong = {
+        "a replayed proof": proof,
+        "a thief's proof": thief.proof("GET", me, token=token),
+        "a proof for another request": prover.proof("POST", me, token=token),
+        "a proof for another token": prover.proof("GET", me, token=v.access("paseto")),
+    }
+    for what, sent in wrong.items():
+        expect(v.dpop(token, sent).status_code == 401, f"{what} is accepted")
+    expect(v.bearer(token).status_code == 401, "without a proof it is accepted")
+    expect(v.refresh(tokens["refresh_token"]).status_code == 400, "it is refreshed without a proof")
+    return "401 as Bearer, replayed, by another key, for another request or token"
+
+
 def introspect(v: Visitor) -> str:
     v.enter()
     given = [v.mint("paseto")["access_token"], (jwt := v.mint("jwt"))["access_token"], jwt["refresh_token"]]
@@ -335,6 +357,7 @@ STEPS: dict[str, Callable[[Visitor], str]] = {
         refresh_grace_same_successor,
         refresh_replay_kills_family,
         introspect,
+        dpop_bound,
         revoke_token,
         *KINDS_STEPS,
         revoke_subject,

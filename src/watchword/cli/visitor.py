@@ -58,9 +58,10 @@ class Visitor:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()} or {"origin": self.house.base}
         return self.http.request(method, path, headers=sent, json=json)
 
-    def mint(self, format: str) -> dict[str, Any]:
+    def mint(self, format: str, **headers: str) -> dict[str, Any]:
         """An access and a refresh token for the session."""
-        reply = self.with_cookie("POST", "/account/tokens", json={"format": format})
+        sent = {"origin": self.house.base} | headers
+        reply = self.with_cookie("POST", "/account/tokens", json={"format": format}, **sent)
         expect(reply.status_code == 200, f"/account/tokens gave {reply.status_code}")
         self.tokens[format] = reply.json()
         return self.tokens[format]
@@ -72,6 +73,9 @@ class Visitor:
 
     def bearer(self, token: str, **headers: str) -> httpx2.Response:
         return self.http.get("/api/me", headers={"authorization": f"Bearer {token}"} | headers)
+
+    def dpop(self, token: str, proof: str) -> httpx2.Response:
+        return self.http.get("/api/me", headers={"authorization": f"DPoP {token}", "dpop": proof})
 
     def refused(self, token: str) -> bool:
         """Whether the token gets the 401 that RFC 6750 wants."""

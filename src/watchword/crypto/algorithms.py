@@ -16,7 +16,7 @@ from .jwe_rows import JWE_ROWS
 from .paseto_rows import OLD_PASETO_ROWS, PASETO_ROWS
 from .row import Algorithm, itself, public_half
 
-__all__ = ["ALGORITHMS", "JOSE_NAMES", "JWK_NAMES", "Algorithm"]
+__all__ = ["ALGORITHMS", "JOSE_NAMES", "JWK_NAMES", "PROOF_NAMES", "Algorithm"]
 
 
 def _hmac(name: str, digest: str, size: int) -> Algorithm:
@@ -132,6 +132,13 @@ JOSE_NAMES: dict[str, str] = {
     written: row.name for row in _ROWS if row.format == "jwt" for written in {row.name} | row.also_read
 }
 """What a JOSE ``alg`` header may say -> the row; ``none`` is not among them and never will be."""
+
+PROOF_NAMES: dict[str, str] = {
+    written: name
+    for written, name in JOSE_NAMES.items()
+    if not ALGORITHMS[name].symmetric and not ALGORITHMS[name].large and name != "ES256K"
+}
+"""What the ``alg`` of a DPoP proof may say -> the row: asymmetric, and with keys that fit into a header."""
 
 JWK_NAMES: dict[str, str] = JOSE_NAMES | {row.name: row.name for row in _ROWS if row.format == "jwe"}
 """What the ``alg`` of a JWK may say -> the row. For ``dir`` that is the ``enc`` the key is for."""

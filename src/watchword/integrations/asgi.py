@@ -9,14 +9,7 @@ from typing import Any
 
 from ..app import Watchword
 from ..authn.credentials import extract
-from ..errors import (
-    AccessDeniedError,
-    ConfigurationError,
-    InsufficientScopeError,
-    StepUpRequiredError,
-    TokenError,
-    WatchwordError,
-)
+from ..errors import AccessDeniedError, ConfigurationError, TokenError, WatchwordError
 from ..principal import Principal
 from ..tokens.base import KINDS, Authenticates, Issued
 from ..web.cookies import CookiePolicy, read_cookies
@@ -55,7 +48,7 @@ class Auth:
     async def optional(self) -> Principal | None:
         """The caller; None only when nothing was presented.
 
-        Raises: BadRequestError, TokenError, CsrfError, UnavailableError.
+        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
         """
         visit = self._visit()
         if visit.who is not None:
@@ -74,7 +67,8 @@ class Auth:
     ) -> Principal:
         """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
 
-        ``permission``: what the policy must allow; whether for this one thing, ``ww.authorize`` tells.
+        Without ``fresh``: what the profile of the Watchword asks for. ``permission``: what the policy must allow;
+        whether for this one thing, ``ww.authorize`` tells.
         Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, PolicyDeniedError, and what
         ``optional`` raises.
         """
@@ -88,13 +82,7 @@ class Auth:
 
     def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
         """``require``, for a caller who is known already."""
-        who.require(*scopes)
-        if role is not None and role not in who.roles:
-            raise InsufficientScopeError(f"needs role {role!r}")
-        if fresh is not None:
-            age = None if who.auth_time is None else self.ww.clock.now() - who.auth_time
-            if age is None or age > fresh.total_seconds():
-                raise StepUpRequiredError(f"needs a sign-in no longer than {fresh} ago")
+        who.require(*scopes, role=role, fresh=self.ww.risk.fresh if fresh is None else fresh, clock=self.ww.clock)
         return who
 
     async def sign_in(
@@ -117,6 +105,7 @@ class Auth:
         if visit.begun:
             raise ConfigurationError("sign_in comes too late: the answer has begun, and its headers hold no cookie")
         before = visit.started or await self._presented_session(visit)
+        taken = self.ww.binding.fingerprint(visit.connection)
         issued = await self.ww.sessions.start(
             subject,
             data=data,
@@ -126,7 +115,9 @@ class Auth:
             ip=visit.connection.ip,
             remember=remember,
             replaces=before,
+            fpt=taken.fpt,
         )
+        visit.device_cookie = taken.set_cookie
         visit.started, visit.who = issued.session_id, None
         visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
         return issued

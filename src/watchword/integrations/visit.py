@@ -13,6 +13,7 @@ from ..principal import Principal
 from ..tokens.sessions import Sessions
 from ..web.challenge import reply_to
 from ..web.messages import Connection, Reply
+from ..web.user_agent import device_of
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -23,26 +24,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = logging.getLogger("watchword.integrations")
 
 _CLOSE_CODES = {500: 1011, 503: 1013}  # RFC 6455 section 7.4.1; every other refusal is 1008, a matter of policy
-_BROWSERS = {
-    "Edg": "Edge",
-    "OPR/": "Opera",
-    "SamsungBrowser": "Samsung Internet",
-    "Firefox": "Firefox",
-    "FxiOS": "Firefox",
-    "Chrome": "Chrome",
-    "CriOS": "Chrome",
-    "Safari": "Safari",
-}
-"""What a User-Agent has, and who that is; browsers name the ones they resemble, so the order decides."""
-_SYSTEMS = {
-    "Windows": "Windows",
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Android": "Android",
-    "CrOS": "ChromeOS",
-    "Mac OS X": "macOS",
-    "Linux": "Linux",
-}
 
 
 class NothingPresentedError(WatchwordError):
@@ -65,6 +46,7 @@ class Visit:
         self.outer = _visit.get()
         self.begun = self.ended = False
         self.set_cookie: bytes | None = None
+        self.device_cookie: bytes | None = None
         self.started: str | None = None
         """The session that began in this visit, while its cookie is not on its way yet."""
         self.who: Principal | None = None
@@ -89,7 +71,8 @@ class Visit:
         if line is None:
             return message
         kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"cache-control"]
-        return {**message, "headers": [*kept, (b"set-cookie", line), (b"cache-control", b"no-store")]}
+        lines = [(b"set-cookie", one) for one in (line, self.device_cookie) if one is not None]
+        return {**message, "headers": [*kept, *lines, (b"cache-control", b"no-store")]}
 
     async def abandon(self) -> None:
         """Send no cookie, and end a session that began here: nobody will ever hold its token."""
@@ -131,15 +114,3 @@ def refusal(error: WatchwordError) -> Reply:
     level = logging.ERROR if error.status == 500 else logging.WARNING if loud else logging.INFO
     log.log(level, "%s: %s", error.reason, error, exc_info=error if error.status == 500 else None)
     return reply_to(error)
-
-
-def device_of(user_agents: list[bytes]) -> str | None:
-    """A few words for a list of sessions, such as ``Firefox on Linux``, never the User-Agent header itself."""
-    said = user_agents[0][:1024].decode("latin-1") if user_agents else ""
-    browser = next((name for sign, name in _BROWSERS.items() if sign in said), None)
-    system = next((name for sign, name in _SYSTEMS.items() if sign in said), None)
-    if browser is None:
-        product = said.partition("/")[0].partition(" ")[0]
-        known = product.isascii() and product.replace("-", "").replace("_", "").isalnum() and product != "Mozilla"
-        browser = product[:40] if known else None
-    return " on ".join(part for part in (browser, system) if part) or None

@@ -145,6 +145,11 @@ class KeyRing:
         wanted = algorithm or format or use
         raise ConfigurationError(f"this ring has no active key for {wanted!r}; make it with KeyRing.generate(...)")
 
+    def verifying(self, use: str) -> list[Key]:
+        """The keys of this use that are good now, active or retiring."""
+        now = self.clock.now()
+        return [slot.key for slot in self if slot.key.use == use and slot.verifies(now)]
+
     def ensure_open(self) -> None:
         if not self.opened:
             raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()' reads the keys")

@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager
 
 from ..app import Watchword
 from ..config import Settings
-from ..errors import AccessDeniedError, ConfigurationError, TokenError
+from ..errors import AccessDeniedError, ConfigurationError, NonceRequiredError, ProofError, TokenError
 from ..integrations.asgi import Auth
 from ..integrations.visit import Visit, current
-from ..principal import Principal
+from ..principal import Principal, Proof
+from ..web.challenge import DESCRIPTIONS
 from ..web.cookies import CookiePolicy
 from ..web.csrf import check_sender, origin
 from .accounts.accounts import Accounts
 from .accounts.password_pool import PasswordPool
 from .clients import Clients
+from .oauth_error import OAuthError
 
 
 class AuthServer:
@@ -65,6 +67,17 @@ class AuthServer:
     def check_sender(self) -> None:
         """Raise CsrfError for what another site's page sent, whether or not it carries a cookie (login CSRF)."""
         check_sender(self.visit.connection, origins=self._origins)
+
+    def proof(self) -> Proof | None:
+        """What a request for tokens proves to hold, to bind them to; None without a DPoP header (RFC 9449 §5).
+
+        Raises: OAuthError 400 ``invalid_dpop_proof``, ``use_dpop_nonce``.
+        """
+        try:
+            return self.ww.binding.proof_of(self.visit.connection)
+        except ProofError as error:
+            nonce = error.nonce if isinstance(error, NonceRequiredError) else None
+            raise OAuthError(error.public, DESCRIPTIONS[error.public], hint=str(error), nonce=nonce) from None
 
     @property
     def visit(self) -> Visit:

@@ -9,19 +9,27 @@ class OAuthError(WatchwordError):
     """The request is refused with ``{"error": error, "error_description": description}``.
 
     ``error`` and ``description`` leave the process; ``hint`` goes into the log and never holds a secret. ``challenge``
-    is the WWW-Authenticate header of a 401.
+    is the WWW-Authenticate header of a 401, ``nonce`` the DPoP-Nonce that the next proof is to hold.
     """
 
     code = "oauth"
 
     def __init__(
-        self, error: str, description: str, *, http_status: int = 400, hint: str = "", challenge: str | None = None
+        self,
+        error: str,
+        description: str,
+        *,
+        http_status: int = 400,
+        hint: str = "",
+        challenge: str | None = None,
+        nonce: str | None = None,
     ) -> None:
         super().__init__(hint or description, reason=error)
         self.error = error
         self.description = description
         self.http_status = http_status
-        self.challenge = challenge
+        headers = {"www-authenticate": challenge, "dpop-nonce": nonce}
+        self.headers = {name: value for name, value in headers.items() if value is not None}
 
 
 def invalid_request(description: str, *, http_status: int = 400, hint: str = "") -> OAuthError:

@@ -34,7 +34,7 @@ def refusal(error: WatchwordError) -> Response:
     if isinstance(error, OAuthError):
         log.info("%s: %s", error.error, error)
         body = {"error": error.error, "error_description": error.description}
-        return json_reply(body, error.http_status, {"www-authenticate": error.challenge} if error.challenge else None)
+        return json_reply(body, error.http_status, error.headers)
     reply = visit.refusal(error)
     response = Response(reply.body, reply.status)
     response.raw_headers = list(reply.headers)

@@ -35,14 +35,17 @@ async def token_reply(server: AuthServer, refresh: Issued, format: str | None) -
         "family_id": refresh.family_id,
         "roles": refresh.roles,
         "rev": refresh.rev,
+        "bind": refresh.jkt,
+        "fpt": refresh.fpt,
+        "auth_time": refresh.auth_time,
     }
     if format == "opaque":
-        access = await server.ww.opaque_access.issue(refresh.subject, auth_time=refresh.auth_time, **derived)
+        access = await server.ww.opaque_access.issue(refresh.subject, **derived)
     else:
         access = server.ww.access.issue(refresh.subject, format=format, **derived)
     body = {
         "access_token": access.token,
-        "token_type": "Bearer",
+        "token_type": "Bearer" if access.jkt is None else "DPoP",
         "expires_in": access.expires_at - server.ww.clock.now(),
         "refresh_token": refresh.token,
         "scope": " ".join(sorted(access.scopes)),

@@ -17,15 +17,16 @@ from ..clock import Clock
 from ..crypto.digest import new_id
 from ..errors import ConfigurationError
 from ..formats.base import Format, make_sealed_format
+from ..keys.key import Key
 from ..keys.ring import KeyRing
 from ..revocation.view import View
-from .base import KINDS, Issued, first, life_of, named, rev_of, words
+from .base import KINDS, Issued, first, life_of, named, rev_of, thumbprint_of, words
 from .signed import SignedTokens, own_claims
 
 log = logging.getLogger("watchword.access")
 
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")
-_TEXT = ("iss", "sub", "jti", "client_id", "sid", "fam", "rev")
+_TEXT = ("iss", "sub", "jti", "client_id", "sid", "fam", "rev", "fpt")
 _OURS = frozenset((*_REQUIRED, "nbf", "sid", "fam", "scope", "roles", "rev", "cnf", "fpt", "typ"))
 ENCRYPTED = replace(KINDS["access"], formats=("paseto", "jwe"), use="seal", starts=("v4.local.", "v3.local.", "eyJ"))
 """The same kind, unreadable: only with ``single_service=True``."""
@@ -39,7 +40,8 @@ class AccessTokens(SignedTokens):
     one there is no revocation stage, as the repr says. lifetime: 15 min, at most 60. leeway: for ``nbf`` and ``iat``,
     at most 60 s. single_service: encrypted (v4.local, or a JWE with ``dir``), where this very service issues and
     verifies; for one audience, with a ring whose keys sign nothing that others read. strict: claims that look personal
-    are an error, not a warning.
+    are an error, not a warning. bound: neither issues nor takes a token that is bound to no key and no device. cap: the
+    longest life that is issued and taken, where it is to be less than 60 min.
     """
 
     kind = KINDS["access"]
@@ -58,6 +60,8 @@ class AccessTokens(SignedTokens):
         single_service: bool = False,
         format: str | None = None,
         strict: bool = False,
+        bound: bool = False,
+        cap: timedelta | None = None,
     ) -> None:
         self._audiences = first(audience)
         self.single_service = single_service
@@ -65,7 +69,8 @@ class AccessTokens(SignedTokens):
             self.kind = ENCRYPTED
             if len(self._audiences) != 1:
                 raise ConfigurationError("single_service=True is for one audience: several services need signed tokens")
-        self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
+        self._cap = life_of(self.kind, cap, self.kind.cap)
+        self._life = timedelta(seconds=self._within(lifetime, min(self.kind.life, timedelta(seconds=self._cap))))
         policy = ClaimsPolicy(
             issuer=issuer,
             audiences=frozenset(self._audiences),
@@ -74,7 +79,7 @@ class AccessTokens(SignedTokens):
             words=("roles",),
             leeway=int(leeway.total_seconds()),
             exp_leeway=int(exp_leeway.total_seconds()),
-            max_life=int(self.kind.cap.total_seconds()),
+            max_life=self._cap,
         )
         super().__init__(
             ring,
@@ -84,6 +89,7 @@ class AccessTokens(SignedTokens):
             formats=_hidden(ring) if single_service else None,
             format=format,
             strict=strict,
+            bound=bound,
         )
         if single_service and ring.opened:
             self.check_ring()
@@ -102,15 +108,19 @@ class AccessTokens(SignedTokens):
         roles: Iterable[str] = (),
         claims: Mapping[str, Any] | None = None,
         rev: str | None = None,
+        bind: Key | str | None = None,
+        fpt: str | None = None,
+        auth_time: int | None = None,
     ) -> Issued:
         """A signed access token for ``subject``; no I/O.
 
         Parameters: lifetime: up to 60 min. format: ``jwt`` or ``paseto``. claims: your own, under names that are not
         ours. rev: ``who.rev`` of the credential this one is derived from, so that revoking that one reaches this one
-        too.
+        too. bind: the public Key (or its thumbprint) whose holder alone can use the token, with DPoP. fpt: a device
+        fingerprint, as ``who.fpt``. auth_time: when the user signed in, as ``who.auth_time``.
         Raises: ConfigurationError for what cannot stand in a token, or when the ring has no key for the format.
         """
-        now, life = self._clock.now(), life_of(self.kind, lifetime, self._life)
+        now, life, jkt = self._clock.now(), self._within(lifetime, self._life), thumbprint_of(bind)
         if life > self.kind.life.total_seconds():
             log.warning(
                 "access token for client %s lives %d s, longer than the default of %s", client_id, life, self.kind.life
@@ -123,6 +133,9 @@ class AccessTokens(SignedTokens):
             "sid": session_id,
             "fam": family_id,
             "rev": rev_of(self._view, rev),
+            "cnf": {"jkt": jkt} if jkt else None,
+            "fpt": fpt,
+            "auth_time": auth_time,
         }
         body |= {name: value for name, value in more.items() if value}
         if self.single_service:
@@ -138,6 +151,9 @@ class AccessTokens(SignedTokens):
             session_id=session_id,
             family_id=family_id,
             rev=body.get("rev"),
+            auth_time=auth_time,
+            jkt=jkt,
+            fpt=fpt,
         )
 
     def check_ring(self) -> None:
@@ -154,6 +170,12 @@ class AccessTokens(SignedTokens):
         if audience != self._audiences[0]:
             raise ConfigurationError("a single-service token is for this service alone; sign one for another")
         return format or self._preferred or self._ring.active("seal").algorithm.format
+
+    def _within(self, wanted: timedelta | None, default: timedelta) -> int:
+        life = life_of(self.kind, wanted, default)
+        if life > self._cap:
+            raise ConfigurationError(f"access tokens live up to {self._cap} s here; {life} s is not within that")
+        return life
 
     def _claims(
         self, subject: str, client_id: str, audience: str | Sequence[str] | None, now: int, life: int

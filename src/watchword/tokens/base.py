@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from ..crypto.row import Algorithm
-from ..encoding import MAX_DEPTH, dump_json, json_object
-from ..errors import ConfigurationError, KeyUseError, MalformedTokenError
+from ..encoding import MAX_DEPTH, dump_json, json_object, unb64url
+from ..errors import BindingError, ConfigurationError, KeyUseError, MalformedTokenError
+from ..keys.key import Key
 from ..principal import Principal
 from ..stores.base import Event
+
+NO_PROOF = "the token is bound to its sender, and no proof of that came with it; send it as DPoP, with a proof"
 
 
 class Kind(Struct, frozen=True, kw_only=True):
@@ -103,7 +106,7 @@ KINDS: dict[str, Kind] = {
             audience="any",
             life=timedelta(minutes=15),
             cap=timedelta(minutes=60),
-            carriers=("bearer",),
+            carriers=("bearer", "dpop"),
             stored="nothing",
             otherwise="opaque ones are opaque_access, encrypted ones sealed tokens",
             longer="for longer use refresh tokens or sessions; opaque_access tokens can be ended at any moment",
@@ -129,7 +132,7 @@ KINDS: dict[str, Kind] = {
             audience="any",
             life=timedelta(minutes=15),
             cap=timedelta(minutes=60),
-            carriers=("bearer",),
+            carriers=("bearer", "dpop"),
             stored="SHA-256 of the secret, what it stands for, version",
             otherwise="what verifies without the store is an access token",
             longer="for longer use refresh tokens, or API keys for programs",
@@ -211,6 +214,9 @@ class Issued(Struct, frozen=True, kw_only=True):
     family_id: str | None = None
     rev: str | None = None
     auth_time: int | None = None
+    jkt: str | None = None
+    """The thumbprint of the key that it is bound to."""
+    fpt: str | None = None
 
     def __repr__(self) -> str:
         return f"Issued(token_id={self.token_id!r}, subject={self.subject!r}, expires_at={self.expires_at})"
@@ -230,6 +236,15 @@ class Authenticates(Protocol):
 
         Raises: TokenError for any other.
         """
+        ...
+
+
+@runtime_checkable
+class Bindable(Authenticates, Protocol):
+    """A kind whose tokens may be bound to a key; ``authenticate`` refuses those, because it sees no proof."""
+
+    async def unproven(self, untrusted: object) -> Principal:
+        """As ``authenticate``, without *binding*: for the corridor and for introspection, never for access."""
         ...
 
 
@@ -275,6 +290,31 @@ def named(value: object, what: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
         raise ConfigurationError(f"{what} is text of 1 to 255 printable characters")
     return value
+
+
+def thumbprint_of(bind: Key | str | None) -> str | None:
+    """What to bind a token to: a Key, or the thumbprint (RFC 7638) of one. Raises: ConfigurationError."""
+    if bind is None:
+        return None
+    if isinstance(bind, Key):
+        return bind.thumbprint()
+    if not _is_thumbprint(bind):
+        raise ConfigurationError("a token is bound to a Key, or to its thumbprint: 43 characters of base64url")
+    return bind
+
+
+def jkt_of(cnf: object) -> str:
+    """The thumbprint in a ``cnf`` claim (RFC 9449 §6.1). Raises: BindingError for any other confirmation."""
+    if isinstance(cnf, dict) and cnf.keys() == {"jkt"} and _is_thumbprint(cnf["jkt"]):
+        return str(cnf["jkt"])
+    raise BindingError("the token is bound to its sender in a way that is not understood here")
+
+
+def _is_thumbprint(value: object) -> bool:
+    try:
+        return isinstance(value, str) and len(value) == 43 and len(unb64url(value.encode())) == 32
+    except (MalformedTokenError, UnicodeEncodeError):
+        return False
 
 
 def shown(value: str | None) -> str | None:

@@ -15,15 +15,16 @@ from msgspec.structs import replace
 
 from ..clock import Clock, SystemClock
 from ..crypto.digest import digest, new_id, same
-from ..errors import TokenExpiredError, TokenNotFoundError, TokenRevokedError, WrongAudienceError
+from ..errors import BindingError, TokenExpiredError, TokenNotFoundError, TokenRevokedError, WrongAudienceError
 from ..formats import opaque
+from ..keys.key import Key
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.near import Near
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, plain_json, rev_of, words
+from .base import KINDS, NO_PROOF, Issued, life_of, named, plain_json, rev_of, thumbprint_of, words
 
 RECORD = "opaque_access"
 MAX_CLAIMS = 4096
@@ -88,6 +89,8 @@ class OpaqueAccessTokens:
         auth_time: int | None = None,
         rev: str | None = None,
         format: str | None = None,
+        bind: Key | str | None = None,
+        fpt: str | None = None,
     ) -> Issued:
         """A token for ``subject``; what it stands for is kept in the store. Parameters: as for ``access.issue``.
 
@@ -109,6 +112,8 @@ class OpaqueAccessTokens:
             "claims": plain_json(claims, "claims", MAX_CLAIMS),
             "auth_time": auth_time,
             "rev": rev_of(self._view, rev),
+            "jkt": thumbprint_of(bind),
+            "fpt": fpt,
         }
         record = Record(
             kind=RECORD,
@@ -125,8 +130,15 @@ class OpaqueAccessTokens:
         """The Principal behind a token that is for us.
 
         Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, WrongAudienceError,
-        StaleRevocationError.
+        StaleRevocationError; BindingError for one that is bound to a key, whose proof comes with a request.
         """
+        who = await self.unproven(untrusted)
+        if who.jkt is not None:
+            raise BindingError(NO_PROOF)
+        return who
+
+    async def unproven(self, untrusted: object) -> Principal:
+        """All but the binding: for the corridor, which looks at the proof next, and never for access."""
         record, who = await self._live(untrusted)
         if not set(self._audiences) & set(record.data["audience"]):
             raise WrongAudienceError(claim="aud")
@@ -142,6 +154,7 @@ class OpaqueAccessTokens:
         if audience is not None and audience not in aud:
             raise WrongAudienceError(claim="aud")
         more = {"iss": self._issuer, "sid": who.session_id, "roles": record.data["roles"], "auth_time": who.auth_time}
+        more["cnf"] = None if who.jkt is None else {"jkt": who.jkt}
         return {
             "scope": " ".join(sorted(who.scopes)),
             "client_id": who.client_id,
@@ -230,6 +243,8 @@ def _principal(record: Record) -> Principal:
         client_id=held["client_id"],
         auth_time=held["auth_time"],
         rev=held["rev"],
+        jkt=held.get("jkt"),
+        fpt=held.get("fpt"),
         raw_claims=held["claims"],
     )
 
@@ -247,6 +262,8 @@ def _issued(token: str, who: Principal) -> Issued:
         family_id=who.family_id,
         rev=who.rev,
         auth_time=who.auth_time,
+        jkt=who.jkt,
+        fpt=who.fpt,
     )
 
 

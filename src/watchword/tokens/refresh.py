@@ -1,6 +1,6 @@
 """refresh: opaque, rotated at each use. One live successor per token; one that comes back too late ends its family.
 
-Wire form: ``ww_rt_<family>.<generation>.<secret>.<mac>``. The MAC is under the ring's ``mac`` key: without it nobody
+Wire form: see ``formats.rotating``. The MAC is under the ring's ``mac`` key: without it nobody
 can even name a family, and a right MAC with an old generation proves reuse although no old token was kept (RFC 9700
 §4.14.2). For ``grace`` seconds the last predecessor gets the very same successor again, which is kept sealed under the
 predecessor's own secret: a copy of the database opens nothing.
@@ -20,19 +20,21 @@ from ..errors import (
     BindingError,
     ConfigurationError,
     InsufficientScopeError,
+    ProofError,
     StoreConflictError,
     TokenExpiredError,
     TokenNotFoundError,
     TokenReusedError,
     TokenRevokedError,
 )
+from ..keys.key import Key
 from ..keys.ring import KeyRing
-from ..principal import Principal
+from ..principal import Principal, Proof
 from ..revocation.event import LONGEST_LIFE, event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, rev_of, shown, words
+from .base import KINDS, Issued, life_of, named, rev_of, shown, thumbprint_of, words
 from .refresh_wire import FAMILY, PREFIX, SEALED, Presented, kept, place, read, sealed, unsealed, write
 from .roles import with_roles
 
@@ -101,10 +103,12 @@ class RefreshTokens:
         rev: str | None = None,
         ends_at: int | None = None,
         format: str | None = None,
+        bind: Key | str | None = None,
+        fpt: str | None = None,
     ) -> Issued:
         """The first token of a new family. It is revoked with ``session_id``, where one is given.
 
-        ``rev``: as for access tokens.
+        ``rev``, ``bind``, ``fpt``: as for access tokens.
         ``ends_at``: where the family is to end before its life is over (seconds since 1970), as a session does.
         """
         self.kind.check_format(format)
@@ -125,6 +129,8 @@ class RefreshTokens:
             "roles": words(roles, "roles"),
             "auth_time": auth_time if auth_time is not None else now,
             "rev": rev_of(self._view, rev),
+            "jkt": thumbprint_of(bind),
+            "fpt": fpt,
         }
         until = now + self._life + EXPLAINED_FOR
         record = Record(
@@ -138,19 +144,28 @@ class RefreshTokens:
         await self._store.put(record, audit=[_audit("refresh_issued", record, now)])
         return self._issued(write(self._ring, family_id, 1, secret), record, None)
 
-    async def rotate(self, token: str, *, client_id: str | None = None, scopes: Iterable[str] | None = None) -> Issued:
+    async def rotate(
+        self,
+        token: str,
+        *,
+        client_id: str | None = None,
+        scopes: Iterable[str] | None = None,
+        proof: Proof | None = None,
+    ) -> Issued:
         """The successor of a refresh token; the token itself is spent.
 
         Again within the grace, by the same client: the same successor. Later: TokenReusedError, and the family, its
         session and their access tokens are dead. ``scopes`` may narrow what the Issued carries; the family keeps its
-        grant (RFC 6749 §6).
-        Raises: BindingError for another client and InsufficientScopeError for a wider scope, both without any change.
+        grant (RFC 6749 §6). ``proof``: what ``ww.binding.proof_of`` found; a family that is bound to a key wants one.
+        Raises: BindingError for another client or key, ProofError without a proof, InsufficientScopeError for a wider
+        scope; all without any change.
         """
         presented = self._read(token)
         wanted = None if scopes is None else frozenset(words(scopes, "scopes"))
         for _ in range(ATTEMPTS):
             record = await self._family(presented)
-            narrowed = _narrowed(record, client_id, wanted)
+            _check_sender(record, client_id, proof)
+            narrowed = _narrowed(record, wanted)
             if self._is_current(presented, record):
                 issued = await self._rotate(presented, record, narrowed)
             else:
@@ -178,6 +193,11 @@ class RefreshTokens:
         record = await self._family(presented)
         if not self._is_current(presented, record):
             raise TokenRevokedError("this refresh token was rotated")
+        return _principal(record, self._ends(record))
+
+    async def unproven(self, untrusted: object) -> Principal:
+        """The Principal behind the live family that a token of ours names, whichever generation; never for access."""
+        record = await self._family(self._read(untrusted))
         return _principal(record, self._ends(record))
 
     async def family_of(self, untrusted: object) -> FamilyInfo:
@@ -283,6 +303,8 @@ class RefreshTokens:
             family_id=record.key,
             rev=held["rev"],
             auth_time=held["auth_time"],
+            jkt=held.get("jkt"),
+            fpt=held.get("fpt"),
         )
 
 
@@ -292,9 +314,17 @@ def _end_of(record: Record, now: int) -> Event:
     return event("family", record.key, now=now, life=min(left, LONGEST_LIFE))
 
 
-def _narrowed(record: Record, client_id: str | None, scopes: frozenset[str] | None) -> frozenset[str]:
+def _check_sender(record: Record, client_id: str | None, proof: Proof | None) -> None:
     if client_id is not None and client_id != record.data["client_id"]:
         raise BindingError("this refresh token belongs to another client")
+    jkt = record.data.get("jkt")
+    if jkt is not None and proof is None:
+        raise ProofError("this refresh token is bound to a key: send a DPoP proof by that key")
+    if jkt is not None and proof is not None and proof.jkt != jkt:
+        raise BindingError("this refresh token is bound to another key than the one of the proof")
+
+
+def _narrowed(record: Record, scopes: frozenset[str] | None) -> frozenset[str]:
     granted = frozenset(record.data["scopes"])
     wanted = granted if scopes is None else scopes
     if not wanted <= granted:
@@ -319,6 +349,8 @@ def _principal(record: Record, ends_at: int) -> Principal:
         client_id=held["client_id"],
         auth_time=held["auth_time"],
         rev=held["rev"],
+        jkt=held.get("jkt"),
+        fpt=held.get("fpt"),
     )
 
 

@@ -99,11 +99,13 @@ class Sessions:
         remember: bool = False,
         replaces: str | None = None,
         format: str | None = None,
+        fpt: str | None = None,
     ) -> Issued:
         """Sign ``subject`` in: a new token, always.
 
         ``data`` is plain JSON of up to 16 KiB and 8 levels, and stays on the server.
         ``replaces``: the ``session_id`` that this browser had before; the one ends in the moment the other begins.
+        ``fpt``: the device fingerprint that ``ww.binding.fingerprint`` took of the request.
         """
         self.kind.check_format(format)
         now = self._clock.now()
@@ -121,6 +123,7 @@ class Sessions:
             "scopes": words(scopes, "scopes"),
             "device": shown(device),
             "ip": shown(ip),
+            "fpt": fpt,
             "data": plain_json(data, "session data", MAX_DATA),
         }
         token = opaque.issue(self.prefix)
@@ -311,6 +314,7 @@ class Sessions:
             scopes=frozenset(held["scopes"]),
             roles=frozenset(held["roles"]),
             rev=held["rev"],
+            fpt=held.get("fpt"),
             raw_claims=held["data"],
         )
 
@@ -326,6 +330,7 @@ class Sessions:
             session_id=who.session_id,
             rev=who.rev,
             auth_time=who.auth_time,
+            fpt=who.fpt,
         )
 
 

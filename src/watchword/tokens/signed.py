@@ -21,7 +21,7 @@ from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.view import View
 from ..stores.base import Event
-from .base import Kind, first, plain_json
+from .base import NO_PROOF, Kind, first, jkt_of, plain_json
 from .personal import check_personal
 from .seen import Seen
 
@@ -47,11 +47,13 @@ class SignedTokens:
         formats: tuple[Format, ...] | None = None,
         format: str | None = None,
         strict: bool = False,
+        bound: bool = False,
     ) -> None:
         self.kind.check_format(format)
         self._preferred = format
         self._strict = strict
         self._ring = ring
+        self._bound = bound
         self._view = view
         self._clock = clock or ring.clock
         self._policy = policy
@@ -68,12 +70,20 @@ class SignedTokens:
     def verify(self, untrusted: str, *, as_: type[T] | None = None) -> Principal | T:
         """The Principal behind a token (with ``as_``: its claims as that dataclass or msgspec Struct). No I/O.
 
-        Raises: TokenError of the stage that refuses it; StaleRevocationError when the view is stale.
+        Raises: TokenError of the stage that refuses it, BindingError for one that is bound to a key (a proof of that
+        comes with a request: the corridor looks at it); StaleRevocationError when the view is stale.
         """
-        who = self._verify(untrusted)
+        who = self._proven(untrusted)
         return who if as_ is None else typed(who.raw_claims, as_)
 
     async def authenticate(self, untrusted: object) -> Principal:
+        return self._proven(untrusted)
+
+    async def unproven(self, untrusted: object) -> Principal:
+        """All but the binding: the token is good, and with ``jkt`` nobody has shown yet that its sender may use it.
+
+        For the corridor, which looks at the proof next, and for introspection; never for access.
+        """
         return self._verify(untrusted)
 
     async def revocation_of(self, untrusted: object) -> Event | None:
@@ -85,6 +95,12 @@ class SignedTokens:
             return None
         jti, life = verified.claims["jti"], verified.claims["exp"] - now + self._policy.exp_leeway
         return event("token", jti, now=now, life=life)
+
+    def _proven(self, untrusted: object) -> Principal:
+        who = self._verify(untrusted)
+        if who.jkt is not None:
+            raise BindingError(NO_PROOF)
+        return who
 
     def _verify(self, untrusted: object) -> Principal:
         token = gate(untrusted, self._ring.max_token)
@@ -119,8 +135,9 @@ class SignedTokens:
         return form.verify(envelope, form.key(envelope))
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
-        if "cnf" in claims or "fpt" in claims:
-            raise BindingError("the token is bound to its sender, and no proof of that came with it")
+        jkt = jkt_of(claims["cnf"]) if "cnf" in claims else None
+        if self._bound and jkt is None and "fpt" not in claims:
+            raise BindingError("only tokens that are bound to a key or a device are taken here")
         scope, roles, auth_time = claims.get("scope"), claims.get("roles"), claims.get("auth_time")
         if scope is not None and type(scope) is not str:
             raise ClaimError(claim="scope")
@@ -139,6 +156,8 @@ class SignedTokens:
             client_id=claims.get("client_id"),
             auth_time=auth_time,
             rev=claims.get("rev"),
+            jkt=jkt,
+            fpt=claims.get("fpt"),
             raw_claims=MappingProxyType(claims),
         )
 

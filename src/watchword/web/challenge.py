@@ -7,12 +7,15 @@ from json import dumps
 from math import ceil
 from typing import NamedTuple
 
+from watchword.crypto.algorithms import PROOF_NAMES
 from watchword.errors import (
     AccessDeniedError,
     BadRequestError,
     ConfigurationError,
     CsrfError,
     InsufficientScopeError,
+    NonceRequiredError,
+    ProofError,
     RateLimitedError,
     StepUpRequiredError,
     TokenError,
@@ -25,6 +28,8 @@ from watchword.web.messages import Reply
 DESCRIPTIONS = {
     "invalid_request": "The request is malformed: send exactly one credential, in one well-formed header or cookie.",
     "invalid_token": "The credential was refused; sign in again or get a new token.",
+    "invalid_dpop_proof": "The DPoP proof was refused; make a new one for this very request.",
+    "use_dpop_nonce": "The DPoP proof has to hold the nonce in DPoP-Nonce.",
     "access_denied": "This caller may not do this.",
     "csrf": "Refused as cross-site request forgery (CSRF): nothing shows that this request, which carries a cookie, "
     "comes from a page of this application. The server's log names the header and the setting.",
@@ -39,6 +44,8 @@ _NOTHING_PRESENTED = "No credential was presented."
 # Which classes challenge, with RFC 6750 section 3.1 and RFC 9470; a subclass gets the reply of its nearest row.
 _CASES: dict[type[BaseException], tuple[type[WatchwordError], bool]] = {
     TokenError: (TokenError, True),
+    ProofError: (ProofError, True),
+    NonceRequiredError: (NonceRequiredError, True),
     BadRequestError: (BadRequestError, True),
     InsufficientScopeError: (InsufficientScopeError, True),
     StepUpRequiredError: (StepUpRequiredError, True),
@@ -50,6 +57,7 @@ _CASES: dict[type[BaseException], tuple[type[WatchwordError], bool]] = {
 }
 _SCOPE_CHARACTERS = "".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("\\", "")
 _LONGEST_SCOPE = 1024
+_ALGS = " ".join(PROOF_NAMES)
 
 
 class _Prepared(NamedTuple):
@@ -69,13 +77,23 @@ def reply_to(error: BaseException | None, *, realm: str = "watchword") -> Reply:
         return prepared[None].reply()
     row = next(base for base in type(error).__mro__ if base in _CASES)
     found = prepared[row]
-    if isinstance(error, InsufficientScopeError):
-        scope = _safe_scope(error.scope)
-        challenge = f'{found.challenge}, scope="{scope}"' if scope else found.challenge
-        return found.reply((b"www-authenticate", challenge.encode("ascii")))
     if isinstance(error, RateLimitedError):
         return found.reply((b"retry-after", str(max(1, ceil(error.retry_after))).encode("ascii")))
-    return found.reply()
+    if not found.challenge:
+        return found.reply()
+    more = [(b"dpop-nonce", error.nonce.encode("ascii"))] if isinstance(error, NonceRequiredError) else []
+    return found.reply((b"www-authenticate", _challenge(error, found.challenge).encode("ascii")), *more)
+
+
+def _challenge(error: BaseException, written: str) -> str:
+    """RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3."""
+    if isinstance(error, InsufficientScopeError) and (scope := _safe_scope(error.scope)):
+        return f'{written}, scope="{scope}"'
+    if isinstance(error, StepUpRequiredError) and error.max_age is not None:
+        return f'{written}, max_age="{error.max_age}"'
+    if isinstance(error, TokenError) and error.scheme != "Bearer":
+        return f'{error.scheme}{written.removeprefix("Bearer")}, algs="{_ALGS}"'
+    return written
 
 
 @lru_cache(maxsize=16)
@@ -88,11 +106,7 @@ def _prepare(realm: str) -> dict[type[BaseException] | None, _Prepared]:
     }
     for row, (case, challenges) in _CASES.items():
         challenge = f'{bearer}, error="{case.public}"' if challenges else ""
-        more = []
-        if challenges and case is not InsufficientScopeError:  # its own challenge names the scope
-            more.append((b"www-authenticate", challenge.encode()))
-        if case is UnavailableError:
-            more.append((b"retry-after", b"1"))
+        more = [(b"retry-after", b"1")] if case is UnavailableError else []
         body = {"error": case.public, "error_description": DESCRIPTIONS[case.public]}
         rows[row] = _Prepared(case.status, *_body(body, *more), challenge)
     return rows

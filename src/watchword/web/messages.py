@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from watchword.errors import MalformedHeaderError
+from watchword.principal import Proof
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SCHEMES = frozenset({"http", "https", "ws", "wss"})
@@ -21,7 +23,7 @@ class Connection:
     ``wss`` for websockets). ``ip`` is the peer's address: behind a proxy, let the server be told which peers to trust.
     """
 
-    __slots__ = ("_host", "headers", "ip", "is_websocket", "method", "path", "scheme")
+    __slots__ = ("_host", "_raw_path", "headers", "ip", "is_websocket", "method", "path", "proof", "scheme")
 
     method: str
     scheme: str
@@ -29,6 +31,8 @@ class Connection:
     headers: list[tuple[bytes, bytes]]
     ip: str | None
     is_websocket: bool
+    proof: Proof | None
+    """What its DPoP proof vouches for, once that was found good: a proof counts once, and a request may ask again."""
 
     def __init__(
         self,
@@ -46,7 +50,9 @@ class Connection:
         self.headers = [(name.lower(), value) for name, value in headers]
         self.ip = ip
         self.is_websocket = is_websocket
+        self.proof = None
         self._host: str | None = None
+        self._raw_path: bytes | None = None
 
     @classmethod
     def from_scope(cls, scope: Mapping[str, Any]) -> Connection:
@@ -61,7 +67,8 @@ class Connection:
         self.headers = list(scope["headers"])
         client = scope.get("client")
         self.ip = (client[0] or None) if client else None
-        self._host = None
+        self.proof = self._host = None
+        self._raw_path = scope.get("raw_path")
         return self
 
     def __repr__(self) -> str:
@@ -77,6 +84,12 @@ class Connection:
         if self._host is None:
             self._host = self._read_host()
         return self._host
+
+    @property
+    def encoded_path(self) -> str:
+        """The path as it was written, with its percent signs; as it would be written, where the server does not say."""
+        raw = self._raw_path
+        return quote(self.path, safe="/~!$&'()*+,;=:@") if raw is None else raw.partition(b"?")[0].decode("latin-1")
 
     def _read_host(self) -> str:
         authority, host = self.header(b":authority"), self.header(b"host")

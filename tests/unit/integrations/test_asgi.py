@@ -19,12 +19,13 @@ from watchword.errors import (
     TokenRevokedError,
 )
 from watchword.integrations.asgi import Auth, WatchwordMiddleware, is_open
-from watchword.integrations.visit import App, Message, Receive, Scope, Send, current, device_of
+from watchword.integrations.visit import App, Message, Receive, Scope, Send, current
 from watchword.keys.ring import KeyRing
 from watchword.stores.base import Record
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.foreign import ForeignTokens
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy
+from watchword.web.user_agent import device_of
 
 from .conftest import Call
 
@@ -381,7 +382,7 @@ HOUR = timedelta(hours=1)
         (["A"], {}, 'error="insufficient_scope", scope="A"'),
         ([], {"role": "owner"}, 'error="insufficient_scope"'),
         (["a"], {"role": "a"}, 'error="insufficient_scope"'),
-        ([], {"fresh": HOUR - timedelta(seconds=1)}, 'error="insufficient_user_authentication"'),
+        ([], {"fresh": HOUR - timedelta(seconds=1)}, 'error="insufficient_user_authentication", max_age="3599"'),
     ],
 )
 async def test_require(

@@ -277,7 +277,6 @@ async def test_all_bad_tokens_are_refused_alike(ww: Watchword, app: FastAPI, cal
         "revoked": {"authorization": f"Bearer {revoked}"},
         "refresh as access": {"authorization": f"Bearer {family.token}"},
         "session as bearer": {"authorization": f"Bearer {live.token}"},
-        "DPoP without proof": {"authorization": f"DPoP {good}"},
         "access in the cookie": {"cookie": f"{SESSION_COOKIE}={good}"},
         "ended": {"cookie": f"{SESSION_COOKIE}={ended.token}"},
         "unknown": {"cookie": f"{SESSION_COOKIE}=ww_ss_{'A' * 43}"},

@@ -11,6 +11,8 @@ import httpx2
 from starlette.applications import Starlette
 
 from watchword import FrozenClock, KeyRing, Watchword
+from watchword.authn.binding import BindingPolicy
+from watchword.authn.risk import ProfileName
 from watchword.config import ClientSettings, ServerSettings, Settings
 from watchword.server.app import create_app
 from watchword.web.cookies import SESSION_COOKIE
@@ -98,10 +100,18 @@ def settings(url: str = "memory:", **server: Any) -> Settings:
 
 
 @asynccontextmanager
-async def open_house(url: str = "memory:", *, ring: KeyRing | None = None, **server: Any) -> AsyncIterator[House]:
+async def open_house(
+    url: str = "memory:",
+    *,
+    ring: KeyRing | None = None,
+    binding: BindingPolicy | None = None,
+    profile: ProfileName = "default",
+    **server: Any,
+) -> AsyncIterator[House]:
     """A server behind ``https://localhost`` with the users alice and bob, who have the same PASSWORD and SCOPES."""
     clock = FrozenClock()
-    ww = Watchword(url, issuer=ISSUER, audience=AUDIENCE, clock=clock, ring=ring)
+    strict: Any = {"binding": binding, "profile": profile}
+    ww = Watchword(url, issuer=ISSUER, audience=AUDIENCE, clock=clock, ring=ring, **strict)
     app = create_app(settings(url, **server), ww)
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app)

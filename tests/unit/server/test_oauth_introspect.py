@@ -29,6 +29,7 @@ async def test_an_access_token(house: House, format: str) -> None:
         "nbf": now,
         "jti": who.token_id,
         "sid": who.session_id,
+        "auth_time": now,
     }
 
 

@@ -19,6 +19,7 @@ from watchword.errors import (
     BindingError,
     ClaimError,
     ConfigurationError,
+    KeyUseError,
     MalformedTokenError,
     NotYetValidError,
     SignatureError,
@@ -462,12 +463,70 @@ def test_a_claim_that_is_missing(access: AccessTokens, ring: KeyRing, form: str,
         access.verify(signed(ring, form, claims))
 
 
-@pytest.mark.parametrize("name", ["cnf", "fpt"])
-def test_a_bound_token_needs_its_proof(access: AccessTokens, ring: KeyRing, form: str, name: str) -> None:
-    token = signed(ring, form, claims_of(access) | {name: {"jkt": "x"}})
+BINDINGS: list[Any] = [{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}, {"jkt": "x"}, {}, None, "x", [], 1]
+BINDINGS += [{"jkt": None}, {"jkt": 7}, BINDINGS[0] | {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}]
+
+
+@pytest.mark.parametrize("cnf", BINDINGS, ids=repr)
+async def test_a_bound_token_needs_its_proof(access: AccessTokens, ring: KeyRing, form: str, cnf: Any) -> None:
+    token = signed(ring, form, claims_of(access) | {"cnf": cnf})
     for _ in range(2):
         with pytest.raises(BindingError):
             access.verify(token)
+        with pytest.raises(BindingError):
+            await access.authenticate(token)
+        with pytest.raises(BindingError):
+            access.verify(token, as_=dict)
+
+
+async def test_what_a_bound_token_says_before_its_proof(access: AccessTokens, ring: KeyRing, form: str) -> None:
+    token = signed(ring, form, claims_of(access) | {"cnf": BINDINGS[0]})
+    for _ in range(2):
+        assert (await access.unproven(token)).jkt == BINDINGS[0]["jkt"]
+    for cnf in BINDINGS[1:]:
+        with pytest.raises(BindingError):
+            await access.unproven(signed(ring, form, claims_of(access) | {"cnf": cnf}))
+
+
+@pytest.mark.parametrize("fpt", [7, "", None, {"a": 1}])
+def test_a_fingerprint_is_text(access: AccessTokens, ring: KeyRing, form: str, fpt: Any) -> None:
+    with pytest.raises(ClaimError):
+        access.verify(signed(ring, form, claims_of(access) | {"fpt": fpt}))
+    assert access.verify(signed(ring, form, claims_of(access) | {"fpt": "abc"})).fpt == "abc"
+
+
+async def test_binding_at_issue(access: AccessTokens, form: str) -> None:
+    key = Key.generate("ES256")
+    for bind in (key, key.public(), key.thumbprint()):
+        issued = access.issue("user-7", bind=bind, format=form)
+        who = await access.unproven(issued.token)
+        assert (issued.jkt, who.jkt, who.claims["cnf"]) == (key.thumbprint(), key.thumbprint(), {"jkt": who.jkt})
+    issued = access.issue("user-7", fpt="salt.agent-x", auth_time=5, format=form)
+    who = access.verify(issued.token)
+    assert (issued.jkt, issued.fpt, who.fpt, who.jkt) == (None, "salt.agent-x", "salt.agent-x", None)
+    assert (issued.auth_time, who.auth_time) == (5, 5)
+
+
+@pytest.mark.parametrize("bind", ["", "x", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4J", 7, b"x" * 43, "\u00e9" * 43])
+def test_what_no_token_can_be_bound_to(access: AccessTokens, bind: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        access.issue("user-7", bind=bind)
+    with pytest.raises(KeyUseError):
+        access.issue("user-7", bind=Key.generate("HS256"))
+
+
+def test_where_only_bound_tokens_are_taken(access: AccessTokens, ring: KeyRing, form: str) -> None:
+    strict = AccessTokens(ring, issuer=ISSUER, audience=API, bound=True, cap=timedelta(minutes=5))
+    with pytest.raises(ConfigurationError, match="bound"):
+        strict.issue("user-7", format=form)
+    with pytest.raises(BindingError):
+        strict.verify(access.issue("user-7", format=form, lifetime=timedelta(minutes=5)).token)
+    issued = strict.issue("user-7", format=form, fpt="x")
+    assert (strict.verify(issued.token).fpt, issued.expires_at - NOW) == ("x", 300)
+    with pytest.raises(ConfigurationError, match="live up to 300 s"):
+        strict.issue("user-7", fpt="x", lifetime=timedelta(seconds=301))
+    with pytest.raises(ClaimError):
+        strict.verify(access.issue("user-7", format=form, fpt="x", lifetime=timedelta(seconds=301)).token)
 
 
 # typed claims

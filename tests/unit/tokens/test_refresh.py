@@ -17,6 +17,7 @@ from watchword.errors import (
     ConfigurationError,
     InsufficientScopeError,
     MalformedTokenError,
+    ProofError,
     SealError,
     SignatureError,
     StaleRevocationError,
@@ -27,6 +28,7 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.keys.key import Key
+from watchword.principal import Proof
 from watchword.revocation.feed import catch_up_now
 from watchword.revocation.view import View
 from watchword.stores.memory import MemoryStore
@@ -366,6 +368,33 @@ async def test_another_client_is_refused_and_nothing_changes(ww: Watchword, age:
             await ww.refresh.rotate(tokens[0], client_id=client)
     assert await snapshot(ww) == before
     await ww.refresh.rotate(tokens[-1], client_id="mobile")
+
+
+@pytest.mark.parametrize("age", ["current", "predecessor", "older"])
+async def test_another_key_or_none_is_refused_and_nothing_changes(ww: Watchword, age: str) -> None:
+    """F-26, R-9449-7: without its proof, not even the token of an attacker who holds an old one ends the family."""
+    key, good = Key.generate("ES256"), Proof(Key.generate("ES256").thumbprint())
+    first = await issue(ww, bind=good.jkt, fpt="salt.agent-x")
+    assert (first.jkt, first.fpt) == (good.jkt, "salt.agent-x")
+    tokens = [first.token]
+    for _ in range({"current": 0, "predecessor": 1, "older": 2}[age]):
+        tokens.append((await ww.refresh.rotate(tokens[-1], proof=good)).token)
+    before = await snapshot(ww)
+    with pytest.raises(ProofError):
+        await ww.refresh.rotate(tokens[0])
+    with pytest.raises(BindingError):
+        await ww.refresh.rotate(tokens[0], proof=Proof(key.thumbprint()))
+    assert await snapshot(ww) == before
+    successor = await ww.refresh.rotate(tokens[-1], proof=good)
+    assert (successor.jkt, successor.fpt) == (good.jkt, "salt.agent-x")
+    who = await ww.refresh.unproven(tokens[0])
+    assert (who.jkt, who.fpt, who.family_id) == (good.jkt, "salt.agent-x", first.family_id)
+
+
+async def test_a_family_of_no_key_wants_no_proof(ww: Watchword) -> None:
+    first = await issue(ww)
+    second = await ww.refresh.rotate(first.token, proof=Proof("x"))
+    assert (await ww.refresh.rotate(second.token)).jkt is None
 
 
 @pytest.mark.parametrize("age", ["current", "predecessor", "older"])

@@ -11,12 +11,16 @@ from watchword import errors
 from watchword.errors import (
     AccessDeniedError,
     BadRequestError,
+    BindingError,
     ConfigurationError,
     CsrfError,
     InsufficientScopeError,
+    NonceRequiredError,
+    ProofError,
     RateLimitedError,
     StepUpRequiredError,
     TokenError,
+    TokenExpiredError,
     UnavailableError,
     WatchwordError,
 )
@@ -40,7 +44,8 @@ def challenge(reply: Reply) -> str | None:
     return found[0] if found else None
 
 
-BEARER = 'Bearer realm="watchword"'
+BEARER, DPOP = 'Bearer realm="watchword"', 'DPoP realm="watchword"'
+ALGS = 'algs="RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 Ed25519 EdDSA Ed448"'
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,18 @@ BEARER = 'Bearer realm="watchword"'
         *(
             pytest.param(kind(SECRET), 401, f'{BEARER}, error="invalid_token"', "invalid_token", id=kind.__name__)
             for kind in family(TokenError)
+            if not issubclass(kind, BindingError | ProofError)
+        ),
+        pytest.param(BindingError(SECRET), 401, f'{DPOP}, error="invalid_token", {ALGS}', "invalid_token", id="H-56"),
+        pytest.param(
+            ProofError(SECRET), 401, f'{DPOP}, error="invalid_dpop_proof", {ALGS}', "invalid_dpop_proof", id="H-57"
+        ),
+        pytest.param(
+            NonceRequiredError(SECRET, nonce="n-1"),
+            401,
+            f'{DPOP}, error="use_dpop_nonce", {ALGS}',
+            "use_dpop_nonce",
+            id="RFC 9449 9",
         ),
         *(
             pytest.param(kind(SECRET), 400, f'{BEARER}, error="invalid_request"', "invalid_request", id=kind.__name__)
@@ -75,6 +92,13 @@ BEARER = 'Bearer realm="watchword"'
             f'{BEARER}, error="insufficient_user_authentication"',
             "insufficient_user_authentication",
             id="RFC 9470 step up",
+        ),
+        pytest.param(
+            StepUpRequiredError(SECRET, max_age=300),
+            403,
+            f'{BEARER}, error="insufficient_user_authentication", max_age="300"',
+            "insufficient_user_authentication",
+            id="RFC 9470 max_age",
         ),
         pytest.param(CsrfError(SECRET), 403, None, "csrf", id="Q-24 Q-25 CSRF"),
         pytest.param(AccessDeniedError(SECRET), 403, None, "access_denied", id="access denied"),
@@ -115,10 +139,23 @@ def test_replies(error: WatchwordError | None, status: int, authenticate: str | 
 
 
 def test_all_token_errors_look_alike() -> None:
-    kinds = list(family(TokenError))
-    assert len(kinds) >= 18
+    """Those of the binding say what the client has to do next; by then the token itself was found good."""
+    kinds = [kind for kind in family(TokenError) if not issubclass(kind, BindingError | ProofError)]
+    assert len(kinds) >= 16
     replies = [reply_to(kind("x", reason="y")) for kind in kinds]
     assert all(reply == replies[0] for reply in replies)
+
+
+def test_a_token_that_came_as_dpop_is_refused_as_dpop() -> None:
+    error = TokenExpiredError("x")
+    error.scheme = "DPoP"
+    assert challenge(reply_to(error)) == f'{DPOP}, error="invalid_token", {ALGS}'
+    assert reply_to(error).body == reply_to(TokenExpiredError("x")).body
+
+
+def test_a_nonce_travels_in_its_own_header() -> None:
+    assert dict(reply_to(NonceRequiredError(nonce="n-1")).headers)[b"dpop-nonce"] == b"n-1"
+    assert b"dpop-nonce" not in dict(reply_to(ProofError()).headers)
 
 
 def test_a_new_token_error_cannot_tell_more() -> None:

@@ -26,7 +26,8 @@ class Wanted(Struct, forbid_unknown_fields=True):
 async def mint(server: AuthServer, request: Request) -> Response:
     """200 ``{"access_token", "token_type", "expires_in", "refresh_token", "scope"}``. Only a session cookie may ask.
 
-    400 ``invalid_scope`` for more than the user has; 401 and 403 as everywhere under /account.
+    With a DPoP proof, both tokens are bound to its key. 400 ``invalid_scope`` for more than the user has,
+    ``invalid_dpop_proof`` and ``use_dpop_nonce``; 401 and 403 as everywhere under /account.
     """
     who = await server.signed_in()
     wanted = await read_json(request, Wanted)
@@ -38,6 +39,7 @@ async def mint(server: AuthServer, request: Request) -> Response:
             "client_id is no public client's: 1 to 255 visible ASCII characters, and no secret of its own."
         )
     ensure_signer(server, wanted.format)
+    proof = server.proof()
     ends = [info.ends_at for info in await server.ww.sessions.list(who.subject) if info.session_id == who.session_id]
     refresh = await server.ww.refresh.issue(
         who.subject,
@@ -49,5 +51,7 @@ async def mint(server: AuthServer, request: Request) -> Response:
         auth_time=who.auth_time,
         rev=who.rev,
         ends_at=min(ends, default=who.expires_at),
+        bind=None if proof is None else proof.jkt,
+        fpt=who.fpt,
     )
     return await token_reply(server, refresh, wanted.format)

@@ -15,7 +15,7 @@ from ..clients import Client
 from ..oauth_error import invalid_request
 from ..replies import json_reply
 
-_ACCESS = ("scope", "client_id", "sub", "aud", "iss", "exp", "iat", "nbf", "jti", "sid")
+_ACCESS = ("scope", "client_id", "sub", "aud", "iss", "exp", "iat", "nbf", "jti", "sid", "auth_time", "cnf")
 
 
 async def introspect(server: AuthServer, request: Request) -> Response:
@@ -41,13 +41,13 @@ async def _active(server: AuthServer, client: Client, token: str) -> dict[str, A
         return _refresh(server, await server.ww.refresh.authenticate(token))
     if token.startswith(server.ww.opaque_access.prefix):
         said = await server.ww.opaque_access.introspect(token, audience=client.audience)
-        return {"active": True, "token_type": "Bearer"} | said
-    claims = server.ww.access.verify(token).raw_claims
+        return {"active": True, "token_type": "DPoP" if "cnf" in said else "Bearer"} | said
+    claims = (await server.ww.access.unproven(token)).raw_claims  # the resource server checks the proof, RFC 9449 §6.2
     aud = claims["aud"]
     if client.audience is not None and client.audience not in ([aud] if isinstance(aud, str) else aud):
         raise TokenError("the token is for another audience than the resource server that asks")
     said = {name: claims[name] for name in _ACCESS if name in claims}
-    return {"active": True, "token_type": "Bearer", "scope": ""} | said
+    return {"active": True, "token_type": "DPoP" if "cnf" in claims else "Bearer", "scope": ""} | said
 
 
 def _refresh(server: AuthServer, who: Principal) -> dict[str, Any]:
