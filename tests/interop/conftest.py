@@ -12,7 +12,7 @@ NOW = 1_800_000_000
 
 @pytest.fixture(scope="session")
 def peer(npm: Path) -> Iterator[Peer]:
-    """jose, paseto and paseto-ts in one Node process, at the time of the tests."""
+    """dpop, jose, paseto and paseto-ts in one Node process, at the time of the tests."""
     other = Peer(node(npm, "peer.mjs", NOW))
     yield other
     other.close()

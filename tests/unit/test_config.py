@@ -237,6 +237,23 @@ def test_lifetimes_that_cannot_be_are_refused_when_it_is_made(tmp_path: Path, te
             make(file)
 
 
+def test_binding_and_profile_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "watchword.toml"
+    said = '[binding]\nnonce = true\nfingerprint = "observe"\nsignals = ["agent"]\norigins = ["https://shop.test"]'
+    file.write_text(
+        "\n".join(f'{name} = "{value}"' for name, value in LEAST.items()) + f'\nprofile = "high_risk"\n{said}\n'
+    )
+    policy = Watchword.from_config(file).binding.policy
+    assert (policy.nonce, policy.fingerprint, policy.required) == (True, "observe", True)
+    assert (policy.signals, policy.origins) == (("agent",), ("https://shop.test",))
+    variables = {"WATCHWORD_BINDING__SIGNALS": "agent,network", "WATCHWORD_PROFILE": "high_risk"}
+    settings = settings_of(LEAST, variables)
+    assert (settings.binding.signals, settings.profile) == (("agent", "network"), "high_risk")
+    for wrong in ({"profile": "paranoid"}, {"binding": {"fingerprint": "deny"}}, {"binding": {"nonces": True}}):
+        with pytest.raises(ConfigurationError):
+            settings_of(LEAST | wrong, {})
+
+
 def test_settings_are_read_only() -> None:
     settings: Settings = settings_of(LEAST, {})
     with pytest.raises(AttributeError):

@@ -73,11 +73,16 @@ class SignedTokens:
         Raises: TokenError of the stage that refuses it, BindingError for one that is bound to a key (a proof of that
         comes with a request: the corridor looks at it); StaleRevocationError when the view is stale.
         """
-        who = self._proven(untrusted)
+        who = self._verify(untrusted)
+        if who.jkt is not None:
+            raise BindingError(NO_PROOF)
         return who if as_ is None else typed(who.raw_claims, as_)
 
     async def authenticate(self, untrusted: object) -> Principal:
-        return self._proven(untrusted)
+        who = self._verify(untrusted)
+        if who.jkt is not None:
+            raise BindingError(NO_PROOF)
+        return who
 
     async def unproven(self, untrusted: object) -> Principal:
         """All but the binding: the token is good, and with ``jkt`` nobody has shown yet that its sender may use it.
@@ -95,12 +100,6 @@ class SignedTokens:
             return None
         jti, life = verified.claims["jti"], verified.claims["exp"] - now + self._policy.exp_leeway
         return event("token", jti, now=now, life=life)
-
-    def _proven(self, untrusted: object) -> Principal:
-        who = self._verify(untrusted)
-        if who.jkt is not None:
-            raise BindingError(NO_PROOF)
-        return who
 
     def _verify(self, untrusted: object) -> Principal:
         token = gate(untrusted, self._ring.max_token)

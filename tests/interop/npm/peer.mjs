@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline'
 
 const libraries = {
+  dpop: await import('./dpop.mjs'),
   jose: await import('./jose.mjs'),
   paseto: await import('./paseto.mjs'),
   'paseto-ts': await import('./paseto-ts.mjs'),

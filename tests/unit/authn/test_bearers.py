@@ -13,6 +13,7 @@ from watchword.clock import FrozenClock
 from watchword.encoding import b64url, dump_json
 from watchword.errors import (
     AlgorithmError,
+    BindingError,
     ConfigurationError,
     MalformedTokenError,
     PrefixClashError,
@@ -173,3 +174,23 @@ async def test_in_the_corridor() -> None:
         assert who.issuer == issuer
     with pytest.raises(MalformedTokenError):
         await corridor.authenticate(presenting("ww_ss_x"))
+
+
+async def test_a_bound_token_of_ours_walks_on_to_its_proof_and_theirs_does_not() -> None:
+    both = Both()
+    jkt = Key.generate("ES256").thumbprint()
+    for format in ("jwt", "paseto"):
+        bound = both.access.issue("user-7", format=format, bind=jkt).token
+        assert (await both.bearers.unproven(bound)).jkt == jkt
+        with pytest.raises(BindingError):
+            await both.bearers.authenticate(bound)
+        for door in (Authenticator((both.bearers,)), Authenticator((both.access,))):
+            for scheme in ("DPoP", "Bearer"):
+                headers = [(b"authorization", f"{scheme} {bound}".encode())]
+                with pytest.raises(BindingError):
+                    await door.authenticate(Connection("GET", "/", headers=headers))
+    theirs = both.their_token(cnf={"jkt": jkt})
+    for ask in (both.bearers.unproven, both.bearers.authenticate):
+        with pytest.raises(BindingError):
+            await ask(theirs)
+    assert (await both.bearers.unproven(both.their_token())).issuer == THEM
