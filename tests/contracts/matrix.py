@@ -27,6 +27,7 @@ from watchword import (
     SealedTokens,
     Watchword,
 )
+from watchword.authn.authenticator import Authenticator
 from watchword.claims import DPOP_PROOF, ID_TOKEN, LOGOUT_TOKEN, RFC_9068, SERVICE, Profile
 from watchword.config import ServerSettings, Settings
 from watchword.errors import TokenError
@@ -35,6 +36,7 @@ from watchword.principal import Principal
 from watchword.server.app import create_app
 from watchword.tokens.base import KINDS
 from watchword.tokens.foreign import PROFILES, ClaimProfile, ForeignTokens
+from watchword.tokens.introspected import IntrospectedTokens
 from watchword.tokens.one_time import PURPOSES
 from watchword.tokens.service import ServiceTokens
 from watchword.web.cookies import SESSION_COOKIE
@@ -60,7 +62,6 @@ class World:
 
     def __init__(self, ww: Watchword, http: httpx2.AsyncClient, keys: Mapping[str, Key]) -> None:
         self.ww, self.http, self.keys = ww, http, keys
-        self.auth = ww.authenticator()
         self._numbers = count(1)
 
     def fresh(self) -> str:
@@ -73,6 +74,11 @@ class World:
     def access(self, *algorithms: str, issuer: str = US, audience: str = API, hidden: bool = False) -> AccessTokens:
         ring = self.ring(*(algorithms or SECRETS)) if algorithms or hidden else self.ww.ring
         return AccessTokens(ring, issuer=issuer, audience=audience, view=self.ww.view, single_service=hidden)
+
+    def corridor(self, hidden: bool) -> Authenticator:
+        if not hidden:
+            return self.ww.authenticator()
+        return Authenticator((self.ww.sessions, self.ww.opaque_access, self.ww.api_keys, self.access(hidden=True)))
 
     def service(self, *algorithms: str, issuer: str = US, audience: str = API) -> ServiceTokens:
         ring = self.ring(*algorithms) if algorithms else self.ww.ring
@@ -242,9 +248,16 @@ def verifier(name: str, takes: tuple[str, ...], ask: Ask, *, router: bool = Fals
     return Verifier(name, takes, asked, router)
 
 
-def carried(header: bytes, form: str) -> Ask:
-    """The corridor, with the token in one header."""
-    return lambda world, token: world.auth.authenticate(Connection(headers=[(header, form.format(token).encode())]))
+def carried(header: bytes, form: str, *, hidden: bool = False) -> Ask:
+    """The corridor, with the token in one header; ``hidden``: that of an application whose access tokens are encrypted.
+
+    All that may be a credential of a request is there, services' tokens apart: those are no caller's.
+    """
+
+    def ask(world: World, token: str) -> Any:
+        return world.corridor(hidden).authenticate(Connection(headers=[(header, form.format(token).encode())]))
+
+    return ask
 
 
 def posted(path: str, field: str, *, auth: tuple[str, str] | None = None, **more: str) -> Ask:
@@ -266,6 +279,14 @@ async def _me(world: World, token: str) -> object:
         assert answer.status_code == 401, answer.text
         raise NotAcceptedError("/api/me")
     return answer.json()
+
+
+async def _introspected(world: World, token: str) -> object:
+    """It asks about whatever is opaque, and believes what it is told of access tokens alone."""
+    asked = IntrospectedTokens(issuer=US, audience=API, starts=("ww_",), clock=world.ww.clock)
+    place, text = asked.place(token)
+    answer = await world.http.post("/oauth/introspect", data={"token": text}, auth=("backend", SECRET))
+    return asked.heard(place, answer.content, sent_at=world.ww.clock.monotonic())
 
 
 def opening(verb: str, *, issuer: str = US, only: str = "", **bound: str) -> Ask:
@@ -415,6 +436,12 @@ VERIFIERS: tuple[Verifier, ...] = (
         carried(b"authorization", "Bearer {}"),
         router=True,
     ),
+    verifier(
+        "corridor, Bearer, single_service",
+        (*HIDDEN, "opaque_access", "api_key live"),
+        carried(b"authorization", "Bearer {}", hidden=True),
+        router=True,
+    ),
     verifier("corridor, X-API-Key", ("api_key live",), carried(b"x-api-key", "{}"), router=True),
     verifier("corridor, DPoP without a proof", (), carried(b"authorization", "DPoP {}"), router=True),
     verifier("GET /api/me, Bearer", (*ACCESS, "opaque_access", "api_key live"), _me, router=True),
@@ -430,6 +457,7 @@ VERIFIERS: tuple[Verifier, ...] = (
         posted("/oauth/introspect", "token", auth=("orders-api", SECRET)),
         router=True,
     ),
+    verifier("Introspection, a server without the store", OPAQUE[:1], _introspected),
     verifier(
         "POST /oauth/token",
         ("refresh",),

@@ -123,6 +123,8 @@ async def test_what_nobody_can_read_may_hold_it(caplog: pytest.LogCaptureFixture
         ww.sealed.seal({"email": VALUE}, purpose="p", bound_to="u")
         with pytest.raises(ConfigurationError, match="'email' looks personal"):
             ww.access.issue("u", claims={"email": VALUE})
+        with pytest.raises(ConfigurationError, match="'email' looks personal"):
+            ww.service.issue("billing", audience=API, claims={"email": VALUE})
     assert said(caplog) == []
 
 
