@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.hostile import jose_rows, table, test_paseto_versions
+from tests.hostile import jose_rows, table, test_binding, test_paseto_versions
 
 TESTS: Final = Path(__file__).resolve().parent.parent
 IDS: Final[dict[str, str]] = json.loads((TESTS / "hostile" / "ids.json").read_text())
 """Every id, and in a few words what it is about."""
-LATER: Final = {**table.LATER, "T41": table.LATER["H-57"]}
+LATER: Final = table.LATER
 """What waits, and for what."""
 
 _ID: Final = re.compile(r"\b(?:T(?:[1-9]|[1-3]\d|4[0-2])|H-\d\d)\b")
@@ -30,8 +30,10 @@ def rows() -> Counter[str]:
             *(case.ids for case in table.TABLE),
             *(row.id for row in jose_rows.ROWS),
             *(case.ids for case in test_paseto_versions.CASES),
+            *(row.id for row in test_binding.ROWS),
         )
         for one in ids.split()
+        if not one.startswith("R-")  # statements of an RFC, which have their own list
     )
 
 

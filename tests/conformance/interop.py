@@ -15,6 +15,7 @@ FILES: Final[dict[str, tuple[str, ...]]] = {
     "test_sealed": ("pyseto", "joserfc", "jwcrypto"),
     "test_paseto": ("pyseto",),
     "test_pyseto": ("pyseto",),
+    "test_npm_dpop": ("npm dpop", "npm jose"),
     "test_npm_jose": ("npm jose",),
     "test_npm_paseto": ("npm paseto", "npm paseto-ts"),
 }
