@@ -28,6 +28,7 @@ from watchword import (
     Watchword,
 )
 from watchword.authn.authenticator import Authenticator
+from watchword.authn.prover import Prover
 from watchword.claims import DPOP_PROOF, ID_TOKEN, LOGOUT_TOKEN, RFC_9068, SERVICE, Profile
 from watchword.config import ServerSettings, Settings
 from watchword.errors import TokenError
@@ -48,6 +49,8 @@ ALICE, BOB = "user-7", "user-8"
 PAIRS = ("ES256", "v4.public", "v3.public")
 SECRETS = ("v4.local", "v3.local", "A256GCM")
 ONE_TIMES = (*PURPOSES, "invitation")
+HOLDER = Key.generate("ES256")
+"""What bound tokens are bound to."""
 
 
 class NotAcceptedError(TokenError):
@@ -191,6 +194,9 @@ TOKENS: tuple[Token, ...] = (
     access("ES256", " of another issuer", issuer=THEM),
     access("v4.public", " of another issuer", issuer=THEM),
     *(access(name, hidden=True) for name in SECRETS),
+    token("access ES256 bound to a key", lambda world: world.access("ES256").issue(ALICE, bind=HOLDER, **OWN)),
+    token("access v4.public bound to a key", lambda world: world.access("v4.public").issue(ALICE, bind=HOLDER, **OWN)),
+    token("opaque_access bound to a key", lambda world: world.ww.opaque_access.issue(ALICE, bind=HOLDER, **OWN)),
     token("opaque_access", lambda world: world.ww.opaque_access.issue(ALICE, **OWN)),
     token("opaque_access for another audience", lambda world: world.opaque_access(LEDGER).issue(ALICE, **OWN)),
     service("ES256"),
@@ -260,6 +266,13 @@ def carried(header: bytes, form: str, *, hidden: bool = False) -> Ask:
     return ask
 
 
+async def _proven(world: World, token: str) -> object:
+    """The corridor, with a proof that the holder's key made for this request."""
+    proof = Prover(HOLDER, clock=world.ww.clock).proof("GET", f"{API}/", token=token)
+    lines = [(b"authorization", f"DPoP {token}".encode()), (b"dpop", proof.encode())]
+    return await world.ww.authenticator().authenticate(Connection(headers=lines))
+
+
 def posted(path: str, field: str, *, auth: tuple[str, str] | None = None, **more: str) -> Ask:
     async def ask(world: World, token: str) -> object:
         sent = {"auth": auth} if auth else {}
@@ -323,6 +336,9 @@ ACCESS_JWT = ("access ES256", "access HS256")
 ACCESS = (*ACCESS_JWT, "access v4.public", "access v3.public")
 HIDDEN = tuple(f"access {name}" for name in SECRETS)
 OPAQUE = ("opaque_access", "opaque_access for another audience")
+BOUND = ("access ES256 bound to a key", "access v4.public bound to a key")
+BOUND_OPAQUE = "opaque_access bound to a key"
+"""Good for whoever holds the key, and known to introspection and revocation."""
 SERVICES = ("service ES256", "service v4.public", "service v3.public")
 SERVICES_OUT = ("service ES256 for another audience", "service v4.public for another audience")
 SEALED = tuple(f"sealed {name}" for name in SECRETS)
@@ -355,7 +371,11 @@ VERIFIERS: tuple[Verifier, ...] = (
         OPAQUE[1:],
         lambda world, token: world.opaque_access(LEDGER).authenticate(token),
     ),
-    verifier("opaque_access.introspect", OPAQUE, lambda world, token: world.ww.opaque_access.introspect(token)),
+    verifier(
+        "opaque_access.introspect",
+        (*OPAQUE, BOUND_OPAQUE),
+        lambda world, token: world.ww.opaque_access.introspect(token),
+    ),
     verifier("service.verify", SERVICES, lambda world, token: world.ww.service.verify(token)),
     verifier("service.authenticate", SERVICES, lambda world, token: world.ww.service.authenticate(token)),
     verifier(
@@ -421,8 +441,8 @@ VERIFIERS: tuple[Verifier, ...] = (
         verifier(f"{room}.revocation_of", takes, stopping(room))
         for room, takes in {
             "sessions": ("session",),
-            "access": ACCESS,
-            "opaque_access": OPAQUE,
+            "access": (*ACCESS, *BOUND),
+            "opaque_access": (*OPAQUE, BOUND_OPAQUE),
             "service": (*SERVICES, *SERVICES_OUT),
             "refresh": ("refresh",),
             "api_keys": ("api_key live",),
@@ -444,16 +464,17 @@ VERIFIERS: tuple[Verifier, ...] = (
     ),
     verifier("corridor, X-API-Key", ("api_key live",), carried(b"x-api-key", "{}"), router=True),
     verifier("corridor, DPoP without a proof", (), carried(b"authorization", "DPoP {}"), router=True),
+    verifier("corridor, DPoP with its proof", (*BOUND, BOUND_OPAQUE), _proven, router=True),
     verifier("GET /api/me, Bearer", (*ACCESS, "opaque_access", "api_key live"), _me, router=True),
     verifier(
         "POST /oauth/introspect",
-        (*ACCESS, *OPAQUE, "refresh"),
+        (*ACCESS, *BOUND, *OPAQUE, BOUND_OPAQUE, "refresh"),
         posted("/oauth/introspect", "token", auth=("backend", SECRET)),
         router=True,
     ),
     verifier(
         "POST /oauth/introspect, for one audience",
-        (*ACCESS, "opaque_access"),
+        (*ACCESS, *BOUND, "opaque_access", BOUND_OPAQUE),
         posted("/oauth/introspect", "token", auth=("orders-api", SECRET)),
         router=True,
     ),

@@ -10,9 +10,11 @@ from pathlib import Path
 from tests.contracts.matrix import TOKENS, VERIFIERS, Cell, NotAcceptedError, open_world, walk
 from watchword.errors import (
     AlgorithmError,
+    BindingError,
     ClaimError,
     MalformedTokenError,
     MissingClaimError,
+    ProofError,
     SealError,
     SignatureError,
     TokenNotFoundError,
@@ -37,6 +39,8 @@ SIGNS: dict[type[Exception], str] = {
     ClaimError: "c",
     WrongIssuerError: "i",
     WrongAudienceError: "u",
+    BindingError: "b",
+    ProofError: "b",
     NotAcceptedError: "h",
 }
 """Refusal -> how the matrix shows it."""
@@ -52,6 +56,7 @@ MEANINGS = {
     "c": "`ClaimError`, `MissingClaimError`: a claim that this place wants is missing or another",
     "i": "`WrongIssuerError`",
     "u": "`WrongAudienceError`: another audience or environment",
+    "b": "`BindingError`, `ProofError`: bound to a key, and no proof of it; or a proof, and bound to none",
     "h": "the endpoint says `invalid_grant`, `active: false` or 401",
 }
 AUDIENCES = {

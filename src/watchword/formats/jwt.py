@@ -7,7 +7,7 @@ from typing import Any
 
 from ..claims import ClaimsPolicy, Profile
 from ..encoding import b64url, dump_json, json_object, malformed
-from ..errors import WrongTypeError
+from ..errors import BindingError, WrongTypeError
 from ..keys.ring import KeyRing, Slot
 from .base import Envelope, Verified, Vouched
 from .compact import envelope, key_for, media_type
@@ -86,10 +86,13 @@ class JwtVerifier:
     def verify(self, untrusted: object) -> Verified:
         """What the token says, after its signature, type, issuer, audience and times were found right.
 
-        Raises: a TokenError.
+        Raises: a TokenError; BindingError for a token that is bound to a key (``cnf``, RFC 7800): nothing here sees a
+        request that could prove it.
         """
         envelope = self._format.parse(untrusted)
         verified = self._format.verify(envelope, self._format.key(envelope))
+        if "cnf" in verified.claims:
+            raise BindingError("the token is bound to its sender, and no proof of that is looked at here")
         self._profile.check(verified.claims)
         self._policy.check(verified.claims, self._clock.now())
         return verified
