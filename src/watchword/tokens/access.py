@@ -20,7 +20,7 @@ from ..formats.base import Format, make_sealed_format
 from ..keys.key import Key
 from ..keys.ring import KeyRing
 from ..revocation.view import View
-from .base import KINDS, Issued, first, life_of, named, rev_of, thumbprint_of, words
+from .base import KINDS, Issued, first, life_of, named, rev_of, thumbprint_of, whole_seconds, words
 from .signed import SignedTokens, own_claims
 
 log = logging.getLogger("watchword.access")
@@ -77,8 +77,8 @@ class AccessTokens(SignedTokens):
             required=_REQUIRED,
             text=_TEXT,
             words=("roles",),
-            leeway=int(leeway.total_seconds()),
-            exp_leeway=int(exp_leeway.total_seconds()),
+            leeway=whole_seconds(leeway, "leeway"),
+            exp_leeway=whole_seconds(exp_leeway, "exp_leeway"),
             max_life=self._cap,
         )
         super().__init__(
