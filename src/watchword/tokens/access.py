@@ -161,8 +161,8 @@ class AccessTokens(SignedTokens):
         if any(slot.key.use == "sign" and not slot.key.algorithm.symmetric for slot in self._ring):
             raise ConfigurationError(
                 "this ring has signing keys, which a key document publishes for other services, and none of them could"
-                " read an encrypted token: give it a ring of its own, KeyRing.generate('v4.local'), or a key file of its"
-                " own, keys=…, or sign"
+                " read an encrypted token: give it a ring of its own, KeyRing.generate('v4.local'), or a key file of"
+                " its own, keys=…, or sign"
             )
 
     def _for_us_alone(self, audience: object, format: str | None) -> str:
