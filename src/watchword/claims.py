@@ -55,7 +55,9 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
         """Raise the ClaimError that fits, or return. Nothing here depends on the order of the claims."""
         self.check_shape(claims)
         if claims["iss"] != self.issuer:
-            raise WrongIssuerError(claim="iss") if printable(claims["iss"]) else ClaimError(claim="iss")
+            if not printable(claims["iss"]):
+                raise ClaimError(claim="iss")
+            raise WrongIssuerError(f"the token is another issuer's: wanted here is {self.issuer!r}", claim="iss")
         if type(claims["aud"]) is not str or claims["aud"] not in self.audiences:
             self._check_audience(claims["aud"])
         if self.authorized_party and ("azp" in claims or (type(claims["aud"]) is list and len(claims["aud"]) > 1)):
@@ -78,7 +80,8 @@ class ClaimsPolicy(Struct, frozen=True, kw_only=True):
             raise ClaimError(claim="aud")
         elif not self.audiences.isdisjoint(aud):
             return
-        raise WrongAudienceError(claim="aud")
+        ours = " or ".join(map(repr, sorted(self.audiences)))
+        raise WrongAudienceError(f"the token is meant for another audience: wanted here is {ours}", claim="aud")
 
     def _check_party(self, azp: Any) -> None:
         if not printable(azp):

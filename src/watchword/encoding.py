@@ -62,7 +62,7 @@ def gate(untrusted: object, limit: int = MAX_TOKEN) -> bytes:
     if not isinstance(untrusted, (str, bytes)):
         malformed(f"a token is str or bytes, not {type(untrusted).__name__}")
     if len(untrusted) > limit:
-        malformed(f"longer than {limit} bytes", "too_large")
+        malformed(f"longer than the {limit} bytes that a token may have here", "too_large")
     if not untrusted.isascii():
         malformed("holds a character outside ASCII")
     return untrusted.encode("ascii") if isinstance(untrusted, str) else untrusted

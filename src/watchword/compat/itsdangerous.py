@@ -46,9 +46,9 @@ class TimedReader:
             raise ConfigurationError("an empty secret signs nothing")
         if digest not in _DIGESTS or key_derivation not in _DERIVATIONS:
             raise ConfigurationError(f"digest is one of {_DIGESTS}, key_derivation one of {_DERIVATIONS}")
-        if max_age <= timedelta(0):
-            raise ConfigurationError("max_age says how old a text may be, and is longer than nothing")
-        self._max_age = int(max_age.total_seconds())
+        self._max_age = _seconds(max_age)
+        if self._max_age <= 0:
+            raise ConfigurationError("max_age says how old a text may be, and is a second or longer")
         self._digest = digest
         self._clock = clock or SystemClock()
         self._keys = [_derived(_bytes(one), _bytes(salt), digest, key_derivation) for one in secrets]
@@ -65,7 +65,7 @@ class TimedReader:
         if not 0 < len(stamp) <= 8:
             malformed("the timestamp is no time")
         age = self._clock.now() - int.from_bytes(stamp, "big")
-        limit = self._max_age if max_age is None else min(self._max_age, int(max_age.total_seconds()))
+        limit = self._max_age if max_age is None else min(self._max_age, _seconds(max_age))
         if age > limit or age < 0:
             raise TokenExpiredError(f"signed {age} s ago; at most {limit} s are accepted", claim="timestamp")
         return _value(payload)
@@ -80,6 +80,12 @@ class TimedReader:
 
     def __repr__(self) -> str:
         return f"TimedReader(digest={self._digest!r}, max_age={self._max_age} s, {len(self._keys)} secrets)"
+
+
+def _seconds(max_age: object) -> int:
+    if not isinstance(max_age, timedelta):
+        raise ConfigurationError(f"max_age is a timedelta, not {type(max_age).__name__}: timedelta(seconds=…)")
+    return int(max_age.total_seconds())
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -112,7 +112,7 @@ def decrypt_nested(
 def _split(untrusted: object, limit: int, allow: Collection[Danger]) -> _Parts:
     segments = gate(untrusted, limit).split(b".")
     if len(segments) != 5 or not (segments[0] and segments[2] and segments[4]):
-        malformed("a compact JWE has five segments, and header, iv and tag are not empty")
+        malformed("a compact JWE has five segments (a signed JWT has three), and header, iv and tag are not empty")
     forbidden = BROUGHT_ALONG if DEFLATE in allow else (*BROUGHT_ALONG, "zip")
     head = read_header(segments[0], limit=MAX_HEADER, forbidden=forbidden)
     if head.get("zip", "DEF") != "DEF":

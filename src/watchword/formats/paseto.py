@@ -28,14 +28,13 @@ from ..errors import (
     AlgorithmError,
     ClaimError,
     ConfigurationError,
-    KeyUseError,
     SealError,
     SignatureError,
     UnknownKeyError,
     WrongTypeError,
 )
 from ..keys.footer import read_footer, write_footer
-from ..keys.key import Key
+from ..keys.key import Key, no_key
 from ..keys.ring import KeyRing, Slot
 from .base import Envelope, Verified, Vouched, usable
 
@@ -64,6 +63,7 @@ def sign(payload: bytes, key: Key, *, footer: Footer = b"", assertion: bytes = b
     Raises: AlgorithmError for a key of another purpose; KeyUseError for one that only reads.
     """
     header = _known(_PUBLIC, key, "public")
+    _only_bytes(payload, assertion)
     written = write_footer(footer)
     return _joined(header, payload + key.sign(_covered(key, header, payload, written, assertion)), written)
 
@@ -96,6 +96,7 @@ def encrypt(payload: bytes, key: Key, *, footer: Footer = b"", assertion: bytes 
 def _encrypt(payload: bytes, key: Key, footer: Footer, assertion: bytes, nonce: bytes) -> str:
     """``nonce`` is for the test vectors: one that is used twice gives both messages away."""
     header, seal, _ = _known(_LOCAL, key, "local")
+    _only_bytes(payload, assertion)
     written = write_footer(footer)
     return _joined(header, seal(key.secret_bytes(), payload, written, assertion, nonce), written)
 
@@ -113,6 +114,14 @@ def decrypt(
     if footer is not None and not compare_digest(found, footer):
         raise SealError("the footer is another than expected", reason="footer_mismatch")
     return opened(key.secret_bytes(), body, found, assertion), found
+
+
+def _only_bytes(payload: object, assertion: object) -> None:
+    for what, value in (("a payload", payload), ("an assertion", assertion)):
+        if not isinstance(value, bytes):
+            raise ConfigurationError(
+                f"{what} is bytes, not {type(value).__name__}: text.encode(), json.dumps(claims).encode()"
+            )
 
 
 def claims_of(payload: bytes) -> dict[str, Any]:
@@ -186,7 +195,7 @@ class PasetoLocal:
 
 def _known(ways: dict[str, T], key: Key, purpose: str) -> T:
     if not isinstance(key, Key):
-        raise KeyUseError("bytes and text are never keys; make a Key of them, bound to one algorithm")
+        raise no_key(key)
     way = ways.get(key.algorithm.name)
     if way is None:
         raise AlgorithmError(f"this wants a PASETO {purpose} key", reason="key_alg_mismatch")

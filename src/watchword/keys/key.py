@@ -223,3 +223,11 @@ def row_of(algorithm: str, allow: Collection[Danger] = ()) -> Algorithm:
     if row is None:
         raise ConfigurationError(f"no algorithm {str(algorithm)[:40]!r}; there are: {', '.join(ALGORITHMS)}")
     return row
+
+
+def no_key(value: object) -> KeyUseError:
+    """What to raise where a Key is wanted and ``value`` is none."""
+    return KeyUseError(
+        f"a Key is wanted here, not {type(value).__name__}; bytes and text are never keys: make one with Key.generate, "
+        "from_pem, from_jwk or from_paserk, bound to one algorithm"
+    )

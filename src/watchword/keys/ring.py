@@ -13,7 +13,7 @@ from msgspec import Struct
 from ..clock import Clock, SystemClock
 from ..encoding import LARGE_HEADER, LARGE_TOKEN, MAX_HEADER, MAX_TOKEN
 from ..errors import ConfigurationError, KeyUseError
-from .key import Key
+from .key import Key, no_key
 
 
 class State(StrEnum):
@@ -58,7 +58,7 @@ class Slot:
         retires_at: int | None = None,
     ) -> None:
         if not isinstance(key, Key):
-            raise KeyUseError("bytes and text are never keys; make a Key of them, bound to one algorithm")
+            raise no_key(key)
         if key.algorithm.read_only:
             raise KeyUseError(f"read only: a {key.algorithm.name} key opens old tokens one by one, and is on no ring")
         self.key = key
@@ -142,8 +142,11 @@ class KeyRing:
             fits = slot.key.use == use and algorithm in (None, row.name) and format in (None, row.format)
             if fits and slot.key.can_sign and slot.state(now) is State.ACTIVE:
                 return slot.key
-        wanted = algorithm or format or use
-        raise ConfigurationError(f"this ring has no active key for {wanted!r}; make it with KeyRing.generate(...)")
+        named = algorithm or format
+        wanted = repr(use) if named is None else f"{named!r} with the use {use!r}"
+        raise ConfigurationError(
+            f"this ring has no active key for {wanted}; make one with KeyRing.generate(...) (public keys only verify)"
+        )
 
     def verifying(self, use: str) -> list[Key]:
         """The keys of this use that are good now, active or retiring."""
@@ -252,3 +255,12 @@ def _by_kid(slots: Iterable[Slot]) -> dict[str, Slot]:
             raise ConfigurationError(f"two keys with the kid {slot.key.kid!r}")
         found[slot.key.kid] = slot
     return found
+
+
+def checked(ring: object) -> KeyRing:
+    """``ring``. Raises: KeyUseError for a bare Key, bytes or text."""
+    if not isinstance(ring, KeyRing):
+        raise KeyUseError(
+            f'a KeyRing is wanted here, not {type(ring).__name__}: KeyRing.of(key), KeyRing.generate("ES256")'
+        )
+    return ring

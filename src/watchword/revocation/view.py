@@ -42,6 +42,10 @@ class View:
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self._lock = lock or nullcontext()
+        if not isinstance(max_staleness, timedelta):
+            raise ConfigurationError(
+                f"max_staleness is a timedelta, not {type(max_staleness).__name__}: timedelta(seconds=5)"
+            )
         self.max_staleness = max_staleness.total_seconds()
         if self.max_staleness <= 0:
             raise ConfigurationError("max_staleness is more than 0 s: an answer is never newer than its question")
@@ -62,7 +66,10 @@ class View:
     def rev(self) -> str:
         """The feed position that a token issued now carries: ``<epoch>.<seq>``."""
         if not self.epoch:
-            raise ConfigurationError("open it first: nothing was heard of the feed yet, so a token would have no place")
+            raise ConfigurationError(
+                "open it first: 'async with ww:' or 'await ww.open()' (for threads: 'with ww:'); "
+                "nothing is known of revocations before that, nor after it was closed"
+            )
         return f"{self.epoch}.{self.seq}"
 
     def __len__(self) -> int:

@@ -113,9 +113,17 @@ def fetch(
         connection.end()
 
 
+def _hint(status: int) -> str:
+    if status == 401:
+        return "; are the client's id and secret right?"
+    return "; redirects are not followed, so name the address that answers" if 300 <= status < 400 else ""
+
+
 def _read(response: HTTPResponse) -> Fetched:
     if response.status != 200:
-        raise KeysUnavailableError(f"the answer has status {response.status}", reason="bad_status")
+        raise KeysUnavailableError(
+            f"the answer has status {response.status}{_hint(response.status)}", reason="bad_status"
+        )
     kind = (response.getheader("content-type") or "").partition(";")[0].strip().lower()
     if kind not in JSON_TYPES or (response.getheader("content-encoding") or "identity").strip().lower() != "identity":
         raise KeysUnavailableError("the answer is not plain JSON", reason="bad_content_type")

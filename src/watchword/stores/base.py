@@ -209,7 +209,9 @@ def open_store(url: str) -> Store:
     target = SCHEMES.get(scheme)
     if target is None:
         known = ", ".join(sorted(SCHEMES))
-        raise ConfigurationError(f"no store for the URL scheme {scheme!r}; use one of: {known}")
+        raise ConfigurationError(
+            f"no store for the URL scheme {scheme!r}; use one of: {known}, as in memory: or sqlite:///path.db"
+        )
     module, _, name = target.partition(":")
     store: Store = getattr(import_module(module), name)(url)
     return store

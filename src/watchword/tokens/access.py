@@ -20,7 +20,7 @@ from ..formats.base import Format, make_sealed_format
 from ..keys.key import Key
 from ..keys.ring import KeyRing
 from ..revocation.view import View
-from .base import KINDS, Issued, first, life_of, named, rev_of, thumbprint_of, words
+from .base import KINDS, Issued, first, life_of, named, rev_of, thumbprint_of, whole_seconds, words
 from .signed import SignedTokens, own_claims
 
 log = logging.getLogger("watchword.access")
@@ -77,8 +77,8 @@ class AccessTokens(SignedTokens):
             required=_REQUIRED,
             text=_TEXT,
             words=("roles",),
-            leeway=int(leeway.total_seconds()),
-            exp_leeway=int(exp_leeway.total_seconds()),
+            leeway=whole_seconds(leeway, "leeway"),
+            exp_leeway=whole_seconds(exp_leeway, "exp_leeway"),
             max_life=self._cap,
         )
         super().__init__(
@@ -161,7 +161,8 @@ class AccessTokens(SignedTokens):
         if any(slot.key.use == "sign" and not slot.key.algorithm.symmetric for slot in self._ring):
             raise ConfigurationError(
                 "this ring has signing keys, which a key document publishes for other services, and none of them could"
-                " read an encrypted token: give it a ring of its own, KeyRing.generate('v4.local'), or sign"
+                " read an encrypted token: give it a ring of its own, KeyRing.generate('v4.local'), or a key file of"
+                " its own, keys=…, or sign"
             )
 
     def _for_us_alone(self, audience: object, format: str | None) -> str:

@@ -32,7 +32,7 @@ from ..revocation.feed import catch_up
 from ..revocation.near import Near
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, rev_of, shown, words
+from .base import KINDS, Issued, life_of, named, rev_of, shown, whole_seconds, words
 
 RECORD = "api_key"
 ENVIRONMENTS = ("live", "test")
@@ -142,7 +142,7 @@ class ApiKeys:
         ``key``: its ``key_id``, or the key itself. With an overlap of 0 the old key is dead at once.
         Raises: TokenRevokedError for a key that is dead, or was rotated already.
         """
-        wait = int(overlap.total_seconds())
+        wait = whole_seconds(overlap, "an overlap")
         if not 0 <= wait <= self.kind.life.total_seconds():
             raise ConfigurationError(f"an overlap lasts from 0 s to {self.kind.life}")
         for _ in range(ATTEMPTS):

@@ -248,9 +248,16 @@ class Bindable(Authenticates, Protocol):
         ...
 
 
+def whole_seconds(span: object, what: str) -> int:
+    """The seconds of a timedelta. Raises: ConfigurationError for a bare number, which does not say what it counts."""
+    if not isinstance(span, timedelta):
+        raise ConfigurationError(f"{what} is a timedelta, not {type(span).__name__}: timedelta(seconds=…)")
+    return int(span.total_seconds())
+
+
 def life_of(kind: Kind, wanted: timedelta | None, default: timedelta) -> int:
     """Seconds that a new token lives. Raises: ConfigurationError beyond the kind's cap."""
-    life = int((default if wanted is None else wanted).total_seconds())
+    life = whole_seconds(default if wanted is None else wanted, f"{kind.name}: a lifetime")
     if not 0 < life <= kind.cap.total_seconds():
         instead = f"; {kind.longer}" if life > 0 else ""
         raise ConfigurationError(f"{kind.name}: it lives up to {kind.cap}; {life} s is not within that{instead}")

@@ -110,7 +110,9 @@ class IntrospectedTokens:
         """(digest, token): under which name this token is kept, and its text. Raises: MalformedTokenError."""
         token = gate(untrusted, MAX_TOKEN)
         if not token or token.translate(None, _ALPHABET) or not token.decode().startswith(self.starts):
-            malformed("not a token of the server that is asked")
+            malformed(
+                f"no token that this server is asked about: those begin with {' or '.join(self.starts)!r} (starts=)"
+            )
         return thumbprint(token), token.decode()
 
     def known(self, digest: str) -> Principal | None:

@@ -30,7 +30,7 @@ from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.view import View
 from ..stores.base import Audit, Effect, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, plain_json, rev_of
+from .base import KINDS, Issued, life_of, named, plain_json, rev_of, whole_seconds
 
 POINTER, SLOT, USED = "one_time", "one_time_slot", "one_time_used"
 PURPOSES: dict[str, timedelta] = {
@@ -74,7 +74,7 @@ class OneTimeTokens:
         self._store = store
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
-        self._every = int(every.total_seconds())
+        self._every = whole_seconds(every, "the time between two tokens")
         if self._every < 0:
             raise ConfigurationError("the time between two tokens is 0 s or more")
 

@@ -28,13 +28,13 @@ from ..errors import (
     TokenRevokedError,
 )
 from ..keys.key import Key
-from ..keys.ring import KeyRing
+from ..keys.ring import KeyRing, checked
 from ..principal import Principal, Proof
 from ..revocation.event import LONGEST_LIFE, event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, rev_of, shown, thumbprint_of, words
+from .base import KINDS, Issued, life_of, named, rev_of, shown, thumbprint_of, whole_seconds, words
 from .refresh_wire import FAMILY, PREFIX, SEALED, Presented, kept, place, read, sealed, unsealed, write
 from .roles import with_roles
 
@@ -80,10 +80,10 @@ class RefreshTokens:
         life: timedelta | None = None,
     ) -> None:
         self._store = store
-        self._ring = ring
+        self._ring = checked(ring)
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
-        self._grace = int(grace.total_seconds())
+        self._grace = whole_seconds(grace, "the grace")
         if self._grace < 0:
             raise ConfigurationError("the grace is 0 s (strict) or more")
         self._idle = life_of(self.kind, idle, self.kind.life)

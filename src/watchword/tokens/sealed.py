@@ -31,7 +31,7 @@ from ..errors import (
     WrongIssuerError,
 )
 from ..formats.base import SealedFormat, Verified, make_sealed_format
-from ..keys.ring import KeyRing, Slot
+from ..keys.ring import KeyRing, Slot, checked
 from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.feed import catch_up
@@ -80,7 +80,7 @@ class SealedTokens:
     ) -> None:
         self.kind.check_format(format)
         self._preferred = format
-        self._ring = ring
+        self._ring = checked(ring)
         self._store = store
         self._audience = audience
         self._issuer = issuer

@@ -22,7 +22,7 @@ from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.view import View
 from ..stores.base import Event
-from .base import KINDS, Issued, life_of, named, rev_of, words
+from .base import KINDS, Issued, life_of, named, rev_of, whole_seconds, words
 from .signed import SignedTokens, own_claims
 
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")
@@ -63,7 +63,7 @@ class ServiceTokens(SignedTokens):
             audiences=frozenset({named(audience, "an audience")}),
             required=_REQUIRED,
             text=_TEXT,
-            leeway=int(leeway.total_seconds()),
+            leeway=whole_seconds(leeway, "leeway"),
             max_life=int(self.kind.cap.total_seconds()),
         )
         super().__init__(ring, policy, view=view, clock=clock, format=format, strict=strict)

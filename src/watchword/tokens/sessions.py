@@ -20,7 +20,7 @@ from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, words
+from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, whole_seconds, words
 from .roles import with_roles
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Sessions:
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._absolute = life_of(self.kind, absolute, self.kind.life)
-        self._idle = min(int(idle.total_seconds()), self._absolute)
+        self._idle = min(whole_seconds(idle, "an idle time"), self._absolute)
         self._remember = life_of(self.kind, remember, self.kind.cap)
         self._limit, self._on_limit = limit, on_limit
         if limit is not None and limit < 1:

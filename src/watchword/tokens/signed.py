@@ -16,7 +16,7 @@ from ..clock import Clock
 from ..encoding import MAX_TOKEN, dump_json, gate, json_object
 from ..errors import BindingError, ClaimError, ConfigurationError, MalformedTokenError, TokenError, TokenExpiredError
 from ..formats.base import Format, Verified, make_format
-from ..keys.ring import KeyRing, Slot
+from ..keys.ring import KeyRing, Slot, checked
 from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.view import View
@@ -52,7 +52,7 @@ class SignedTokens:
         self.kind.check_format(format)
         self._preferred = format
         self._strict = strict
-        self._ring = ring
+        self._ring = checked(ring)
         self._bound = bound
         self._view = view
         self._clock = clock or ring.clock
@@ -129,7 +129,10 @@ class SignedTokens:
             self._ring.ensure_open()
         form = self._readers.get(token[:_START])
         if form is None:
-            raise MalformedTokenError(f"{self.kind.name} tokens are written as {' or '.join(self.kind.formats)}")
+            raise MalformedTokenError(
+                f"{self.kind.name} tokens are written as {' or '.join(self.kind.formats)}, and begin like one: "
+                "give the token alone, without 'Bearer ', and tokens of other kinds to their own verbs"
+            )
         envelope = form.parse(token)
         return form.verify(envelope, form.key(envelope))
 

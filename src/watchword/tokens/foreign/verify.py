@@ -30,7 +30,7 @@ from ...keys.remote import RemoteKeys
 from ...keys.ring import KeyRing, Slot
 from ...principal import Principal
 from ...stores.base import Event
-from ..base import Kind, first
+from ..base import Kind, first, whole_seconds
 from ..seen import Seen
 from .profiles import STANDARD, ClaimProfile
 
@@ -78,9 +78,9 @@ class ForeignTokens:
         self._policy = ClaimsPolicy(
             issuer=issuer,
             audiences=frozenset(self._audiences),
-            leeway=int(leeway.total_seconds()),
-            exp_leeway=int(exp_leeway.total_seconds()),
-            max_life=int(max_life.total_seconds()),
+            leeway=whole_seconds(leeway, "leeway"),
+            exp_leeway=whole_seconds(exp_leeway, "exp_leeway"),
+            max_life=whole_seconds(max_life, "max_life"),
         )
         self._vouched = Vouched(self._ring)
         self._seen = Seen()
