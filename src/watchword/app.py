@@ -155,7 +155,7 @@ class Watchword:
             **ours,
         )
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
-        self.roles = Roles(self.store, self.view, self.clock, remembered_for=self.api_keys.remembered_for)
+        self.roles = Roles(self.store, self.view, self.clock, api_keys=self.api_keys)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
         self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
         names = (issuer, *first(audience))

@@ -106,11 +106,11 @@ async def test_an_effect_reads_what_stands_and_leaves_no_habits(store: SQLiteSto
     seen: list[object] = []
 
     def effect(connection: sqlite3.Connection) -> None:
-        connection.row_factory = sqlite3.Row
+        connection.row_factory, connection.text_factory = sqlite3.Row, lambda raw: raw.decode().upper()
         seen.append(connection.execute("SELECT name FROM users").fetchone()["name"])
 
     assert await store.swap(record("a"), version=1, effect=effect) is True
-    assert seen == ["old"]
+    assert seen == ["OLD"]
     assert await store.take("k", "b", now=NOW) == record("b")
 
 

@@ -384,6 +384,36 @@ async def test_an_effect_that_raises_leaves_nothing_of_the_swap(store: Store) ->
     assert await store.swap(session("k", data={}), version=1, puts=[session("next")]) is True
 
 
+async def test_an_effect_that_runs_off_the_end_of_an_iterator_hangs_nobody(store: Store) -> None:
+    """``next(cursor)`` without a row: no coroutine and no future can carry a StopIteration."""
+    await store.put(session("k"))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(store.swap(session("k", data={}), version=1, effect=lambda _: next(iter(()))), 5)
+    assert await store.get("session", "k", now=NOW) == session("k")
+
+
+async def test_an_effect_that_gives_up_altogether_stops_itself_alone(store: Store) -> None:
+    class GivenUp(BaseException):
+        pass
+
+    def effect(_: object) -> None:
+        raise GivenUp
+
+    await store.put(session("k"))
+    if store.suspends:
+        failed, other = await asyncio.gather(
+            store.swap(session("k", data={}), version=1, effect=effect),
+            store.put(session("other")),
+            return_exceptions=True,
+        )
+        assert (type(failed), other) == (GivenUp, None)
+    else:
+        with pytest.raises(GivenUp):
+            await store.swap(session("k", data={}), version=1, effect=effect)
+        await store.put(session("other"))
+    assert await store.find("session", now=NOW) == [session("k"), session("other")]
+
+
 async def test_a_put_that_conflicts_leaves_no_effect(store: Store) -> None:
     """Whichever comes first in a store: after a conflict nothing that the effect wrote may stand."""
     await store.put(session("k"), session("there"))

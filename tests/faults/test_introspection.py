@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.faults.key_server import Behave, KeyServer, answer, document, endless, key_server, reset
+from tests.unit.test_blocking import in_a_child
 from watchword import FrozenClock, Issued, Watchword
 from watchword.authn.authenticator import Authenticator
 from watchword.cli.listening import listen, serving
@@ -349,3 +350,15 @@ def test_the_question(server: KeyServer, clock: FrozenClock, caplog: pytest.LogC
     )
     assert TOKEN not in seen
     assert SECRET not in seen
+
+
+def test_a_forked_child_asks_for_itself(server: KeyServer, clock: FrozenClock) -> None:
+    """Neither the threads of its parent nor the questions that were under way there are ever answered in it."""
+    server.on["/forked"] = document(said(clock))
+    tokens = client_of(server.url("/forked"), clock, seconds=1)
+    asyncio.run(tokens.authenticate(TOKEN))
+    other = "ww_at_" + "B" * 43
+    with tokens._lock:
+        tokens._begin(tokens.tokens.place(other)[0])
+        answers = in_a_child(lambda: asyncio.run(tokens.authenticate(other)).subject)
+    assert answers() == "u"

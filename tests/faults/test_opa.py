@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import require
 from tests.faults.key_server import Behave, KeyServer, answer, document, endless, key_server, reset
 from tests.faults.rego_server import RegoServer, rego_server
+from tests.unit.test_blocking import in_a_child
 from watchword import Principal, SystemClock, Watchword
 from watchword.errors import ConfigurationError, PolicyDeniedError, PolicyUnavailableError
 from watchword.policy import opa as pure
@@ -194,6 +195,15 @@ async def test_what_is_no_answer_in_time_lets_nobody_in(server: KeyServer, fault
     assert unavailable.value.status == 503
     assert SystemClock().monotonic() - began < 2
     assert server.asked["/elsewhere"] == 0
+
+
+def test_a_forked_child_asks_for_itself(server: KeyServer) -> None:
+    server.on["/v1/data/app/allow"] = document({"result": True})
+    asked = OPA(server.url(""), rule="app/allow")
+    asyncio.run(asked.decide(caller(), "x"))
+    with asked._lock:
+        answers = in_a_child(lambda: str(asyncio.run(asked.decide(caller(), "x")).allowed))
+    assert answers() == "True"
 
 
 async def test_nobody_listens() -> None:

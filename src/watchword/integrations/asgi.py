@@ -17,6 +17,7 @@ from ..web.csrf import check_sender
 from .visit import App, Message, NothingPresentedError, Receive, Scope, Send, Visit, current, enter, leave, refusal
 
 _BEGINNINGS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+_ACCESS = ("access", "opaque_access")
 _REMEMBERED = int(KINDS["session"].cap.total_seconds())
 
 
@@ -135,7 +136,7 @@ class Auth:
             await self.ww.sessions.end(who.session_id)
         elif who.family_id is not None:
             await self.ww.revoke(family=who.family_id)
-        elif who.kind == "access" and (credential := extract(visit.connection, self.cookie.name)) is not None:
+        elif who.kind in _ACCESS and (credential := extract(visit.connection, self.cookie.name)) is not None:
             await self.ww.revoke(token=credential.token)
         visit.who = None
         if who.kind == "session":

@@ -1,13 +1,14 @@
 """Cedar as a policy: policies in Cedar's language, decided in process by cedarpy (extra ``[cedar]``).
 
 The caller is ``User::"ada"``, with the attributes ``kind``, ``scopes`` and ``roles`` and in ``Role::"clerk"`` for each
-role; the action is ``Action::"orders:read"``. The resource is the one that its ``type`` and ``id`` name, and its other
-members are attributes; without one it is ``Application::"this"``. A ``namespace`` stands before our four types.
+role; that of another issuer is ``ForeignUser::"https://id.example ada"``. The action is ``Action::"orders:read"``. The
+resource is the one that its ``type`` and ``id`` name, and its other members are attributes; without one it is
+``Application::"this"``. A ``namespace`` stands before our five types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..crypto.digest import new_id
@@ -26,7 +27,7 @@ class Cedar:
 
     Parameters: policies: their text; an ``@id("…")`` of a policy is the rule that a Decision names. entities: what else
     there is (Cedar's JSON form), such as groups of resources. schema: in Cedar's language; where there is one, the
-    policies must fit it, and so must every request.
+    policies must fit it, and so must every request. issuers: whose tokens' roles count beside our own, as in RBAC.
     Raises: ConfigurationError without the extra, and for policies, entities or a schema that cannot be read.
     """
 
@@ -39,7 +40,9 @@ class Cedar:
         entities: Sequence[Mapping[str, Any]] = (),
         schema: str | None = None,
         namespace: str = "",
+        issuers: Iterable[str] = (),
     ) -> None:
+        self._issuers = frozenset(issuers)
         try:
             import cedarpy
         except ImportError:
@@ -100,10 +103,15 @@ class Cedar:
         return {"type": f"{self._prefix}{kind}", "id": name}
 
     def _caller(self, who: Principal) -> dict[str, Any]:
+        """Who asks. A subject of another issuer is no user of ours, and its roles are that issuer's words."""
+        ours = who.issuer is None
+        roles = sorted(who.roles) if ours or who.issuer in self._issuers else ()
         return {
-            "uid": self._entity("User", who.subject),
-            "attrs": {"kind": who.kind, "scopes": sorted(who.scopes), "roles": sorted(who.roles)},
-            "parents": [self._entity("Role", role) for role in sorted(who.roles)],
+            "uid": self._entity("User", who.subject)
+            if ours
+            else self._entity("ForeignUser", f"{who.issuer} {who.subject}"),
+            "attrs": {"kind": who.kind, "scopes": sorted(who.scopes), "roles": list(roles)},
+            "parents": [self._entity("Role", role) for role in roles],
         }
 
     def _resource(self, resource: Facts | None) -> dict[str, Any]:

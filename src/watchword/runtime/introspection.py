@@ -25,6 +25,7 @@ from ..stores.base import Event
 from ..tokens.base import KINDS
 from ..tokens.introspected import MAX_STALENESS, IntrospectedTokens
 from .fetch import SECONDS, check_url, fetch
+from .forks import starts_over
 from .ticker import drive
 
 log = logging.getLogger("watchword.runtime")
@@ -87,9 +88,13 @@ class Introspection:
             tls=tls,
         )
         self._patience = 2 * seconds
+        self._paused_until = float("-inf")
+        starts_over(self)
+
+    def start_over(self) -> None:
+        """As if nothing were under way: in a forked child no thread is left that could answer."""
         self._lock = Lock()
         self._flights: dict[str, Future[Principal]] = {}
-        self._paused_until = float("-inf")
         self._pool: ThreadPoolExecutor | None = None
 
     async def authenticate(self, untrusted: object) -> Principal:

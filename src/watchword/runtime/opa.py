@@ -13,6 +13,7 @@ from ..policy import opa
 from ..policy.base import Decision, Facts
 from ..principal import Principal
 from .fetch import check_url, fetch
+from .forks import starts_over
 from .wire import Deadline
 
 AT_ONCE = 16
@@ -53,6 +54,10 @@ class OPA:
         self.rule = rule
         self.url = f"{parts.scheme}://{parts.netloc}{opa.data_path(rule)}"
         self._seconds, self._networks, self._tls = seconds, networks, tls
+        starts_over(self)
+
+    def start_over(self) -> None:
+        """As if nothing were under way: in a forked child no thread is left that could answer."""
         self._lock = Lock()
         self._waiting = 0
         self._pool: ThreadPoolExecutor | None = None

@@ -84,8 +84,14 @@ CALLED_BACK = "an effect runs inside a write of its store, so it cannot call tha
 
 
 def affect(effect: Effect, connection: Any) -> None:
-    """Call an effect, as every store does. Raises: what it raises; ConfigurationError for a coroutine function."""
-    answer = effect(connection)
+    """Call an effect, as every store does.
+
+    Raises: what it raises, a StopIteration as RuntimeError (PEP 479); ConfigurationError for a coroutine function.
+    """
+    try:
+        answer = effect(connection)
+    except StopIteration as error:
+        raise RuntimeError("the effect raised StopIteration: next() found nothing") from error
     if isinstance(answer, Coroutine):
         answer.close()
         raise ConfigurationError("an effect is a plain function: a coroutine would run after the commit")

@@ -218,7 +218,7 @@ def _run(connection: sqlite3.Connection, job: Job[T]) -> T:
 class _EffectError(Exception):
     """Carries what a caller's effect raised past those who judge our own statements."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
 
@@ -228,11 +228,11 @@ def _affect(connection: sqlite3.Connection, effect: Effect) -> None:
     connection.set_authorizer(_statement)
     try:
         affect(effect, connection)
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is the caller's
+    except BaseException as error:  # noqa: BLE001 - whatever it was, it is the caller's, and no other's
         raise _EffectError(error) from None
     finally:
         connection.set_authorizer(None)
-        connection.row_factory = None
+        connection.row_factory, connection.text_factory = None, str
 
 
 def _statement(action: int, *_: str | None) -> int:

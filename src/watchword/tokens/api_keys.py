@@ -6,6 +6,7 @@ environment, is refused before the store is asked.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable
 from datetime import timedelta
@@ -154,8 +155,10 @@ class ApiKeys:
             events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
             if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
                 self._near.forget(record.key)
-                await self._hear()
-                return self._issued(token, successor)
+                if await self._outlived(successor):
+                    return self._issued(token, successor)
+                await self._end(successor)
+                raise TokenRevokedError("all of this subject was revoked while its key was rotated; issue a new one")
         raise StoreConflictError
 
     async def list(self, subject: str) -> list[ApiKeyInfo]:
@@ -176,11 +179,14 @@ class ApiKeys:
         raise StoreConflictError
 
     async def settle(self, subject: str) -> int:
-        """End the keys of a subject that a cut-off has reached, for good; returns how many. ``ww.revoke`` calls it."""
-        now = self._clock.now()
-        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        alive = [one for one in found if one.data["state"] == "live" and now < one.data["ends_at"]]
-        return sum([await self._end(record) for record in alive if not self._stands(record)])
+        """End the keys of a subject that a cut-off has reached, for good; returns how many. Call it after a cut-off.
+
+        It looks again until there is none: a key may be rotated while the others are ended.
+        """
+        ended = 0
+        while dead := [one for one in await self._alive(subject) if not self._stands(one)]:
+            ended += sum([await self._end(record) for record in dead])
+        return ended
 
     async def flush(self) -> int:
         """Write the last uses noted since the last time; returns how many. ``runtime`` calls it."""
@@ -190,8 +196,7 @@ class ApiKeys:
     async def remembered_for(self, subject: str) -> int:
         """Seconds until the last key of a subject ends: so long must a cut-off of the subject be remembered."""
         now = self._clock.now()
-        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        return max((_left(record, now) for record in found if record.data["state"] == "live"), default=0)
+        return max((_left(record, now) for record in await self._alive(subject)), default=0)
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         try:
@@ -223,6 +228,12 @@ class ApiKeys:
             raise TokenExpiredError("the API key has expired; make a new one", claim="exp")
         if self._view is not None:
             self._view.check(_principal(record))
+
+    async def _alive(self, subject: str) -> builtins.list[Record]:
+        """The rows of a subject that have not ended by themselves, whatever the view says of them."""
+        now = self._clock.now()
+        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
+        return [one for one in found if one.data["state"] == "live" and now < one.data["ends_at"]]
 
     async def _find(self, key: str) -> Record | None:
         """A key by its id or by itself, dead or alive, of either environment."""
@@ -265,7 +276,7 @@ class ApiKeys:
         return token, _written(empty, content)
 
     async def _outlived(self, record: Record) -> bool:
-        """False when all of the subject was revoked while this key was made: that revocation did not count it."""
+        """False when a cut-off came while this key was made: that one did not count it."""
         await self._hear()
         return self._stands(record)
 

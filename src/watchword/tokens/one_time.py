@@ -75,8 +75,8 @@ class OneTimeTokens:
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._every = whole_seconds(every, "the time between two tokens")
-        if self._every < 0:
-            raise ConfigurationError("the time between two tokens is 0 s or more")
+        if not 0 <= self._every <= EXPLAINED_FOR:
+            raise ConfigurationError("the time between two tokens is 0 s to a day: so long is the last one remembered")
 
     async def issue(
         self,

@@ -40,6 +40,8 @@ from .roles import with_roles
 
 EXPLAINED_FOR = 86_400
 ATTEMPTS = 50
+LONGEST_GRACE = 60
+"""Seconds. A thief and the owner who take turns within the grace get the same successors, and look like one."""
 ALL = 1_000_000
 """Rows of one subject that are looked through: dead families are kept for a while, and hide no live one."""
 
@@ -61,7 +63,8 @@ class FamilyInfo(Struct, frozen=True, kw_only=True):
 class RefreshTokens:
     """Rotating refresh tokens over a store; stands alone: ``RefreshTokens(store, ring)``. The ring has a ``mac`` key.
 
-    Parameters: grace: how long the last predecessor may come again (10 s; 0 is strict). idle: ends a family that is
+    Parameters: grace: how long the last predecessor may come again (10 s; 0 is strict,
+    60 the most). idle: ends a family that is
     not used (14 d). life: ends it in any case, counted from sign-in and never extended (30 d).
     """
 
@@ -84,8 +87,10 @@ class RefreshTokens:
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._grace = whole_seconds(grace, "the grace")
-        if self._grace < 0:
-            raise ConfigurationError("the grace is 0 s (strict) or more")
+        if not 0 <= self._grace <= LONGEST_GRACE:
+            raise ConfigurationError(
+                f"the grace is 0 s (strict) to {LONGEST_GRACE} s; in a longer one reuse goes unseen"
+            )
         self._idle = life_of(self.kind, idle, self.kind.life)
         self._life = life_of(self.kind, life, self.kind.cap)
 

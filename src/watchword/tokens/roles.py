@@ -7,7 +7,8 @@ nobody is signed out, and what is minted from it next is right. The row itself i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -24,16 +25,20 @@ RECORD = "roles"
 ATTEMPTS = 50
 
 
+class _Keys(Protocol):
+    async def remembered_for(self, subject: str) -> int: ...
+
+    async def settle(self, subject: str) -> int: ...
+
+
 class Roles:
     """What each subject's roles are, from the last ``set`` on. They need not be set here to be used in tokens.
 
-    Parameters: remembered_for: the seconds until the last API key of a subject ends, which may carry roles as well.
+    Parameters: api_keys: may carry roles as well, and outlive what is remembered of a change; so those are ended.
     """
 
-    def __init__(
-        self, store: Store, view: View, clock: Clock, *, remembered_for: Callable[[str], Awaitable[int]]
-    ) -> None:
-        self._store, self._view, self._clock, self._remembered_for = store, view, clock, remembered_for
+    def __init__(self, store: Store, view: View, clock: Clock, *, api_keys: _Keys) -> None:
+        self._store, self._view, self._clock, self._api_keys = store, view, clock, api_keys
 
     async def set(self, subject: str, roles: Iterable[str]) -> Revocation:
         """From now on ``subject`` has these roles and no others; call it after your own record has changed.
@@ -44,7 +49,7 @@ class Roles:
         nothing has changed.
         """
         held, key = {"roles": words(roles, "roles")}, _key(named(subject, "a subject"))
-        life = max(LONGEST_LIFE, await self._remembered_for(subject))
+        life = max(LONGEST_LIFE, await self._api_keys.remembered_for(subject))
         for _ in range(ATTEMPTS):
             now = self._clock.now()
             record = await self._store.get(RECORD, key, now=now)
@@ -57,6 +62,7 @@ class Roles:
                 audit=[Audit(name="roles_set", at=now, subject=subject, detail=held)],
             ):
                 await catch_up(self._store, self._view)
+                await self._api_keys.settle(subject)
                 return Revocation(seq=await self._store.append(), acknowledged=("self",))
         raise StoreConflictError
 

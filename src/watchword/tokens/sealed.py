@@ -6,10 +6,11 @@ the protected header of the JWE: with another user, purpose or audience the toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ..claims import printable, seconds
@@ -18,6 +19,7 @@ from ..crypto.digest import digest, new_id, same
 from ..encoding import dump_json, gate, json_object, pae
 from ..errors import (
     AlgorithmError,
+    BadRequestError,
     ClaimError,
     ConfigurationError,
     MalformedTokenError,
@@ -36,7 +38,7 @@ from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
-from ..stores.base import Audit, Effect, Record, Store
+from ..stores.base import Audit, Effect, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of
 from .cards import card_in
 
@@ -51,6 +53,22 @@ LEEWAY = 10
 """Seconds that ``iat`` may lie in the future."""
 EXPLAINED_FOR = 86_400
 """Seconds that a redeemed id is kept behind the token's end, so that a retry is told what the first one was."""
+
+
+class _Opened(Struct, frozen=True):
+    """A token that opened, and for what. ``place``: where its one row is, apart from those of all other contexts.
+
+    Its id alone would not do: what a public key sealed may have any id.
+    """
+
+    claims: dict[str, Any]
+    kid: str
+    place: str
+    purpose: str
+    bound_to: str
+
+    def __repr__(self) -> str:
+        return f"_Opened(kid={self.kid!r}, purpose={self.purpose!r})"
 
 
 class SealedTokens:
@@ -134,10 +152,10 @@ class SealedTokens:
 
         Raises: SealError for another user, purpose or audience; TokenExpiredError, TokenRevokedError.
         """
-        claims, kid = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
-        self._check_times(claims)
-        self._check_view(claims, bound_to, kid)
-        data: dict[str, Any] = claims["data"]
+        found = self._opened(untrusted, purpose, bound_to, audience)
+        self._check_times(found.claims)
+        self._check_view(found)
+        data: dict[str, Any] = found.claims["data"]
         return data if as_ is None else typed(data, as_)
 
     async def redeem(
@@ -154,18 +172,20 @@ class SealedTokens:
 
         Who comes again with the ``idempotency_key`` of the first caller gets what that one got, for a day: a lost
         answer can be asked for again. ``effect``: as for ``one_time.redeem``, run once, in the transaction that spends
-        the token; if it raises, the token is as good as before. Raises: as ``open``, and what ``effect`` raises.
+        the token; if it raises, the token is as good as before. Raises: as ``open``, what ``effect`` raises, and
+        BadRequestError for an idempotency key that is not 1 to 255 printable characters.
         """
-        claims, kid = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
+        found = self._opened(untrusted, purpose, bound_to, audience)
+        again = None if idempotency_key is None else _again(found.place, idempotency_key)
         try:
-            self._check_times(claims)
-            self._check_view(claims, bound_to, kid)
+            self._check_times(found.claims)
+            self._check_view(found)
         except (TokenExpiredError, TokenRevokedError):
-            if idempotency_key is None or not await self._is_repeated(claims, idempotency_key):
+            if not await self._is_repeated(found, again):
                 raise
         else:
-            await self._spend(claims, purpose, bound_to, idempotency_key, effect)
-        data: dict[str, Any] = claims["data"]
+            await self._spend(found, again, effect)
+        data: dict[str, Any] = found.claims["data"]
         return data
 
     async def void(self, untrusted: str, *, purpose: str, bound_to: str, audience: str | None = None) -> bool:
@@ -173,43 +193,39 @@ class SealedTokens:
 
         False when it was redeemed, or has ended. Raises: as ``open``.
         """
-        claims, _ = self._opened(untrusted, self._assertion(purpose, bound_to, audience))
-        now = self._clock.now()
-        if now >= claims["exp"] or not await self._take(claims, "voided", purpose, bound_to):
+        found, now = self._opened(untrusted, purpose, bound_to, audience), self._clock.now()
+        fact = event("token", found.claims["jti"], now=now, life=max(found.claims["exp"] - now, 0))
+        if now >= found.claims["exp"] or not await self._take(found, "voided", events=[fact]):
             return False
-        await self._kept_in().append(event("token", claims["jti"], now=now, life=claims["exp"] - now))
         if self._view is not None:
             await catch_up(self._kept_in(), self._view)
         return True
 
-    async def _spend(
-        self, claims: dict[str, Any], purpose: str, bound_to: str, key: str | None, effect: Effect | None
-    ) -> None:
-        taken = await self._take(claims, "redeemed", purpose, bound_to, key, effect)
-        if not taken and (key is None or not await self._is_repeated(claims, key)):
+    async def _spend(self, token: _Opened, again: str | None, effect: Effect | None) -> None:
+        if not await self._take(token, "redeemed", again, effect) and not await self._is_repeated(token, again):
             raise TokenConsumedError("this sealed token was redeemed; issue another one")
 
     async def _take(
         self,
-        claims: dict[str, Any],
+        token: _Opened,
         state: str,
-        purpose: str,
-        bound_to: str,
-        key: str | None = None,
+        again: str | None = None,
         effect: Effect | None = None,
+        events: Sequence[Event] = (),
     ) -> bool:
-        """Write the one row that an id can have; False when somebody has.
+        """Write the one row that a token can have; False when somebody has.
 
-        An effect joins a swap, so the row is there before it, as ``offered``: that says nothing yet.
+        An effect and a fact join a swap, so the row is there before them, as ``offered``: that says nothing yet.
         """
-        place, now, store = _place(claims), self._clock.now(), self._kept_in()
-        held = {"state": state, "again": None if key is None else _again(place, key)}
-        until = claims["exp"] + EXPLAINED_FOR
-        record = Record(kind=RECORD, key=place, data=held, subject=bound_to, expires_at=until)
-        detail = {"token_id": claims["jti"], "purpose": purpose}
-        audit = [Audit(name=f"sealed_{state}", at=now, subject=bound_to, detail=detail)]
+        place, now, store = token.place, self._clock.now(), self._kept_in()
+        until = token.claims["exp"] + EXPLAINED_FOR
+        record = Record(
+            kind=RECORD, key=place, data={"state": state, "again": again}, subject=token.bound_to, expires_at=until
+        )
+        detail = {"token_id": token.claims["jti"], "purpose": token.purpose}
+        audit = [Audit(name=f"sealed_{state}", at=now, subject=token.bound_to, detail=detail)]
         try:
-            if effect is None:
+            if effect is None and not events:
                 await store.put(record, audit=audit)
                 return True
             await store.put(replace(record, data={"state": "offered", "again": None}))
@@ -218,16 +234,18 @@ class SealedTokens:
         found = await store.get(RECORD, place, now=now)
         if found is None or found.data["state"] != "offered":
             return False
-        return await store.swap(record, version=found.version, audit=audit, effect=effect)
+        return await store.swap(record, version=found.version, events=events, audit=audit, effect=effect)
 
-    async def _is_repeated(self, claims: dict[str, Any], key: str) -> bool:
+    async def _is_repeated(self, token: _Opened, again: str | None) -> bool:
         """Whether the first caller redeemed with this very idempotency key."""
-        place = _place(claims)
-        record = await self._kept_in().get(RECORD, place, now=self._clock.now())
-        return record is not None and same(record.data["again"] or "", _again(place, key))
+        if again is None:
+            return False
+        record = await self._kept_in().get(RECORD, token.place, now=self._clock.now())
+        return record is not None and same(record.data["again"] or "", again)
 
-    def _opened(self, untrusted: object, assertion: bytes) -> tuple[dict[str, Any], str]:
-        """Stages *parse*, *key*, *verify*, and what every token of ours says. Answers the claims and the key's id."""
+    def _opened(self, untrusted: object, purpose: str, bound_to: str, audience: str | None) -> _Opened:
+        """Stages *parse*, *key*, *verify*, and what every token of ours says."""
+        assertion = self._assertion(purpose, bound_to, audience)
         self._ring.ensure_open()
         token = gate(untrusted, self._ring.max_token).decode("ascii")
         for form in self._formats.values():
@@ -235,8 +253,9 @@ class SealedTokens:
                 envelope = form.parse(token)
                 slot = form.key(envelope)
                 self._check_sealer(slot)
-                verified = form.verify(envelope, slot, assertion=assertion)
-                return self._checked(verified), slot.key.kid
+                claims = self._checked(form.verify(envelope, slot, assertion=assertion))
+                place = digest(RECORD, pae(assertion, claims["jti"].encode()))
+                return _Opened(claims, slot.key.kid, place, purpose, bound_to)
         raise MalformedTokenError("a sealed token is a v4.local PASETO or a JWE")
 
     def _check_sealer(self, slot: Slot) -> None:
@@ -269,18 +288,19 @@ class SealedTokens:
         if now + LEEWAY < claims["iat"]:
             raise NotYetValidError("issued in the future; compare the clocks", claim="iat", reason="issued_in_future")
 
-    def _check_view(self, claims: dict[str, Any], bound_to: str, kid: str) -> None:
+    def _check_view(self, token: _Opened) -> None:
         if self._view is None:
             return
+        claims = token.claims
         who = Principal(
-            subject=bound_to,
+            subject=token.bound_to,
             kind="sealed",
             token_id=claims["jti"],
             issued_at=claims["iat"],
             expires_at=claims["exp"],
             rev=claims.get("rev"),
         )
-        self._view.check(who, kid)
+        self._view.check(who, token.kid)
 
     def _format(self, name: str | None) -> SealedFormat:
         name = name or self._preferred
@@ -322,9 +342,9 @@ def _readable(claims: dict[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(f"nobody could open this token: {error}") from error
 
 
-def _place(claims: dict[str, Any]) -> str:
-    return digest(RECORD, claims["jti"].encode())
-
-
 def _again(place: str, key: str) -> str:
-    return digest(RECORD, f"{place}.{named(key, 'an idempotency key')}".encode())
+    """What is kept of an idempotency key. Raises: BadRequestError, for a caller chose it."""
+    try:
+        return digest(RECORD, f"{place}.{named(key, 'an idempotency key')}".encode())
+    except ConfigurationError as error:
+        raise BadRequestError(str(error)) from None

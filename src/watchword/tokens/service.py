@@ -26,7 +26,7 @@ from .base import KINDS, Issued, life_of, named, rev_of, whole_seconds, words
 from .signed import SignedTokens, own_claims
 
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")
-_TEXT = ("iss", "sub", "jti", "client_id", "rev", "fpt")
+_TEXT = ("iss", "sub", "jti", "client_id", "sid", "fam", "rev", "fpt")
 _OURS = frozenset((*_REQUIRED, "nbf", "scope", "rev", "cnf", "fpt", "typ", "sid", "fam", "roles"))
 _NO_SECRETS = "a symmetric key cannot"
 _INSTEAD = ", for whoever verifies with it can issue as well; use ES256 or v4.public"
@@ -63,6 +63,7 @@ class ServiceTokens(SignedTokens):
             audiences=frozenset({named(audience, "an audience")}),
             required=_REQUIRED,
             text=_TEXT,
+            words=("roles",),
             leeway=whole_seconds(leeway, "leeway"),
             max_life=int(self.kind.cap.total_seconds()),
         )

@@ -340,6 +340,7 @@ async def test_sign_out_with_a_bearer_token(ww: Watchword, call: Call) -> None:
         "of a family": ww.access.issue("ada", family_id=family.family_id),
         "alone": ww.access.issue("ada"),
         "PASETO": ww.access.issue("ada", format="paseto"),
+        "opaque": await ww.opaque_access.issue("ada"),
     }
     bystander = ww.access.issue("ada").token
     for token in tokens.values():

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from watchword import Principal, Watchword
 from watchword.errors import ConfigurationError, PolicyDeniedError, PolicyUnavailableError, WatchwordError
@@ -95,6 +96,20 @@ def test_no_name_is_read_as_cedar(cedar: Cedar, name: str) -> None:
     assert not cedar.explain(caller(name), "anything", ORDER).allowed
     assert not cedar.explain(caller("ada", name), "orders:read", ORDER).allowed
     assert not cedar.explain(caller("ada", "clerk"), name, ORDER).allowed
+
+
+def test_the_user_of_another_issuer_is_nobody_of_ours() -> None:
+    """Subjects and roles of another issuer are that issuer's words: its ``root`` is not ours, nor are its clerks."""
+    theirs = Cedar(POLICIES + 'permit(principal == ForeignUser::"https://id.test root", action, resource);')
+    policies, issuer = (Cedar(POLICIES), theirs, Cedar(POLICIES, issuers=["https://id.test"])), "https://id.test"
+    root, clerk = (replace(caller(*who), issuer=issuer) for who in (("root",), ("ada", "clerk")))
+    assert [one.explain(root, "orders:refund", ORDER).allowed for one in policies] == [False, True, False]
+    assert [one.explain(clerk, "orders:read", ORDER).allowed for one in policies] == [False, False, True]
+    assert not any(
+        one.explain(replace(clerk, roles=frozenset()), "orders:read", owned("ada")).allowed for one in policies
+    )
+    lookalike = caller("https://id.test root")
+    assert theirs.explain(lookalike, "orders:refund", ORDER).allowed is False
 
 
 def test_the_caller_may_be_the_thing_itself() -> None:

@@ -1,11 +1,12 @@
 """Accounts: names, passwords, and what a change takes away."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 
 from tests.unit.server.house import PASSWORD, House
-from watchword.errors import ConfigurationError, StoreUnavailableError, TokenRevokedError
+from watchword.errors import ConfigurationError, StoreUnavailableError, TokenNotFoundError, TokenRevokedError
 from watchword.revocation.event import Revocation
 from watchword.server.accounts.accounts import InvalidCredentialsError
 from watchword.stores.base import Record
@@ -75,6 +76,20 @@ async def test_disable_and_enable(house: House) -> None:
     assert (await house.server.accounts.enable("alice")).disabled is False
     assert (await house.ask("GET", "/account/session", cookie=cookie)).status_code == 401
     assert (await house.ask("GET", "/account/session", cookie=await house.sign_in())).status_code == 200
+
+
+@pytest.mark.parametrize("change", ["disable", "set_password"])
+async def test_the_api_keys_of_the_user_end_for_good(house: House, change: str) -> None:
+    """A cut-off is remembered for 30 days, and a key lives for a year."""
+    key = (await house.ww.api_keys.issue("alice", lifetime=timedelta(days=300))).token
+    more = ["a quite different one"] if change == "set_password" else []
+    await getattr(house.server.accounts, change)("alice", *more)
+    for days in (0, 31, 200):
+        house.clock.advance(timedelta(days=days))
+        await house.ww.store.purge(now=house.clock.now())
+        house.ww.view.forget()
+        with pytest.raises((TokenRevokedError, TokenNotFoundError)):
+            await house.ww.api_keys.authenticate(key)
 
 
 async def test_a_new_password(house: House) -> None:

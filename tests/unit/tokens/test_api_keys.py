@@ -8,6 +8,7 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from msgspec.structs import replace
 
 from watchword import FrozenClock, Issued, Watchword, blocking
 from watchword.errors import (
@@ -470,6 +471,33 @@ async def test_a_key_made_while_its_subject_is_revoked_is_made_again(clock: Froz
         await catch_up(store, ww.view)
         assert (await ww.api_keys.authenticate(issued.token)).subject == "acme"
         assert len(await store.find("api_key", now=0)) == 1
+
+
+async def test_a_key_rotated_while_its_subject_is_revoked_leaves_no_successor(clock: FrozenClock) -> None:
+    """The rotation falls between the moment in which the dead keys are found and that in which they are ended."""
+
+    class Interrupted(MemoryStore):
+        rotate = False
+
+        async def find(self, kind: str, **more: Any) -> list[Record]:
+            found = await super().find(kind, **more)
+            if self.rotate and more.get("subject") == "acme" and self._tables.head:
+                self.rotate = False
+                new = replace(found[0], key="new", data=dict(found[0].data) | {"key_id": "new"}, group="new")
+                assert await self.swap(found[0], version=found[0].version, puts=[new])
+            return found
+
+    store = Interrupted()
+    async with Watchword("memory:", clock=clock, **OPTIONS) as ww:
+        store.open_blocking()
+        ww.store = ww.api_keys._store = ww.api_keys._near._store = store
+        ww.view.forget()
+        await catch_up(store, ww.view)
+        await ww.api_keys.issue("acme", lifetime=timedelta(days=300))
+        store.rotate = True
+        await ww.revoke(subject="acme")
+        assert not store.rotate
+        assert {one.data["state"] for one in await store.find("api_key", now=0)} == {"revoked"}
 
 
 async def test_the_trail_has_each_step_and_no_key(ww: Watchword) -> None:

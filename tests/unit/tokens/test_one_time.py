@@ -199,6 +199,8 @@ async def test_a_clock_that_went_back_locks_nobody_out_for_long() -> None:
 async def test_how_often_is_a_setting(clock: FrozenClock) -> None:
     with pytest.raises(ConfigurationError):
         OneTimeTokens(MemoryStore(), every=timedelta(seconds=-1))
+    with pytest.raises(ConfigurationError, match="a day"):  # so long is the last one remembered
+        OneTimeTokens(MemoryStore(), every=timedelta(days=1, seconds=1))
     async with Watchword("memory:", clock=clock, one_time_every=timedelta(0), **OPTIONS) as ww:
         issued = [await ww.one_time.issue("u", purpose=RESET) for _ in range(3)]
         assert [await refusal(ww, one.token) for one in issued] == [TokenRevokedError, TokenRevokedError, None]

@@ -349,9 +349,12 @@ async def test_without_grace_the_second_use_is_reuse(strict: Watchword) -> None:
         await strict.refresh.rotate(second.token)
 
 
-async def test_a_grace_below_zero_is_refused() -> None:
+@pytest.mark.parametrize("seconds", [-1, 61, 86_400])
+async def test_a_grace_that_would_hide_reuse_is_refused(seconds: int) -> None:
+    """In a grace that never ends, a thief and the owner would take turns, and nobody would notice."""
     with pytest.raises(ConfigurationError, match="grace"):
-        RefreshTokens(MemoryStore(), KeyRing(), grace=timedelta(seconds=-1))
+        RefreshTokens(MemoryStore(), KeyRing(), grace=timedelta(seconds=seconds))
+    RefreshTokens(MemoryStore(), KeyRing(), grace=timedelta(seconds=60))
 
 
 # another client, other scopes

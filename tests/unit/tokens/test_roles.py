@@ -16,6 +16,7 @@ from watchword.errors import (
     StaleRevocationError,
     StoreConflictError,
     StoreUnavailableError,
+    TokenNotFoundError,
     TokenRevokedError,
 )
 from watchword.principal import Principal
@@ -265,7 +266,7 @@ async def test_an_api_key_with_roles_stays_dead_and_one_without_lives(ww: Watchw
     for days in (0, 31, 200):
         clock.advance(days * 86_400)
         await ww.store.purge(now=clock.now())
-        with pytest.raises(TokenRevokedError):
+        with pytest.raises((TokenRevokedError, TokenNotFoundError)):  # its row stays for a day
             await ww.api_keys.authenticate(armed.token)
         assert (await ww.api_keys.authenticate(plain.token)).scopes == {"orders:read"}
 
@@ -376,3 +377,43 @@ def test_a_change_ends_what_carries_a_copy(clock: FrozenClock, kind: str, roles:
 def test_the_view_says_since_when(clock: FrozenClock, rev: str | None, changed: str | None) -> None:
     assert heard(clock, CHANGE).roles_changed(holding("session", rev=rev)) == changed
     assert heard(clock).roles_changed(holding("session", rev=rev)) is None
+
+
+async def test_a_key_rotated_where_the_change_was_not_heard_gains_no_time(
+    pair: tuple[Watchword, Watchword], clock: FrozenClock
+) -> None:
+    """The change is remembered as long as the old key lives; its successor, with the old roles, would outlive that."""
+    one, two = pair
+    old = await one.api_keys.issue("acme", roles=["admin"], lifetime=timedelta(days=300))
+    clock.advance(timedelta(days=290))
+    await two.sessions.list("acme")  # the last it hears
+    two.view.pull = None
+    await one.roles.set("acme", ["clerk"])
+    two.view.lease_until = float("inf")
+    with pytest.raises(TokenRevokedError):
+        await two.api_keys.rotate(old.token_id)
+    clock.advance(timedelta(days=40))
+    await one.store.purge(now=clock.now())
+    one.view.forget()
+    assert await one.api_keys.list("acme") == []
+
+
+async def test_a_key_issued_while_the_roles_change_gains_no_time(
+    ww: Watchword, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not counted when the change was asked how long it must be remembered."""
+    remembered_for = ww.api_keys.remembered_for
+    late: list[str] = []
+
+    async def interrupted(subject: str) -> int:
+        life = await remembered_for(subject)
+        late.append((await ww.api_keys.issue("acme", roles=["admin"], lifetime=timedelta(days=300))).token)
+        return life
+
+    monkeypatch.setattr(ww.api_keys, "remembered_for", interrupted)
+    await ww.roles.set("acme", ["clerk"])
+    clock.advance(timedelta(days=60))
+    await ww.store.purge(now=clock.now())
+    ww.view.forget()
+    with pytest.raises((TokenRevokedError, TokenNotFoundError)):
+        await ww.api_keys.authenticate(late[0])

@@ -1,6 +1,7 @@
 """Sealed tokens: what opens them and what does not, the one redeem, and what is never sealed."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -16,6 +17,7 @@ from watchword import FrozenClock, Key, KeyRing, Watchword
 from watchword.encoding import b64url, dump_json, unb64url
 from watchword.errors import (
     AlgorithmError,
+    BadRequestError,
     ClaimError,
     ConfigurationError,
     MalformedTokenError,
@@ -23,6 +25,7 @@ from watchword.errors import (
     NotYetValidError,
     SealError,
     StaleRevocationError,
+    StoreUnavailableError,
     TokenConsumedError,
     TokenError,
     TokenExpiredError,
@@ -464,6 +467,50 @@ async def test_a_voided_one_neither_opens_nor_redeems(ww: Watchword) -> None:
     await ww.sealed.redeem(spent, **CONTEXT)
     assert await ww.sealed.void(spent, **CONTEXT) is False
     assert ww.sealed.open(spent, **CONTEXT) == ORDER
+
+
+async def test_a_void_that_is_cut_short_is_whole_or_has_not_happened(
+    ww: Watchword, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row and the fact are one: whoever asks again after a failure must not be told that it is too late."""
+    token = ww.sealed.seal(ORDER, **CONTEXT).token
+
+    async def down(*_: object, **__: object) -> int:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as patch, contextlib.suppress(StoreUnavailableError):
+        patch.setattr(ww.store, "append", down)
+        await ww.sealed.void(token, **CONTEXT)
+    with contextlib.suppress(TokenRevokedError):
+        await ww.sealed.void(token, **CONTEXT)
+    with pytest.raises(TokenRevokedError):
+        ww.sealed.open(token, **CONTEXT)
+
+
+async def test_nobody_spends_anothers_token_with_one_of_the_same_id(clock: FrozenClock) -> None:
+    """What a public key seals, anybody may have sealed, with an id that stood in a log."""
+    store = MemoryStore()
+    store.open_blocking()
+    ring = KeyRing.generate("ECDH-ES+A256KW", clock=clock)
+    sealed = SealedTokens(ring, store=store)
+    issued = sealed.seal(ORDER, **CONTEXT)
+    claims = {"jti": issued.token_id, "iat": NOW, "exp": NOW + 60, "data": {}}
+    mine = CONTEXT | {"bound_to": "user-8"}
+    form = make_sealed_format("jwe", ring, typ="sealed+jwt")
+    forged = form.issue(claims, assertion=sealed._assertion("payment", "user-8", None))
+    assert await sealed.redeem(forged, **mine) == {}
+    assert await sealed.redeem(issued.token, **CONTEXT) == ORDER
+    for token, context in ((forged, mine), (issued.token, CONTEXT)):
+        with pytest.raises(TokenConsumedError):
+            await sealed.redeem(token, **context)
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\nb", "\ud800", 7])
+async def test_an_idempotency_key_comes_from_a_caller_who_may_send_anything(sealed: SealedTokens, key: Any) -> None:
+    token = sealed.seal(ORDER, **CONTEXT).token
+    with pytest.raises(BadRequestError, match="idempotency key"):
+        await sealed.redeem(token, idempotency_key=key, **CONTEXT)
+    assert await sealed.redeem(token, **CONTEXT) == ORDER
 
 
 async def test_a_redeem_elsewhere_hears_of_a_void_before_its_view_does(ww: Watchword) -> None:

@@ -12,6 +12,7 @@ from watchword import AccessTokens, FrozenClock, Key, KeyRing, ServiceTokens, Sy
 from watchword.authn.authenticator import Authenticator
 from watchword.errors import (
     AlgorithmError,
+    ClaimError,
     ConfigurationError,
     KeyUseError,
     MalformedTokenError,
@@ -190,6 +191,21 @@ async def test_no_other_kind_is_a_services(ww: Watchword) -> None:
             await verb(token)
     with pytest.raises(TokenError):
         ww.sealed.open(token, purpose="p", bound_to="u")
+
+
+@pytest.mark.parametrize("format", ["jwt", "paseto"])
+@pytest.mark.parametrize("name", ["sub", "jti", "client_id", "sid", "fam", "rev", "scope", "roles", "auth_time"])
+@pytest.mark.parametrize("value", [5, [], {}, [[]], [5], "", True])
+async def test_a_claim_of_the_wrong_shape_is_named(ww: Watchword, format: str, name: str, value: Any) -> None:
+    """Another service signs its own tokens, and may sign anything; a crash or roles by the letter would be ours."""
+    if (name, value) in [("roles", []), ("scope", ""), ("auth_time", 5)]:
+        return  # of the right shape
+    await ww.revoke(subject="somebody")  # so that there is something to compare with
+    claims = {"iss": ISSUER, "sub": "s", "aud": BILLING, "exp": NOW + 60, "iat": NOW, "jti": "j", "client_id": "s"}
+    token = make_format(format, ww.ring, typ="service+jwt").issue(claims | {name: value})
+    with pytest.raises(ClaimError) as caught:
+        ww.service.verify(token)
+    assert caught.value.claim == name
 
 
 async def test_another_issuer(ring: KeyRing) -> None:

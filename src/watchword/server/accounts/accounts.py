@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from ...app import Watchword
 from ...crypto.passwords import check_new_password
 from ...errors import ConfigurationError, StoreConflictError, WatchwordError
-from ...revocation.event import event
+from ...revocation.event import LONGEST_LIFE, event
 from ...revocation.feed import catch_up
 from ...stores.base import Audit, Event, Record
 from ...tokens.base import words
@@ -141,12 +142,19 @@ class Accounts:
             if record is None:
                 raise ConfigurationError(f"there is no user {name!a:.80}; 'watchword users list' shows who there is")
             changed = replace(record, data=dict(record.data) | changes)
-            events: list[Event] = [event("subject", str(record.subject), now=now)] if signs_out else []
+            events = await self._cut_off(str(record.subject), now) if signs_out else []
             trail = [Audit(name=audit, at=now, subject=record.subject)]
             if await self._ww.store.swap(changed, version=record.version, events=events, audit=trail):
                 await catch_up(self._ww.store, self._ww.view)
+                if signs_out:
+                    await self._ww.api_keys.settle(str(record.subject))
                 return _account(replace(changed, version=record.version + 1))
         raise StoreConflictError
+
+    async def _cut_off(self, subject: str, now: int) -> builtins.list[Event]:
+        """As ``ww.revoke(subject=…)`` has it: remembered until the last API key of the subject has ended."""
+        life = max(LONGEST_LIFE, await self._ww.api_keys.remembered_for(subject))
+        return [event("subject", subject, now=now, life=life)]
 
 
 def _ensure_short(roles: Sequence[str], scopes: Sequence[str]) -> None:
