@@ -36,7 +36,7 @@ from .runtime.ticker import drive as drive
 from .stores.base import Audit, Event, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
-from .tokens.base import Authenticates, check_formats, first
+from .tokens.base import Authenticates, check_formats, first, named
 from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
@@ -261,12 +261,14 @@ class Watchword:
         that is not ours is a TokenError.
         """
         given = {"session": session, "family": family, "subject": subject, "client": client, "key": key}
-        named = [(what, value) for what, value in given.items() if value is not None]
-        if (token is not None) + len(named) + (everything is True) != 1 or any(not value for _, value in named):
+        chosen = [(what, value) for what, value in given.items() if value is not None]
+        if (token is not None) + len(chosen) + (everything is True) != 1 or any(not value for _, value in chosen):
             raise ConfigurationError(
                 "revoke takes exactly one of token=, session=, family=, subject=, client=, key=, everything=True"
             )
-        what, value = named[0] if named else ("everything", "")
+        what, value = chosen[0] if chosen else ("everything", "")
+        if chosen:
+            named(value, f"{what}=")
         if subject is not None:
             return await self._revoke_subject(subject)
         fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)

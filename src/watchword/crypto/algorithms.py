@@ -129,7 +129,7 @@ OLD_ALGORITHMS: dict[str, Algorithm] = {row.name: row for row in OLD_PASETO_ROWS
 """Read only, and only for who passes the danger's name: keys of these are on no ring."""
 
 JOSE_NAMES: dict[str, str] = {
-    written: row.name for row in _ROWS if row.format == "jwt" for written in {row.name} | row.also_read
+    written: row.name for row in _ROWS if row.format == "jwt" for written in (row.name, *sorted(row.also_read))
 }
 """What a JOSE ``alg`` header may say -> the row; ``none`` is not among them and never will be."""
 

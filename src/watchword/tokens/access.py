@@ -20,7 +20,7 @@ from ..formats.base import Format, make_sealed_format
 from ..keys.key import Key
 from ..keys.ring import KeyRing
 from ..revocation.view import View
-from .base import KINDS, Issued, first, life_of, named, rev_of, thumbprint_of, whole_seconds, words
+from .base import KINDS, Issued, first, life_of, named, one_id, rev_of, thumbprint_of, whole_seconds, words
 from .signed import SignedTokens, own_claims
 
 log = logging.getLogger("watchword.access")
@@ -130,8 +130,8 @@ class AccessTokens(SignedTokens):
         more = {
             "scope": " ".join(scope),
             "roles": role,
-            "sid": session_id,
-            "fam": family_id,
+            "sid": one_id(session_id, "a session_id"),
+            "fam": one_id(family_id, "a family_id"),
             "rev": rev_of(self._view, rev),
             "cnf": {"jkt": jkt} if jkt else None,
             "fpt": fpt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -293,10 +294,23 @@ def words(values: Iterable[str], what: str) -> list[str]:
 
 
 def named(value: object, what: str) -> str:
-    """A subject, client or other name: 1 to 255 printable characters."""
+    """A subject, client, id or other name: 1 to 255 printable characters. No token: it would be kept as it is."""
+    if isinstance(value, str) and _A_TOKEN.match(value):
+        raise ConfigurationError(f"{what} is a name or an id, and this is a token; its ids are in Issued and Principal")
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
         raise ConfigurationError(f"{what} is text of 1 to 255 printable characters")
     return value
+
+
+def one_id(value: str | None, what: str) -> str | None:
+    """The id of something that may be missing. Raises: as ``named``."""
+    return None if value is None else named(value, what)
+
+
+_A_TOKEN = re.compile(
+    r"(?:ww_[a-z]{2}_[\w.-]{40,}|\w+_(?:live|test)_[0-9A-Za-z]{49}"
+    r"|eyJ[\w-]+\.[\w-]*\.[\w.-]+|v[1-4]\.(?:local|public)\..+)\Z"
+)
 
 
 def thumbprint_of(bind: Key | str | None) -> str | None:

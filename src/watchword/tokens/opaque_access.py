@@ -24,7 +24,7 @@ from ..revocation.feed import catch_up
 from ..revocation.near import Near
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, NO_PROOF, Issued, life_of, named, plain_json, rev_of, thumbprint_of, words
+from .base import KINDS, NO_PROOF, Issued, life_of, named, one_id, plain_json, rev_of, thumbprint_of, words
 
 RECORD = "opaque_access"
 MAX_CLAIMS = 4096
@@ -105,8 +105,8 @@ class OpaqueAccessTokens:
             "expires_at": now + life,
             "audience": self.kind.whom(audience, self._audiences),
             "client_id": named(client_id, "a client_id"),
-            "session_id": session_id,
-            "family_id": family_id,
+            "session_id": one_id(session_id, "a session_id"),
+            "family_id": one_id(family_id, "a family_id"),
             "scopes": words(scopes, "scopes"),
             "roles": words(roles, "roles"),
             "claims": plain_json(claims, "claims", MAX_CLAIMS),

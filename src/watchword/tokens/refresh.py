@@ -34,7 +34,7 @@ from ..revocation.event import LONGEST_LIFE, event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, rev_of, shown, thumbprint_of, whole_seconds, words
+from .base import KINDS, Issued, life_of, named, one_id, rev_of, shown, thumbprint_of, whole_seconds, words
 from .refresh_wire import FAMILY, PREFIX, SEALED, Presented, kept, place, read, sealed, unsealed, write
 from .roles import with_roles
 
@@ -127,7 +127,7 @@ class RefreshTokens:
             "rotated_at": now,
             "ends_at": min(now + self._life, ends_at if ends_at is not None else now + self._life),
             "client_id": named(client_id, "a client_id"),
-            "session_id": session_id,
+            "session_id": one_id(session_id, "a session_id"),
             "device": shown(device),
             "ip": shown(ip),
             "scopes": words(scopes, "scopes"),

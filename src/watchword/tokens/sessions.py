@@ -20,7 +20,7 @@ from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
-from .base import KINDS, Issued, life_of, named, plain_json, rev_of, shown, whole_seconds, words
+from .base import KINDS, Issued, life_of, named, one_id, plain_json, rev_of, shown, whole_seconds, words
 from .roles import with_roles
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Sessions:
         """Sign ``subject`` in: a new token, always.
 
         ``data`` is plain JSON of up to 16 KiB and 8 levels, and stays on the server.
-        ``replaces``: the ``session_id`` that this browser had before; the one ends in the moment the other begins.
+        ``replaces``: the session that this browser had before, by id or token; the one ends as the other begins.
         ``fpt``: the device fingerprint that ``ww.binding.fingerprint`` took of the request.
         """
         self.kind.check_format(format)
@@ -128,7 +128,7 @@ class Sessions:
         }
         token = opaque.issue(self.prefix)
         record = self._record(token, named(subject, "a subject"), content)
-        await self._begin(record, replaces, now)
+        await self._begin(record, await self._id_of(replaces), now)
         await self._keep_to_limit(str(record.subject))
         return self._issued(token, record)
 
@@ -200,11 +200,16 @@ class Sessions:
         return [_info(record) for record in found if self._stands(record, now)]
 
     async def end(self, session_id: str) -> bool:
-        """Sign one session out, and with it its refresh families and access tokens. False if there was none."""
-        return await self._end_rows(session_id, "session_ended")
+        """Sign one session out, and with it its refresh families and access tokens. False if there was none.
+
+        ``session_id``: its id, or the session token itself.
+        """
+        known = await self._id_of(session_id)
+        return known is not None and await self._end_rows(known, "session_ended")
 
     async def end_all(self, subject: str, *, keep: str | None = None) -> int:
-        """Sign all sessions of a subject out, but for ``keep``; returns how many."""
+        """Sign all sessions of a subject out, but for ``keep``, an id or a token; returns how many."""
+        keep = await self._id_of(keep)
         sessions = [info.session_id for info in await self.list(subject)]
         return sum([await self.end(session_id) for session_id in sessions if session_id != keep])
 
@@ -242,6 +247,14 @@ class Sessions:
         except TokenRevokedError:
             return False
         return True
+
+    async def _id_of(self, session: str | None) -> str | None:
+        """The id of a session named by its id or its token; None for a token that nobody has."""
+        if not isinstance(session, str) or not session.startswith(self.prefix):
+            return one_id(session, "a session_id")
+        key = digest(RECORD, opaque.parse(session, self.prefix))
+        record = await self._store.get(RECORD, key, now=self._clock.now())
+        return None if record is None else str(record.data["session_id"])
 
     async def _rows(self, session_id: str) -> builtins.list[Record]:
         """The rows of a session that are not dead yet; more than one only for a moment that nobody sees."""
