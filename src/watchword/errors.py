@@ -354,6 +354,8 @@ class KeysUnavailableError(UnavailableError):
     """The keys cannot be read right now."""
 
     code = "keys_unavailable"
+    http_status: int | None = None
+    """What the other side answered, where it answered at all."""
 
 
 class PolicyUnavailableError(UnavailableError):

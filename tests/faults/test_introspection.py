@@ -273,6 +273,18 @@ async def test_whatever_goes_wrong_is_503(server: KeyServer, clock: FrozenClock,
         assert (await tokens.authenticate(TOKEN)).subject == "u"
 
 
+@pytest.mark.parametrize("status", ["400 Bad", "403 No", "404 None", "413 Long"])
+async def test_a_question_that_is_refused_stops_no_other(server: KeyServer, clock: FrozenClock, status: str) -> None:
+    """A stranger whose odd tokens the server, or what stands before it, will not hear of pauses nobody's questions."""
+    path = f"/refused/{status[:3]}"
+    async with client_of(server.url(path), clock) as tokens:
+        server.on[path] = answer(b"{}", status=status)
+        with pytest.raises(UnavailableError):
+            await tokens.authenticate("ww_at_" + "Z" * 43)
+        server.on[path] = document(said(clock))
+        assert (await tokens.authenticate(TOKEN)).subject == "u"
+
+
 @pytest.mark.parametrize("lie", LIES)
 async def test_what_is_no_answer_is_503_and_keeps_nothing(server: KeyServer, clock: FrozenClock, lie: str) -> None:
     path = f"/lie/{lie.replace(' ', '-')}"

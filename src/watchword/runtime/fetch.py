@@ -121,9 +121,11 @@ def _hint(status: int) -> str:
 
 def _read(response: HTTPResponse) -> Fetched:
     if response.status != 200:
-        raise KeysUnavailableError(
+        refusal = KeysUnavailableError(
             f"the answer has status {response.status}{_hint(response.status)}", reason="bad_status"
         )
+        refusal.http_status = response.status
+        raise refusal
     kind = (response.getheader("content-type") or "").partition(";")[0].strip().lower()
     if kind not in JSON_TYPES or (response.getheader("content-encoding") or "identity").strip().lower() != "identity":
         raise KeysUnavailableError("the answer is not plain JSON", reason="bad_content_type")

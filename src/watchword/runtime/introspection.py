@@ -36,6 +36,11 @@ MOST_WAITING = 2_000
 """Tokens that are asked for, or wait for their turn; further ones are refused at once."""
 PAUSE = 1.0
 """Seconds after a failure in which nobody asks again: a server that is down is not asked by every request."""
+ABOUT_ONE = frozenset({400, 403, 404, 405, 406, 413, 414, 415, 422, 431})
+"""Statuses with which a server, or what stands before it, refuses this one question: no reason to ask no other.
+
+A stranger with odd tokens could otherwise keep everybody's from being asked about.
+"""
 
 
 class Introspection:
@@ -181,7 +186,8 @@ class Introspection:
         try:
             answer = self._ask(form={"token": token, "token_type_hint": "access_token"}).body
         except KeysUnavailableError as error:
-            self._paused_until = self.tokens.clock.monotonic() + PAUSE
+            if error.http_status not in ABOUT_ONE:
+                self._paused_until = self.tokens.clock.monotonic() + PAUSE
             log.warning("%s: %s (%s)", self.url, error, error.reason)
             raise UnavailableError(f"{self.url} cannot be asked: {error}", reason=error.reason) from error
         try:

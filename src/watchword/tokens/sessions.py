@@ -129,7 +129,7 @@ class Sessions:
         token = opaque.issue(self.prefix)
         record = self._record(token, named(subject, "a subject"), content)
         await self._begin(record, await self._id_of(replaces), now)
-        await self._keep_to_limit(str(record.subject))
+        await self._keep_to_limit(str(record.subject), record.data["session_id"])
         return self._issued(token, record)
 
     @overload
@@ -272,11 +272,15 @@ class Sessions:
                 return await self._hear()
         raise StoreConflictError
 
-    async def _keep_to_limit(self, subject: str) -> None:
-        """Decided by the order of the rows, on which all agree; whoever comes last sees all and ends what is over."""
+    async def _keep_to_limit(self, subject: str, begun: str) -> None:
+        """Decided by the order of the rows, on which all agree; whoever comes last sees all and ends what is over.
+
+        Never the one that has just ``begun``: its token is still to be handed out.
+        """
         if self._limit is None:
             return
-        for info in (await self.list(subject))[: -self._limit]:
+        over = [info for info in (await self.list(subject))[: -self._limit] if info.session_id != begun]
+        for info in over:
             if await self._end_rows(info.session_id, "session_over_limit") and self._on_limit is not None:
                 try:
                     self._on_limit(subject, info)

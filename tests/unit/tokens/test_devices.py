@@ -257,3 +257,19 @@ async def test_remember_me_is_a_tier_of_its_own(ww: Watchword, clock: FrozenCloc
     assert await ww.sessions.list("u") == []
     assert plain.session_id != kept.session_id
     assert isinstance(ww.sessions, Sessions)
+
+
+async def test_the_session_that_has_just_begun_is_never_the_one_that_ends(clock: FrozenClock) -> None:
+    """A rotation elsewhere gives an older session a younger row, between the write of the new one and its count."""
+    ww = await limited(clock, [], limit=1)
+    older = await ww.sessions.start("u")
+    begin = ww.sessions._begin
+
+    async def begun_and_overtaken(*given: Any) -> None:
+        await begin(*given)
+        await ww.sessions.rotate(older.token)
+
+    ww.sessions._begin = begun_and_overtaken  # type: ignore[method-assign,assignment]
+    newer = await ww.sessions.start("u")
+    assert (await ww.sessions.authenticate(newer.token)).subject == "u"
+    await ww.close()
