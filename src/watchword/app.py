@@ -107,6 +107,8 @@ class Watchword:
         self.issuer = issuer
         self.policy = policy
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
+        if self.key_file is None and ring is None and self.store.lasts:
+            raise ConfigurationError("this store has no place for a key file beside it: name one with keys='app.keys'")
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
         self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
@@ -206,7 +208,7 @@ class Watchword:
             if self.store.suspends:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
-            catch_up_now(self.store, self.view)
+            drive(catch_up(self.store, self.view))
         except BaseException:
             self.close_blocking()
             raise

@@ -656,6 +656,12 @@ async def test_a_store_that_pulls_inline_tails_at_once_and_hints_at_changes(stor
     assert store.changed() is False
 
 
+async def test_a_store_that_does_not_push_says_so(store: Store) -> None:
+    if not store.pushes:
+        with pytest.raises(ConfigurationError, match="tells nobody"):
+            await store.news(timeout=1)
+
+
 # The audit trail
 
 
