@@ -23,9 +23,17 @@ T = TypeVar("T")
 Call = Callable[[], Coroutine[Any, Any, T]]
 
 PLACES = {"memory": "memory:", "sqlite": "sqlite:///{folder}/store.db"}
+SERVED = {"postgresql": "postgres"}
+"""Scheme -> the fixture that has its server."""
+SPELLINGS = {"postgres"}
+"""Schemes that are another scheme's store."""
 FORGETFUL = {"memory"}
 """Schemes whose stores are empty at each opening."""
-CASES = [pytest.param((scheme, way), id=f"{scheme}-{way}") for scheme in SCHEMES for way in ("loop", "threads")]
+CASES = [
+    pytest.param((scheme, way), id=f"{scheme}-{way}")
+    for scheme in sorted(SCHEMES.keys() - SPELLINGS)
+    for way in ("loop", "threads")
+]
 NOW = 1_800_000_000
 
 
@@ -47,7 +55,9 @@ def case(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 @pytest.fixture
-def closed(case: tuple[str, str], tmp_path: Path) -> Store:
+def closed(case: tuple[str, str], tmp_path: Path, request: pytest.FixtureRequest) -> Store:
+    if case[0] in SERVED:
+        return open_store(request.getfixturevalue(SERVED[case[0]]).fresh())
     return open_store(PLACES[case[0]].format(folder=tmp_path))
 
 

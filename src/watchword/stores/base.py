@@ -215,6 +215,8 @@ class Store(Protocol):
 
 SCHEMES: dict[str, str] = {
     "memory": "watchword.stores.memory:MemoryStore",
+    "postgres": "watchword.stores.postgres:PostgresStore",
+    "postgresql": "watchword.stores.postgres:PostgresStore",
     "sqlite": "watchword.stores.sqlite:SQLiteStore",
 }
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
@@ -223,7 +225,8 @@ SCHEMES: dict[str, str] = {
 def open_store(url: str) -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
-    Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path).
+    Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
+    ``postgresql://user:password@host/database``.
     Raises: ConfigurationError for an unknown scheme.
     """
     scheme = urlsplit(url).scheme if ":" in url else ""
