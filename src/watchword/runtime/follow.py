@@ -23,7 +23,7 @@ class Follower:
     def __init__(self, store: Store, view: View) -> None:
         self._store, self._view = store, view
         self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4)
-        self.seconds = self._every
+        self.seconds = 0 if store.pushes else self._every
 
     async def tick(self) -> None:
         if self._store.pulls_inline:

@@ -24,18 +24,16 @@ from psycopg.conninfo import conninfo_to_dict
 from ..errors import ConfigurationError, StoreUnavailableError
 from .base import Feed, Record
 from .postgres_loop import LoopPool
-from .postgres_pool import Pool, ThreadPool, closed, hold
+from .postgres_pool import GRACE, Pool, ThreadPool, closed, hold
 from .postgres_wire import Link, LostError, transact, unavailable
 from .sql import APPLIED, Job, Migration, Row, SQLVerbs, T, migrate, migrations, pending
 
 OLDEST = 14
 """The oldest major version of the server that is taken."""
 POOL_SIZE = 8
-_GRACE = 0.5
-"""Seconds that we wait longer than the server, so that its word about what took too long can still arrive."""
 _LOCK = int.from_bytes(b"watchwrd", "big") & (1 << 62) - 1
 _SETTINGS = """
-    SELECT set_config('statement_timeout', %(ms)s, false), set_config('lock_timeout', %(ms)s, false),
+    SELECT set_config('statement_timeout', %(statement)s, false), set_config('lock_timeout', %(lock)s, false),
            set_config('idle_in_transaction_session_timeout', %(idle)s, false),
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
@@ -82,13 +80,13 @@ class PostgresStore(SQLVerbs):
         if isinstance(self._pool, LoopPool) and self._pool.loop is loop:
             link.close()  # somebody else opened it meanwhile
             return
-        self._opened(LoopPool(self._connect, [link], size=self._size, patience=self._patience + _GRACE))
+        self._opened(LoopPool(self._connect, [link], size=self._size, patience=self._patience))
 
     def open_blocking(self) -> None:
         with self._lock:
             self._same_way(ThreadPool)
             if self._pool is None:
-                pool = ThreadPool(self._connect, [self._first()], size=self._size, patience=self._patience + _GRACE)
+                pool = ThreadPool(self._connect, [self._first()], size=self._size, patience=self._patience)
                 self._opened(pool)
 
     def _same_way(self, case: type[Pool]) -> None:
@@ -144,12 +142,11 @@ class PostgresStore(SQLVerbs):
 
     def _connect(self) -> Link:
         """Blocks. Raises: StoreUnavailableError."""
-        milliseconds = ceil(self._patience * 1000)
         try:
             connection = psycopg.Connection.connect(**self._parameters, autocommit=True)
             link = Link(connection)
             try:
-                connection.execute(_SETTINGS, {"ms": f"{milliseconds}ms", "idle": f"{2 * milliseconds}ms"})
+                connection.execute(_SETTINGS, self._limits())
             except BaseException:
                 link.close()
                 raise
@@ -157,6 +154,11 @@ class PostgresStore(SQLVerbs):
         except psycopg.Error as error:
             words = str(error).replace(str(self._parameters.get("password") or "\0"), "***")
             raise unavailable(" ".join(words.split())) from None
+
+    def _limits(self) -> dict[str, str]:
+        """What the server ends by itself. A lock goes first, so that the error says what was waited for."""
+        lock = ceil(self._patience * 1000)
+        return {"lock": f"{lock}ms", "statement": f"{lock + ceil(GRACE * 500)}ms", "idle": f"{2 * lock}ms"}
 
     def _first(self) -> Link:
         """The first connection of an opening: looks at the server, and migrates if the database is behind."""

@@ -102,10 +102,10 @@ class LoopPool(Pool):
                 if not isinstance(wanted, int):
                     error = await self._affected(wanted)
                     wanted = dialogue.send(0) if error is None else dialogue.throw(error)
-                elif came := await self._ready(link.pgconn.socket, wanted, self.patience):
+                elif came := await self._ready(link.pgconn.socket, wanted, self.longest):
                     wanted = dialogue.send(came)
                 else:
-                    wanted = dialogue.throw(silent(self.patience))
+                    wanted = dialogue.throw(silent(self.longest))
         except StopIteration as stop:
             answer: T = stop.value
             return answer

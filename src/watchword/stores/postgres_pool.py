@@ -25,6 +25,8 @@ log = logging.getLogger("watchword.stores")
 T = TypeVar("T")
 Begin = Callable[[Link], Dialogue[T]]
 LISTEN = b"LISTEN watchword"
+GRACE = 0.5
+"""Seconds that an answer is waited for beyond patience: so the server's own word about what took too long arrives."""
 
 
 class Pool:
@@ -33,7 +35,7 @@ class Pool:
     suspends: bool
 
     def __init__(self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, patience: float) -> None:
-        self._connect, self._size, self.patience = connect, size, patience
+        self._connect, self._size, self.patience, self.longest = connect, size, patience, patience + GRACE
         self._idle = list(links)
         self._ear: Link | None = None
         self._hears = True
@@ -132,23 +134,33 @@ class ThreadPool(Pool):
 
     def _use(self, link: Link, begin: Begin[T]) -> T:
         try:
-            return hold(link, begin(link), self.patience, self._affect)
+            return hold(link, begin(link), self.longest, self._affect)
         finally:
             self._back(link)
 
     async def news(self, timeout: float) -> None:
         self._check()
+        if self._ear is None:
+            self._tune(timeout)
+            return
         try:
-            if self._ear is None:
-                self._ear = self._connect()
-                hold(self._ear, self._ear.say(LISTEN), self.patience, self._affect)
-                self._hears = True
-            elif not self._ear.heard() and ready(self._ear.pgconn.socket, READ, timeout):
+            if not self._ear.heard() and ready(self._ear.pgconn.socket, READ, timeout):
                 self._ear.heard()
-        except (psycopg.OperationalError, LostError, StoreUnavailableError) as error:
-            broken, self._ear = self._ear, None
-            if broken is not None:
-                broken.close()
+        except psycopg.OperationalError as error:
+            self._ear.close()
+            self._ear = None
+            self._deaf(error)
+
+    def _tune(self, timeout: float) -> None:
+        try:
+            ear = self._connect()
+            try:
+                hold(ear, ear.say(LISTEN), self.longest, self._affect)
+            except BaseException:
+                ear.close()
+                raise
+            self._ear, self._hears = ear, True
+        except (LostError, StoreUnavailableError) as error:
             self._deaf(error)
             Event().wait(timeout)
 

@@ -252,13 +252,13 @@ async def test_a_store_that_pushes_is_asked_when_it_has_news(clock: FrozenClock)
     store = Told()
     await store.open()
     view = View(clock=clock)
-    follower = Follower(store, view)
-    await follower.tick()  # the first question does not wait for news
-    assert (store.asked, store.waits, follower.seconds) == (1, [], 0)
-    ticker = TaskTicker(follower)
+    ticker = TaskTicker(Follower(store, view))
     ticker.start()
     await turns()
-    assert (store.asked, store.waits) == (1, [EVERY_REMOTE])
+    assert (store.asked, store.waits) == (0, [EVERY_REMOTE])  # it listens from the very first
+    store.written.set()
+    await turns()
+    assert (store.asked, store.waits) == (1, [EVERY_REMOTE] * 2)
     await store.append(event("subject", "u", now=clock.now()))
     await turns()
     assert (store.asked, view.seq) == (2, 1)
@@ -271,7 +271,6 @@ async def test_after_a_failure_a_store_that_pushes_is_asked_in_its_time_and_not_
     store = Told()
     await store.open()
     follower = Follower(store, View(clock=clock))
-    await follower.tick()
     store.away = True
     store.written.set()
     with pytest.raises(StoreUnavailableError):
