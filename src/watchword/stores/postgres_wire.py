@@ -9,6 +9,7 @@ Text cannot hold NUL in PostgreSQL: it is written as ``\\0``, and a backslash as
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -50,6 +51,12 @@ class Link:
         self.pgconn = connection.pgconn
         self._names: dict[str, bytes] = {}
         self._sound = True
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        """Its loop may end before it arrives; in the child of a fork it is the parent's."""
+        if self._process == os.getpid():
+            self.close()
 
     @property
     def alive(self) -> bool:
