@@ -391,7 +391,7 @@ async def test_lookups_of_one_turn_share_one_round_trip(postgres: Postgres, sche
     await store.close()
 
 
-async def test_a_caller_that_is_cancelled_leaves_no_trouble(postgres: Postgres) -> None:
+async def test_what_a_cancelled_caller_began_comes_to_its_end(postgres: Postgres) -> None:
     store = PostgresStore(postgres.fresh(), patience=PATIENCE)
     await store.open()
     await store.put(session("k"))
@@ -406,6 +406,10 @@ async def test_a_caller_that_is_cancelled_leaves_no_trouble(postgres: Postgres) 
             task.cancel()
         await asyncio.wait(tasks)
         assert await store.get("session", "k", now=NOW) == session("k")
+    await store.close()
+    await store.open()
+    found = {record.key for record in await store.find("session", now=NOW)}
+    assert found == {"k", *(f"new-{turns}" for turns in range(1, 12))}
     await store.close()
 
 
