@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import anyio.lowlevel
 import psycopg
 import pytest
 
 from tests.faults.cut_proxy import CutProxy
 from tests.services.postgres import Postgres
-from watchword.app import drive
+from watchword.app import Watchword, drive
 from watchword.clock import SystemClock
-from watchword.errors import ConfigurationError, StoreUnavailableError
+from watchword.errors import ConfigurationError, StoreUnavailableError, TokenRevokedError
 from watchword.stores.base import Event, Record, Store
 from watchword.stores.postgres import PostgresStore, check
 from watchword.stores.sql import migrations
@@ -613,3 +615,33 @@ def test_a_child_leaves_the_parent_s_connections_alone(postgres: Postgres) -> No
     assert clock.monotonic() - began < 5
     assert drive(store.get("session", "k", now=NOW)) == session("k")
     store.close_blocking()
+
+
+# The whole of it
+
+
+async def test_a_new_life_of_the_feed_is_heard_of_at_once(postgres: Postgres, schema: str, tmp_path: Path) -> None:
+    """F-11: what the page tells an operator to do after a failover that lost commits."""
+    options: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test", "keys": tmp_path / "k.keys"}
+    async with Watchword(postgres.url(schema=schema), **options) as ww:
+        before = ww.access.issue("u").token
+        await ww.revoke(session="s")
+        await ww.revoke(subject="u")
+        token = ww.access.issue("u").token
+        assert ww.access.verify(token).subject == "u"
+        seq, epoch = ww.view.seq, ww.view.epoch
+        with postgres.connect(schema) as other:
+            other.execute("UPDATE watchword_feed SET epoch = substr(md5(random()::text), 1, 8)")
+        async with asyncio.timeout(BOUND):
+            while ww.view.epoch == epoch:
+                await anyio.lowlevel.checkpoint()
+        assert ww.view.seq == seq
+        for dead in (before, token):
+            with pytest.raises(TokenRevokedError):
+                ww.access.verify(dead)
+        assert ww.access.verify(ww.access.issue("u").token).subject == "u"
+
+
+def test_without_a_place_for_the_keys_it_says_what_to_do(postgres: Postgres) -> None:
+    with pytest.raises(ConfigurationError, match=r"keys='app\.keys'"):
+        Watchword(postgres.fresh(), issuer="https://as.test", audience="https://api.test")

