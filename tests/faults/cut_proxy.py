@@ -16,6 +16,7 @@ class CutProxy:
         self._passing = Event()
         self._passing.set()
         self._cut: tuple[bytes, bool] | None = None
+        self._unheard: set[socket.socket] = set()
         self._sockets: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
@@ -73,11 +74,10 @@ class CutProxy:
                 if self._cut is not None and self._cut[0] in chunk:
                     (_, delivered), self._cut = self._cut, None
                     if delivered:
-                        client.shutdown(socket.SHUT_WR)  # the answer finds nobody
-                        server.sendall(chunk)
-                        continue
-                    client.shutdown(socket.SHUT_RDWR)
-                    break
+                        self._unheard.add(client)
+                    else:
+                        client.shutdown(socket.SHUT_RDWR)
+                        break
                 server.sendall(chunk)
         with suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
@@ -86,6 +86,8 @@ class CutProxy:
         with suppress(OSError):
             while chunk := server.recv(65_536):
                 self._passing.wait()
+                if client in self._unheard:
+                    break
                 client.sendall(chunk)
         with suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
