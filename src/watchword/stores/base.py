@@ -32,8 +32,9 @@ from msgspec import Struct
 from ..errors import ConfigurationError
 
 Effect = Callable[[Any], object]
-"""What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: the
-``sqlite3.Connection``; PostgreSQL: a ``psycopg.Connection``), or None by a store that has none (memory). It must not commit, roll back, or call the store."""
+"""What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: a
+``sqlite3.Connection``; PostgreSQL: a ``psycopg.Connection``), or None by a store that has none (memory). It must not
+commit, roll back, or call the store."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
