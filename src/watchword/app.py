@@ -52,7 +52,8 @@ class Watchword:
     """Every kind of token over one store, and one way to stop any of them.
 
     Parameters:
-        url: ``memory:`` (starts empty each time) or ``sqlite:///path.db`` (four slashes for an absolute path).
+        url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
+            ``postgresql://user:password@host/database`` (then ``keys`` or ``ring`` is needed).
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
@@ -107,6 +108,8 @@ class Watchword:
         self.issuer = issuer
         self.policy = policy
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
+        if self.key_file is None and ring is None and self.store.lasts:
+            raise ConfigurationError("this store has no place for a key file beside it: name one with keys='app.keys'")
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
         self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
@@ -206,7 +209,7 @@ class Watchword:
             if self.store.suspends:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
-            catch_up_now(self.store, self.view)
+            drive(catch_up(self.store, self.view))
         except BaseException:
             self.close_blocking()
             raise

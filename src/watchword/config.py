@@ -148,6 +148,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     binding: BindingSettings = BindingSettings()
     server: ServerSettings = ServerSettings()
 
+    def __repr__(self) -> str:
+        """Without the rest of the URL, which may hold a password."""
+        return f"Settings(url='{self.url.partition(':')[0]}:…', issuer={self.issuer!r}, audience={self.audience!r})"
+
 
 def read_settings(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in a TOML file, overridden by ``WATCHWORD_URL``, ``WATCHWORD_SESSION__IDLE`` and so on.

@@ -226,7 +226,7 @@ RULES = [
             {
                 "tokens": {"base", "roles", "cards", "personal", "seen", "signed", "refresh_wire"},
                 "formats": {"base", "compact"},
-                "stores": {"base", "sql", "sqlite_writer"},
+                "stores": {"base", "sql", "sqlite_writer", "postgres_wire", "postgres_pool", "postgres_loop"},
             }
         ),
         reports=(
@@ -357,7 +357,7 @@ def test_the_floors_report_offenders(tmp_path: Path) -> None:
 
 HEAVY = {
     *("starlette", "fastapi", "litestar", "django", "flask", "uvicorn", "uvloop", "httptools", "httpx", "httpx2"),
-    *("redis", "hiredis", "psycopg", "psycopg_pool", "jinja2", "click", "rich", "pydantic", "prometheus_client"),
+    *("redis", "hiredis", "psycopg", "jinja2", "click", "rich", "pydantic", "prometheus_client"),
     *("aiosmtplib", "fido2", "opentelemetry", "cedarpy"),
 }
 

@@ -1,4 +1,4 @@
-"""F-21, F-36, I4: two processes on one SQLite file. What one revokes, the other refuses, however it is scheduled."""
+"""F-21, F-36, I4: two processes on one store. What one revokes, the other refuses, however it is scheduled."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ VERIFIER = Path(__file__).with_name("verifier_process.py")
 class Verifier:
     """The other process, and the lines it says."""
 
-    def __init__(self, url: str, max_staleness: float) -> None:
-        command = [sys.executable, str(VERIFIER), url, str(max_staleness)]
+    def __init__(self, url: str, keys: Path, max_staleness: float) -> None:
+        command = [sys.executable, str(VERIFIER), url, str(keys), str(max_staleness)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.said() == "open"
 
@@ -42,11 +42,23 @@ class Verifier:
         return float(last), float(first)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        fresh: str = request.getfixturevalue("postgres").fresh()
+        return fresh
+    return f"sqlite:///{tmp_path}/app.db"
+
+
+P99 = {"sqlite": 0.1, "postgresql": 0.05}
+"""Seconds from the return of a revocation to the last acceptance elsewhere."""
+
+
 @contextmanager
-def _pair(tmp_path: Path, max_staleness: float) -> Iterator[tuple[Watchword, Verifier]]:
-    url = f"sqlite:///{tmp_path}/app.db"
-    with Watchword(url, issuer="https://as.test", audience="https://api.test") as ww:
-        other = Verifier(url, max_staleness)
+def _pair(url: str, tmp_path: Path, max_staleness: float) -> Iterator[tuple[Watchword, Verifier]]:
+    keys = tmp_path / "app.keys"
+    with Watchword(url, keys=keys, issuer="https://as.test", audience="https://api.test") as ww:
+        other = Verifier(url, keys, max_staleness)
         try:
             yield ww, other
         finally:
@@ -54,9 +66,9 @@ def _pair(tmp_path: Path, max_staleness: float) -> Iterator[tuple[Watchword, Ver
             other.process.communicate()
 
 
-def test_a_revocation_reaches_the_other_process_within_100_ms_p99_of_200(tmp_path: Path) -> None:
+def test_a_revocation_reaches_the_other_process_in_time_p99_of_200(url: str, tmp_path: Path) -> None:
     clock, delays = SystemClock(), []
-    with _pair(tmp_path, max_staleness=5) as (ww, other):
+    with _pair(url, tmp_path, max_staleness=5) as (ww, other):
         for _ in range(200):
             token = ww.access.issue("user-7").token
             other.watch("polite", token)
@@ -64,14 +76,15 @@ def test_a_revocation_reaches_the_other_process_within_100_ms_p99_of_200(tmp_pat
             returned = clock.monotonic()
             last, _ = other.verdict()
             delays.append(max(0.0, last - returned))
-    assert quantiles(delays, n=100)[98] <= 0.1, f"p99 of {len(delays)}: {quantiles(delays, n=100)[98] * 1000:.1f} ms"
+    p50, p99 = (quantiles(delays, n=100)[rank - 1] for rank in (50, 99))
+    assert p99 <= P99[url.partition(":")[0]], f"p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, max {max(delays):.3f} s"
 
 
 @pytest.mark.parametrize("pause", [False, True], ids=["starved", "stopped"])
-def test_past_max_staleness_nothing_revoked_is_accepted(tmp_path: Path, pause: bool) -> None:
+def test_past_max_staleness_nothing_revoked_is_accepted(url: str, tmp_path: Path, pause: bool) -> None:
     """The other process never lets its follower run, and in one case is stopped (SIGSTOP) over the revocation."""
     clock, bound = SystemClock(), 0.3
-    with _pair(tmp_path, max_staleness=bound) as (ww, other):
+    with _pair(url, tmp_path, max_staleness=bound) as (ww, other):
         for round_ in range(5):
             token = ww.access.issue("user-7", session_id=f"session-{round_}").token
             other.watch("greedy", token)

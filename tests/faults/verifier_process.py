@@ -1,8 +1,9 @@
 """A second process for the two-process tests: verifies the tokens it is sent until each is refused, and says when.
 
-Each line on stdin is ``<mode> <token>``; the answers are ``ready`` and ``<last accepted> <first refused>`` in boot-time
-seconds, both taken before the verify began. ``polite`` yields to the event loop between verifies, so that the follower
-runs; ``greedy`` never does, so that only the lease can bring news.
+Arguments: the URL of the store, the key file, max_staleness in seconds. Each line on stdin is ``<mode> <token>``; the
+answers are ``ready`` and ``<last accepted> <first refused>`` in boot-time seconds, both taken before the verify began.
+``polite`` yields to the event loop between verifies, so that the follower runs; ``greedy`` never does, so that only the
+lease can bring news.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import sys
 from datetime import timedelta
 
 from watchword import Watchword
-from watchword.errors import TokenRevokedError
+from watchword.errors import StaleRevocationError, TokenRevokedError
+from watchword.revocation.feed import catch_up
 
 
 def _say(*words: object) -> None:
@@ -26,7 +28,7 @@ async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, f
         began = ww.clock.monotonic()
         try:
             ww.access.verify(token)
-        except TokenRevokedError:
+        except (TokenRevokedError, StaleRevocationError):
             return last, began
         if not last:
             _say("ready")
@@ -35,15 +37,18 @@ async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, f
             await asyncio.sleep(0)
 
 
-async def _main(url: str, max_staleness: float) -> None:
+async def _main(url: str, keys: str, max_staleness: float) -> None:
     bound = timedelta(seconds=max_staleness)
-    async with Watchword(url, issuer="https://as.test", audience="https://api.test", max_staleness=bound) as ww:
+    async with Watchword(
+        url, keys=keys, issuer="https://as.test", audience="https://api.test", max_staleness=bound
+    ) as ww:
         _say("open")
         for line in sys.stdin:
             mode, token = line.split()
+            await catch_up(ww.store, ww.view)  # reading stdin stopped the follower
             last, first = await _refused(ww, token, polite=mode == "polite")
             _say(last, first)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], float(sys.argv[2])))
+    asyncio.run(_main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

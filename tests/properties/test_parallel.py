@@ -16,12 +16,16 @@ from watchword.clock import FrozenClock
 from watchword.errors import TokenConsumedError, TokenReusedError, TokenRevokedError, WatchwordError
 
 T = TypeVar("T")
-SCHEMES = ["memory", "sqlite"]
+SCHEMES = ["memory", "sqlite", "postgres"]
 OPTIONS: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test"}
 
 
 @pytest.fixture(params=SCHEMES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "postgres":
+        monkeypatch.setitem(OPTIONS, "keys", tmp_path / "app.keys")
+        fresh: str = request.getfixturevalue("postgres").fresh()
+        return fresh
     return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/app.db"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.services.postgres import Postgres
 from watchword.app import Watchword, drive
 from watchword.clock import FrozenClock
 from watchword.errors import (
@@ -37,6 +38,7 @@ from watchword.errors import (
     TokenRevokedError,
     WatchwordError,
 )
+from watchword.revocation.feed import catch_up
 
 DAY = 86_400
 GRACE, FAMILY_IDLE, FAMILY_LIFE = 10, 14 * DAY, 30 * DAY
@@ -146,6 +148,7 @@ class Lifecycle(RuleBasedStateMachine):
     def made(self) -> Watchword:
         ww = Quiet(
             self.url.format(folder=self.folder.name),
+            keys=Path(self.folder.name, "my.keys") if self.url.startswith("postgresql") else None,
             issuer="https://as.test",
             audience="https://api.test",
             clock=self.clock,
@@ -153,6 +156,11 @@ class Lifecycle(RuleBasedStateMachine):
         )
         ww.open_blocking()
         return ww
+
+    def pass_time(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+        if not self.ww.store.pulls_inline:
+            drive(catch_up(self.ww.store, self.ww.view))  # nobody follows here, and a check does not ask
 
     def teardown(self) -> None:
         names = [one.name for one in drive(self.ww.events(limit=10_000))]
@@ -311,7 +319,7 @@ class Lifecycle(RuleBasedStateMachine):
         family = self._alive(family)
         for _ in range(times):
             self._refresh(family, 1, "right", scopes)
-        self.clock.advance(wait)
+        self.pass_time(wait)
         self._refresh(family, min(times, 2), "unsaid", None)
 
     @rule(family=families)
@@ -319,7 +327,7 @@ class Lifecycle(RuleBasedStateMachine):
         """Before each idle time is over, until the family's own end."""
         family = self._alive(family)
         while self.family_verdict(family) is None and self.family_ends(family) - 1 > self.now:
-            self.clock.advance(self.family_ends(family) - 1 - self.now)
+            self.pass_time(self.family_ends(family) - 1 - self.now)
             self._refresh(family, 1, "right", None)
 
     @rule(
@@ -377,7 +385,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(session=sessions, back=st.sampled_from([1, 1, 1, 2, 3]), wait=st.sampled_from([0, TOUCH - 1, TOUCH]))
     def authenticate(self, session: Session, back: int, wait: int) -> None:
-        self.clock.advance(wait)
+        self.pass_time(wait)
         self._authenticate(session, back)
 
     def _authenticate(self, session: Session, back: int) -> None:
@@ -473,7 +481,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(seconds=STEPS)
     def advance(self, seconds: int) -> None:
-        self.clock.advance(seconds)
+        self.pass_time(seconds)
 
     @rule(found=sessions | families | accesses, early=st.integers(0, 1))
     def advance_to_the_end_of(self, found: Session | Family | Access, early: int) -> None:
@@ -485,20 +493,20 @@ class Lifecycle(RuleBasedStateMachine):
             if isinstance(found, Family)
             else found.ends
         )
-        self.clock.advance(max(0, ends - early - self.now))
+        self.pass_time(max(0, ends - early - self.now))
 
     @rule(session=sessions)
     def keep_alive(self, session: Session) -> None:
         """Used at the last moment of each idle time, until its absolute end."""
         while self.session_verdict(session, session.tokens[-1]) is None and self.session_ends(session) - 1 > self.now:
-            self.clock.advance(self.session_ends(session) - 1 - self.now)
+            self.pass_time(self.session_ends(session) - 1 - self.now)
             self._authenticate(session, 1)
 
     @rule()
     def sweep(self) -> None:
         drive(self.ww.store.purge(now=self.now))
 
-    @precondition(lambda self: self.url.startswith("sqlite"))
+    @precondition(lambda self: self.url != "memory:")
     @rule()
     def restart(self) -> None:
         """Close, and open what was written."""
@@ -543,8 +551,23 @@ class InSQLite(Lifecycle):
     url = "sqlite:///{folder}/app.db"
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(InMemory, 150), (InSQLite, 60)], ids=["memory", "sqlite"])
-def test_lifecycle(machine: type[Lifecycle], examples: int) -> None:
+class InPostgres(Lifecycle):
+    server: ClassVar[Postgres]
+
+    def __init__(self) -> None:
+        self.url = self.server.fresh()
+        super().__init__()
+
+
+CASES = {"memory": (InMemory, 150), "sqlite": (InSQLite, 60), "postgres": (InPostgres, 15)}
+"""The machine, and how many examples of it."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lifecycle(case: str, request: pytest.FixtureRequest) -> None:
+    machine, examples = CASES[case]
+    if case == "postgres":
+        InPostgres.server = request.getfixturevalue("postgres")
     run_state_machine_as_test(
         machine,
         settings=settings(

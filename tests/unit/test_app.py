@@ -44,6 +44,7 @@ from watchword.errors import (
 )
 from watchword.keys.key import Key
 from watchword.revocation.event import Revocation
+from watchword.revocation.feed import catch_up
 from watchword.tokens.base import Issued
 from watchword.tokens.devices import Devices
 from watchword.tokens.roles import Roles
@@ -58,12 +59,22 @@ def clock() -> FrozenClock:
     return FrozenClock(NOW)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+KEYS: dict[str, Path] = {}
+"""Where the keys go, for the URL of a store that has no place for them beside it."""
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres").fresh()
+        KEYS[url] = tmp_path / "app.keys"
+        return url
     return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/app.db"
 
 
 def made(url: str, clock: FrozenClock, **options: Any) -> Watchword:
+    if url in KEYS:
+        options = {"keys": KEYS[url], **options}
     return Watchword(url, clock=clock, **OPTIONS, **options)
 
 
@@ -122,6 +133,7 @@ def test_a_mistake_shows_in_the_constructor(tmp_path: Path) -> None:
         {"url": "oracle://x"},
         {"url": "app.db"},
         {"url": "memory:?x"},
+        {"url": "postgresql://db.test/app"},
         {"issuer": ""},
         {"audience": ""},
         {"audience": []},
@@ -606,6 +618,7 @@ async def test_what_has_ended_by_itself_needs_no_revocation(ww: Watchword, clock
     with pytest.raises(TokenReusedError):
         await ww.refresh.rotate(reused.token)
     clock.advance(timedelta(days=14))
+    await catch_up(ww.store, ww.view)
     before, seq = await ww.events(), ww.view.seq
     for token in (*expired, ended.token, rotated.token, reused.token):
         found = await outcome(lambda token=token: ww.revoke(token=token))  # type: ignore[misc]

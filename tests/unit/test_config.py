@@ -258,3 +258,9 @@ def test_settings_are_read_only() -> None:
     settings: Settings = settings_of(LEAST, {})
     with pytest.raises(AttributeError):
         settings.url = "x"  # type: ignore[misc]
+
+
+def test_settings_do_not_show_the_password_of_the_url() -> None:
+    settings = settings_of(LEAST | {"url": "postgresql://app:s3cr3t@db.test/app", "keys": "app.keys"}, {})
+    assert "postgresql:" in repr(settings)
+    assert "s3cr3t" not in f"{settings!r} {settings}"

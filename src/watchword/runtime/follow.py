@@ -9,18 +9,31 @@ from ..stores.base import Store
 EVERY_INLINE = 0.02
 """Seconds between looks at a store that answers inline; a look that finds nothing new costs a few microseconds."""
 EVERY_REMOTE = 1.0
+"""Seconds between questions to any other, at most: a fourth of the lease where that is shorter."""
 
 
 class Follower:
-    """One tick asks the feed if there may be news, and anyway before half the lease is gone."""
+    """One tick asks the feed: where the store pushes, when it has news; inline, if it may have; and anyway in time.
+
+    A store that pushes is waited on in the tick itself, so the next tick is due at once, except after a failure.
+    """
 
     name = "follower"
 
     def __init__(self, store: Store, view: View) -> None:
         self._store, self._view = store, view
-        self.seconds = EVERY_INLINE if store.pulls_inline else EVERY_REMOTE
+        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4)
+        self.seconds = 0 if store.pushes else self._every
 
     async def tick(self) -> None:
-        left = self._view.lease_until - self._view.clock.monotonic()
-        if not self._store.pulls_inline or self._store.changed() or left < self._view.max_staleness / 2:
-            await catch_up(self._store, self._view)
+        if self._store.pulls_inline:
+            left = self._view.lease_until - self._view.clock.monotonic()
+            if self._store.changed() or left < self._view.max_staleness / 2:
+                await catch_up(self._store, self._view)
+            return
+        listening, self.seconds = self.seconds == 0, self._every
+        if listening:
+            await self._store.news(timeout=self._every)
+        await catch_up(self._store, self._view)
+        if self._store.pushes:
+            self.seconds = 0

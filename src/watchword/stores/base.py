@@ -32,8 +32,9 @@ from msgspec import Struct
 from ..errors import ConfigurationError
 
 Effect = Callable[[Any], object]
-"""What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: the
-``sqlite3.Connection``), or None by a store that has none (memory). It must not commit, roll back, or call the store."""
+"""What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: a
+``sqlite3.Connection``; PostgreSQL: a ``psycopg.Connection``), or None by a store that has none (memory). It must not
+commit, roll back, or call the store."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,8 @@ class Feed(Struct, frozen=True):
 
 CALLED_BACK = "an effect runs inside a write of its store, so it cannot call that store; use the connection it is given"
 
+NO_NEWS = "this store tells nobody of news: ask it for changes"
+
 
 def affect(effect: Effect, connection: Any) -> None:
     """Call an effect, as every store does.
@@ -104,11 +107,15 @@ class Store(Protocol):
     """True when a verb may wait for the network or another thread."""
     pulls_inline: bool
     """True when ``tail_now`` answers at once from this very thread (memory, SQLite)."""
+    pushes: bool
+    """True when ``news`` is told of commits, so that nobody has to ask again and again (PostgreSQL)."""
+    lasts: bool
+    """True when what is written outlives the process: then the keys must outlive it too."""
 
     keys_beside: Path | None
     """Where the key file goes when nobody says: ``app.db`` has ``app.db.keys``.
 
-    None: keys in memory, or to be named.
+    None: they have to be named, or, where the store does not last, are made at each opening.
     """
 
     async def open(self) -> None:
@@ -189,6 +196,15 @@ class Store(Protocol):
         """
         ...
 
+    async def news(self, *, timeout: float) -> None:
+        """For stores that push: return when something may have been committed to the feed since the last call.
+
+        After ``timeout`` seconds at the latest; the first call returns at once, and to return for nothing is fine. It
+        does not fail because of the machine: who cannot listen now waits the time out, which makes its caller poll.
+        One asker at a time. Other stores raise ConfigurationError.
+        """
+        ...
+
     async def audited(self, *, after: int = 0, subject: str | None = None, limit: int = 1000) -> list[Audit]:
         """The audit trail above a row number, oldest first."""
         ...
@@ -200,6 +216,8 @@ class Store(Protocol):
 
 SCHEMES: dict[str, str] = {
     "memory": "watchword.stores.memory:MemoryStore",
+    "postgres": "watchword.stores.postgres:PostgresStore",
+    "postgresql": "watchword.stores.postgres:PostgresStore",
     "sqlite": "watchword.stores.sqlite:SQLiteStore",
 }
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
@@ -208,7 +226,8 @@ SCHEMES: dict[str, str] = {
 def open_store(url: str) -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
-    Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path).
+    Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
+    ``postgresql://user:password@host/database``.
     Raises: ConfigurationError for an unknown scheme.
     """
     scheme = urlsplit(url).scheme if ":" in url else ""
@@ -219,5 +238,10 @@ def open_store(url: str) -> Store:
             f"no store for the URL scheme {scheme!r}; use one of: {known}, as in memory: or sqlite:///path.db"
         )
     module, _, name = target.partition(":")
-    store: Store = getattr(import_module(module), name)(url)
+    try:
+        case = import_module(module)
+    except ImportError as error:
+        extra = module.rpartition(".")[2]
+        raise ConfigurationError(f"{scheme}: needs a driver: pip install 'watchword[{extra}]' ({error})") from error
+    store: Store = getattr(case, name)(url)
     return store

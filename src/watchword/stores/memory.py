@@ -13,7 +13,7 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import CALLED_BACK, Audit, Effect, Event, Feed, Record, affect
+from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Record, affect
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -102,6 +102,8 @@ class MemoryStore:
 
     suspends = False
     pulls_inline = True
+    pushes = False
+    lasts = False
     keys_beside: Path | None = None
 
     def __init__(self, url: str = "memory:") -> None:
@@ -245,6 +247,9 @@ class MemoryStore:
         with self._lock:
             before, self._seen = self._seen, self._tables.commits
             return before != self._seen
+
+    async def news(self, *, timeout: float) -> None:
+        raise ConfigurationError(NO_NEWS)
 
     async def audited(self, *, after: int = 0, subject: str | None = None, limit: int = 1000) -> list[Audit]:
         with self._lock:

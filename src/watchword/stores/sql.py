@@ -63,9 +63,10 @@ TAIL = (  # one statement, so head and events are of one moment
 _AUDIT = "INSERT INTO watchword_audit (name, at, subject, detail) VALUES (?, ?, ?, ?)"
 _AUDITED = "SELECT seq, name, at, subject, detail FROM watchword_audit WHERE seq > ?"
 _PURGE_RECORDS = (
-    "DELETE FROM watchword_records WHERE id IN (SELECT id FROM watchword_records WHERE expires_at <= ? LIMIT ?)"
+    "DELETE FROM watchword_records WHERE id IN (SELECT id FROM watchword_records WHERE expires_at <= ? LIMIT ?{})"
 )
 _PURGE_EVENTS = "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events WHERE until <= ? LIMIT ?)"
+APPLIED = "SELECT number, name, checksum FROM watchword_migrations ORDER BY number"
 _PURGE_STEP = 500
 """So many rows in one purging transaction: other writers never wait long behind it."""
 
@@ -156,14 +157,17 @@ def _drop(kind: str, key: str, events: Sequence[Event], audit: Sequence[Audit]) 
     return True
 
 
-def _purge(now: int) -> Job[int]:
-    records = yield _PURGE_RECORDS, (now, _PURGE_STEP)
+def _purge(now: int, locking: str) -> Job[int]:
+    records = yield _PURGE_RECORDS.format(locking), (now, _PURGE_STEP)
     events = yield _PURGE_EVENTS, (now, _PURGE_STEP)
     return records.touched + events.touched
 
 
 class SQLVerbs:
     """The asynchronous verbs of a Store over two words of its own: ``_write`` a job, ``_read`` one statement."""
+
+    purge_locking = ""
+    """What makes the choice of records to purge lock them, where a transaction can overtake another."""
 
     async def _write(self, job: Job[T]) -> T:
         """Run the job in a transaction of its own, and return when that is committed."""
@@ -230,7 +234,7 @@ class SQLVerbs:
     async def purge(self, *, now: int) -> int:
         removed, step = 0, _PURGE_STEP
         while step >= _PURGE_STEP:
-            step = await self._write(_purge(now))
+            step = await self._write(_purge(now, self.purge_locking))
             removed += step
         return removed
 
@@ -256,6 +260,25 @@ def migrations(dialect: str) -> list[Migration]:
     return sorted(found)
 
 
+def pending(known: Sequence[Migration], applied: Sequence[Row]) -> list[Migration]:
+    """What is still to be applied, given the rows of the migrations table. Raises: ConfigurationError."""
+    newest = known[-1].number if known else 0
+    checksums = {number: checksum for number, _, checksum in applied}
+    for number, name, _ in applied:
+        if number > newest:
+            raise ConfigurationError(
+                f"the database is newer than this watchword: it has migration {name}, and the newest known here is"
+                f" {newest:04}; install the watchword release that made it, or a later one"
+            )
+    for migration in known:
+        if checksums.get(migration.number, migration.checksum) != migration.checksum:
+            raise ConfigurationError(
+                f"migration {migration.name} is not the file that was applied to this database; reinstall watchword"
+                " so that it has the released file, or restore the database that belongs to it"
+            )
+    return [migration for migration in known if migration.number not in checksums]
+
+
 def migrate(known: Sequence[Migration]) -> Job[None]:
     """Bring the database up to ``known``. Run it in one transaction that excludes every other writer."""
     yield (
@@ -263,22 +286,8 @@ def migrate(known: Sequence[Migration]) -> Job[None]:
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
         (),
     )
-    done = yield "SELECT number, name, checksum FROM watchword_migrations ORDER BY number", ()
-    newest = known[-1].number if known else 0
-    applied = {number: (name, checksum) for number, name, checksum in done.rows}
-    for number, (name, _) in applied.items():
-        if number > newest:
-            raise ConfigurationError(
-                f"the database is newer than this watchword: it has migration {name}, and the newest known here is"
-                f" {newest:04}; install the watchword release that made it, or a later one"
-            )
-    for migration in known:
-        if migration.number not in applied:
-            for statement in migration.statements:
-                yield statement, ()
-            yield "INSERT INTO watchword_migrations (number, name, checksum) VALUES (?, ?, ?)", migration[:3]
-        elif applied[migration.number][1] != migration.checksum:
-            raise ConfigurationError(
-                f"migration {migration.name} is not the file that was applied to this database; reinstall watchword"
-                " so that it has the released file, or restore the database that belongs to it"
-            )
+    done = yield APPLIED, ()
+    for migration in pending(known, done.rows):
+        for statement in migration.statements:
+            yield statement, ()
+        yield "INSERT INTO watchword_migrations (number, name, checksum) VALUES (?, ?, ?)", migration[:3]

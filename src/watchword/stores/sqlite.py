@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from weakref import WeakSet
 
 from ..errors import ConfigurationError
-from .base import Feed
+from .base import NO_NEWS, Feed
 from .sql import TAIL, Job, Row, SQLVerbs, T, feed, migrate, migrations
 from .sqlite_writer import MISUSE, ThreadWriter, Writer, closed, commit, unavailable
 
@@ -34,6 +34,8 @@ class SQLiteStore(SQLVerbs):
     """See ``stores.base.Store``. Opening works inline, and waits at most about ``busy_timeout`` for other processes."""
 
     pulls_inline = True
+    pushes = False
+    lasts = True
 
     def __init__(self, url: str, *, busy_timeout: timedelta = timedelta(milliseconds=500)) -> None:
         self.path = _path(url)
@@ -158,6 +160,9 @@ class SQLiteStore(SQLVerbs):
     def changed(self) -> bool:
         before, self._seen = self._seen, self._rows("PRAGMA data_version", ())[0][0]
         return before != self._seen
+
+    async def news(self, *, timeout: float) -> None:
+        raise ConfigurationError(NO_NEWS)
 
 
 def _path(url: str) -> str:

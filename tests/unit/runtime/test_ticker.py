@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import anyio.lowlevel
 import pytest
@@ -15,7 +16,7 @@ from watchword.revocation.view import View
 from watchword.runtime.follow import EVERY_INLINE, EVERY_REMOTE, Follower
 from watchword.runtime.janitor import Janitor
 from watchword.runtime.ticker import TaskTicker, ThreadTicker, drive
-from watchword.stores.base import Feed, Record
+from watchword.stores.base import Audit, Event, Feed, Record
 from watchword.stores.memory import MemoryStore
 
 PATIENCE = 30.0
@@ -215,6 +216,69 @@ async def test_a_remote_store_is_asked_every_time(store: Asked, clock: FrozenClo
     for number in range(3):
         await follower.tick()
         assert store.asked == number + 1
+
+
+async def test_a_lease_shorter_than_the_pace_is_asked_about_four_times(store: Asked, clock: FrozenClock) -> None:
+    store.pulls_inline = False
+    assert Follower(store, View(clock=clock, max_staleness=timedelta(milliseconds=200))).seconds == 0.05
+
+
+class Told(Asked):
+    """A store that pushes: waits until something is written, and remembers for how long it was asked to."""
+
+    pulls_inline, pushes, away = False, True, False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self.written = asyncio.Event()
+
+    async def news(self, *, timeout: float) -> None:
+        self.waits.append(timeout)
+        await self.written.wait()
+        self.written.clear()
+
+    async def append(self, *events: Event, audit: Sequence[Audit] = ()) -> int:
+        self.written.set()
+        return await super().append(*events, audit=audit)
+
+    async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
+        if self.away:
+            raise StoreUnavailableError
+        return await super().tail(after, now=now, limit=limit)
+
+
+async def test_a_store_that_pushes_is_asked_when_it_has_news(clock: FrozenClock) -> None:
+    store = Told()
+    await store.open()
+    view = View(clock=clock)
+    ticker = TaskTicker(Follower(store, view))
+    ticker.start()
+    await turns()
+    assert (store.asked, store.waits) == (0, [EVERY_REMOTE])  # it listens from the very first
+    store.written.set()
+    await turns()
+    assert (store.asked, store.waits) == (1, [EVERY_REMOTE] * 2)
+    await store.append(event("subject", "u", now=clock.now()))
+    await turns()
+    assert (store.asked, view.seq) == (2, 1)
+    await ticker.stop()
+
+
+async def test_after_a_failure_a_store_that_pushes_is_asked_in_its_time_and_not_again_and_again(
+    clock: FrozenClock,
+) -> None:
+    store = Told()
+    await store.open()
+    follower = Follower(store, View(clock=clock))
+    store.away = True
+    store.written.set()
+    with pytest.raises(StoreUnavailableError):
+        await follower.tick()
+    assert follower.seconds == EVERY_REMOTE
+    store.away = False
+    await follower.tick()  # nothing is waited for: this question is late already
+    assert (len(store.waits), follower.seconds) == (1, 0)
 
 
 async def test_the_janitor_removes_what_has_expired(store: Asked, clock: FrozenClock) -> None:

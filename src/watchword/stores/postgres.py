@@ -1,0 +1,247 @@
+"""The store in PostgreSQL: any number of nodes, and the system of record for all of them.
+
+Each verb is one transaction, READ COMMITTED; what must have one winner is decided by one conditional statement, a
+unique key or a row lock. The numbers of the feed are taken under the lock of its one row, which is held until the
+commit. A trigger tells the listening followers at each commit that moved the feed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from math import ceil
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from ..errors import ConfigurationError, StoreUnavailableError
+from .base import Feed, Record
+from .postgres_loop import LoopPool
+from .postgres_pool import GRACE, Pool, ThreadPool, closed, hold
+from .postgres_wire import Link, LostError, transact, unavailable
+from .sql import APPLIED, Job, Migration, Row, SQLVerbs, T, migrate, migrations, pending
+
+OLDEST = 14
+"""The oldest major version of the server that is taken."""
+POOL_SIZE = 8
+_LOCK = int.from_bytes(b"watchwrd", "big") & (1 << 62) - 1
+_SETTINGS = """
+    SELECT set_config('statement_timeout', %(statement)s, false), set_config('lock_timeout', %(lock)s, false),
+           set_config('idle_in_transaction_session_timeout', %(idle)s, false),
+           set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
+"""
+"""A server that never answers, a lock that is never released and a client that stands still all end by themselves;
+and a commit that returned is on disk, whatever the role's default is."""
+
+_open_stores: WeakSet[PostgresStore] = WeakSet()
+
+
+class PostgresStore(SQLVerbs):
+    """See ``stores.base.Store``.
+
+    Parameters: url: as libpq reads it, and ``pool_size=N`` in its query. patience: how long a connection, an answer, a
+    lock or a free connection may let us wait before the verb is StoreUnavailableError.
+
+    An effect is given the ``psycopg.Connection`` of its transaction, and may block: under an event loop a worker
+    thread calls it.
+    """
+
+    pulls_inline = False
+    pushes = True
+    lasts = True
+    purge_locking = " FOR UPDATE SKIP LOCKED"
+    keys_beside: Path | None = None
+
+    def __init__(self, url: str, *, patience: timedelta = timedelta(seconds=2)) -> None:
+        self._parameters, self._size = _parsed(url)
+        self._patience = patience.total_seconds()
+        self._parameters.setdefault("connect_timeout", str(max(2, ceil(self._patience))))
+        self.suspends = True
+        self._lock = Lock()  # holds opening and closing
+        self._pool: Pool | None = None
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._same_way(LoopPool)
+        pool = self._pool
+        if isinstance(pool, LoopPool):
+            if pool.loop is loop:
+                return
+            pool.let_go()  # it served a loop that is gone
+        link = await asyncio.to_thread(self._first)
+        if isinstance(self._pool, LoopPool) and self._pool.loop is loop:
+            link.close()  # somebody else opened it meanwhile
+            return
+        self._opened(LoopPool(self._connect, [link], size=self._size, patience=self._patience))
+
+    def open_blocking(self) -> None:
+        with self._lock:
+            self._same_way(ThreadPool)
+            if self._pool is None:
+                pool = ThreadPool(self._connect, [self._first()], size=self._size, patience=self._patience)
+                self._opened(pool)
+
+    def _same_way(self, case: type[Pool]) -> None:
+        if self._pool is not None and not isinstance(self._pool, case):
+            raise ConfigurationError("the store is open the other way (event loop or threads); close it first")
+
+    def _opened(self, pool: Pool) -> None:
+        self._pool, self.suspends = pool, pool.suspends
+        _open_stores.add(self)
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if isinstance(pool, LoopPool):
+            await pool.close()
+        elif pool is not None:
+            pool.let_go()
+
+    def close_blocking(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+            if pool is not None:
+                pool.let_go()
+
+    def forked(self) -> None:
+        """In the child of a fork: the connections are the parent's, and are kept unused, so that nothing ends them."""
+        self._lock = Lock()
+        if self._pool is not None:
+            _parents.append(self._pool)
+            self._pool = None
+
+    def _open_pool(self) -> Pool:
+        if self._pool is None:
+            raise closed()
+        return self._pool
+
+    async def _write(self, job: Job[T]) -> T:
+        return await self._open_pool().run(lambda link: transact(link, job))
+
+    async def _read(self, sql: str, parameters: Row) -> list[Row]:
+        return (await self._open_pool().run(lambda link: link.ask(sql, parameters))).rows
+
+    async def get(self, kind: str, key: str, *, now: int) -> Record | None:
+        return await self._open_pool().look(kind, key, now)
+
+    def tail_now(self, after: int, *, now: int) -> Feed:
+        raise ConfigurationError(_NOT_INLINE)
+
+    def changed(self) -> bool:
+        raise ConfigurationError(_NOT_INLINE)
+
+    async def news(self, *, timeout: float) -> None:
+        await self._open_pool().news(timeout)
+
+    def _connect(self) -> Link:
+        """Blocks. Raises: StoreUnavailableError."""
+        try:
+            connection = psycopg.Connection.connect(**self._parameters, autocommit=True)
+            link = Link(connection)
+            try:
+                connection.execute(_SETTINGS, self._limits())
+            except BaseException:
+                link.close()
+                raise
+            return link
+        except psycopg.Error as error:
+            words = str(error).replace(str(self._parameters.get("password") or "\0"), "***")
+            raise unavailable(" ".join(words.split())) from None
+
+    def _limits(self) -> dict[str, str]:
+        """What the server ends by itself. A lock goes first, so that the error says what was waited for."""
+        lock = ceil(self._patience * 1000)
+        return {"lock": f"{lock}ms", "statement": f"{lock + ceil(GRACE * 500)}ms", "idle": f"{2 * lock}ms"}
+
+    def _first(self) -> Link:
+        """The first connection of an opening: looks at the server, and migrates if the database is behind."""
+        with ExitStack() as undo:
+            link = self._connect()
+            undo.callback(link.close)
+            check(link.pgconn.server_version, link.connection.info.parameter_status("server_encoding"))
+            try:
+                hold(link, transact(link, _migrated(migrations("postgres")), once=True), _MIGRATING, _no_effect)
+            except LostError as error:
+                raise unavailable(str(error)) from None
+            except StoreUnavailableError as error:
+                if error.reason.startswith("postgres_42"):
+                    raise ConfigurationError(
+                        f"the tables cannot be made: {error}; open the store once as a role that may create them"
+                    ) from None
+                raise
+            undo.pop_all()
+            return link
+
+
+def _migrated(known: list[Migration]) -> Job[None]:
+    """Nothing is locked where nothing is to be done: then a role that may not create tables is good enough."""
+    there = yield "SELECT to_regclass('watchword_migrations') IS NOT NULL", ()
+    if there.rows[0][0] and not pending(known, (yield APPLIED, ()).rows):
+        return
+    yield "SET LOCAL statement_timeout = 0", ()
+    yield "SELECT pg_advisory_xact_lock(?)", (_LOCK,)
+    yield from migrate(known)
+
+
+def check(version: int, encoding: str | None) -> None:
+    """Raises: ConfigurationError for a server that is too old, or a database that cannot hold every text."""
+    if version < OLDEST * 10_000:
+        raise ConfigurationError(f"the server is PostgreSQL {version // 10_000}; watchword needs {OLDEST} or later")
+    if encoding != "UTF8":
+        raise ConfigurationError(f"the database is encoded in {encoding}; make one with ENCODING 'UTF8'")
+
+
+def _no_effect(call: Callable[[], None]) -> None:
+    raise AssertionError("a migration has no effects")
+
+
+def _parsed(url: str) -> tuple[dict[str, Any], int]:
+    """What libpq makes of the URL, and the size of the pool. No message quotes a piece of it: it holds a password."""
+    base, _, query = url.partition("?")
+    words = query.split("&") if query else []
+    sizes = [word.partition("=")[2] for word in words if word.startswith("pool_size=")]
+    rest = "&".join(word for word in words if not word.startswith("pool_size="))
+    if len(sizes) > 1 or not all(size.isascii() and size.isdigit() and 0 < int(size[:6]) < 1000 for size in sizes):
+        raise ConfigurationError("pool_size in the URL of a PostgreSQL store is a number from 1 to 999, said once")
+    try:
+        parameters = conninfo_to_dict(base + ("?" + rest if rest else ""))
+    except psycopg.Error:
+        raise ConfigurationError(
+            "the URL of the PostgreSQL store cannot be read: it is postgresql://user:password@host:port/database with"
+            " every special character of user and password percent-encoded"
+        ) from None
+    if parameters.setdefault("target_session_attrs", "read-write") not in ("read-write", "primary"):
+        raise ConfigurationError(
+            "a PostgreSQL store reads and writes on the primary alone: a standby may not know yet what was revoked"
+        )
+    for name, value in _DEFAULTS.items():
+        parameters.setdefault(name, value)
+    return {**parameters, "client_encoding": "utf8"}, int(sizes[0]) if sizes else POOL_SIZE
+
+
+_DEFAULTS = {
+    "application_name": "watchword",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+}
+_MIGRATING = 3600.0
+"""Seconds that one statement of a migration may take; who waits for the one that migrates waits ``patience``."""
+_NOT_INLINE = "a PostgreSQL store does not answer inline: await tail() and news()"
+_parents: list[Pool] = []
+
+
+def _after_fork() -> None:
+    for store in _open_stores:
+        store.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
