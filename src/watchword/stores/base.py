@@ -219,6 +219,12 @@ SCHEMES: dict[str, str] = {
     "postgres": "watchword.stores.postgres:PostgresStore",
     "postgresql": "watchword.stores.postgres:PostgresStore",
     "sqlite": "watchword.stores.sqlite:SQLiteStore",
+    "redis": "watchword.stores.redis:RedisStore",
+    "rediss": "watchword.stores.redis:RedisStore",
+    "redis+sentinel": "watchword.stores.redis:RedisStore",
+    "rediss+sentinel": "watchword.stores.redis:RedisStore",
+    "redis+cluster": "watchword.stores.redis:RedisStore",
+    "rediss+cluster": "watchword.stores.redis:RedisStore",
 }
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
 
