@@ -236,7 +236,7 @@ def open_store(url: str) -> Store:
     ``postgresql://user:password@host/database``.
     Raises: ConfigurationError for an unknown scheme.
     """
-    scheme = urlsplit(url).scheme if ":" in url else ""
+    scheme = urlsplit(url.partition("//")[0]).scheme if ":" in url else ""
     target = SCHEMES.get(scheme)
     if target is None:
         known = ", ".join(sorted(SCHEMES))

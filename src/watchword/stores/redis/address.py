@@ -66,7 +66,10 @@ def read_address(url: str) -> Address:
 
 
 def _read(url: str) -> Address:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote the URL
+        raise ValueError("it is no URL") from None
     login, _, where = parts.netloc.rpartition("@")
     username, colon, password = login.partition(":")
     sentinel, cluster = parts.scheme.endswith("+sentinel"), parts.scheme.endswith("+cluster")
@@ -101,7 +104,7 @@ def _place(text: str, port: int) -> Place:
 
 
 def _options(query: str) -> dict[str, Any]:
-    given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    given = parse_qsl(query, keep_blank_values=True, strict_parsing=False)
     for name, _ in given:
         if name not in _OPTIONS:
             raise ValueError(f"it has an unknown or misspelt option; there are {', '.join(_OPTIONS)}")
