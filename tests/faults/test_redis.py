@@ -204,6 +204,22 @@ async def test_a_failover_to_a_stale_replica_loses_acknowledged_writes_unless_th
             assert after.epoch != before.epoch
 
 
+async def test_a_primary_that_was_demoted_says_nothing_of_the_feed(own: Server, valkey: Server, opened: Start) -> None:
+    """What it knows is old by now; an answer would renew leases that must run out."""
+    store = await opened(own.fresh())
+    await store.append(revoked("a"))
+    before = await store.tail(0, now=NOW)
+    with own.client() as client:
+        client.execute_command("CONFIG", "SET", "replica-serve-stale-data", "yes")
+        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        assert "no primary" in str(await failed(store.tail(0, now=NOW)))
+        assert "no primary" in str(await failed(store.append(revoked("b"))))
+        client.execute_command("REPLICAOF", "NO", "ONE")
+    after = await store.tail(0, now=NOW)
+    assert after.events == before.events
+    assert after.epoch != before.epoch
+
+
 async def test_sentinels_lead_to_the_new_primary(tmp_path: Path, opened: Start) -> None:
     with Server(binary(), tmp_path / "primary") as primary:
         options = ("--replicaof", f"127.0.0.1 {primary.port}")

@@ -226,7 +226,7 @@ return found
 _TAIL = """
 local after, now, limit = arg(), tonumber(arg()), tonumber(arg())
 local info = redis.call('INFO', 'replication')
-if string.match(info, 'role:(%a+)') ~= 'master' then return redis.error_reply('DEMOTED') end
+if string.match(info, 'role:(%a+)') ~= 'master' then return redis.error_reply('DEMOTED it is no primary') end
 local life = born() .. ':' .. string.match(info, 'master_replid:(%x+)')
 local found, given, from, page = {}, after, after, {}
 repeat

@@ -37,6 +37,8 @@ _DIRECTIONS = {
     "MISCONF": "it cannot write to its disk",
     "NOREPLICAS": "it has too few good replicas",
     "NOPERM": "the user may not do that: see docs/how-to/use-redis.md for the rights it needs",
+    "DEMOTED": "it is no primary now",
+    "READONLY": "it is no primary now",
     "LOADING": "it is still reading its data from disk",
 }
 
