@@ -48,6 +48,7 @@ taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
+	@$(BIN)/python benchmarks/redis_lookups.py $(ARGS)
 
 # atheris has wheels for some Pythons and systems alone, so it stays out of [dev] and has an environment of its own.
 fuzz: $(VENV)-fuzz/.ready ## search for inputs that break a reader: make fuzz SECONDS=600

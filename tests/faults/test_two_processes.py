@@ -42,15 +42,15 @@ class Verifier:
         return float(last), float(first)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "valkey"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        fresh: str = request.getfixturevalue("postgres").fresh()
+    if request.param != "sqlite":
+        fresh: str = request.getfixturevalue(request.param).fresh()
         return fresh
     return f"sqlite:///{tmp_path}/app.db"
 
 
-P99 = {"sqlite": 0.1, "postgresql": 0.05}
+P99 = {"sqlite": 0.1, "postgresql": 0.05, "redis": 0.05}
 """Seconds from the return of a revocation to the last acceptance elsewhere."""
 
 

@@ -16,15 +16,15 @@ from watchword.clock import FrozenClock
 from watchword.errors import TokenConsumedError, TokenReusedError, TokenRevokedError, WatchwordError
 
 T = TypeVar("T")
-SCHEMES = ["memory", "sqlite", "postgres"]
+SCHEMES = ["memory", "sqlite", "postgres", "valkey"]
 OPTIONS: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test"}
 
 
 @pytest.fixture(params=SCHEMES)
 def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "postgres":
+    if request.param in ("postgres", "valkey"):
         monkeypatch.setitem(OPTIONS, "keys", tmp_path / "app.keys")
-        fresh: str = request.getfixturevalue("postgres").fresh()
+        fresh: str = request.getfixturevalue(request.param).fresh()
         return fresh
     return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/app.db"
 

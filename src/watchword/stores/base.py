@@ -219,6 +219,12 @@ SCHEMES: dict[str, str] = {
     "postgres": "watchword.stores.postgres:PostgresStore",
     "postgresql": "watchword.stores.postgres:PostgresStore",
     "sqlite": "watchword.stores.sqlite:SQLiteStore",
+    "redis": "watchword.stores.redis:RedisStore",
+    "rediss": "watchword.stores.redis:RedisStore",
+    "redis+sentinel": "watchword.stores.redis:RedisStore",
+    "rediss+sentinel": "watchword.stores.redis:RedisStore",
+    "redis+cluster": "watchword.stores.redis:RedisStore",
+    "rediss+cluster": "watchword.stores.redis:RedisStore",
 }
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
 
@@ -230,7 +236,7 @@ def open_store(url: str) -> Store:
     ``postgresql://user:password@host/database``.
     Raises: ConfigurationError for an unknown scheme.
     """
-    scheme = urlsplit(url).scheme if ":" in url else ""
+    scheme = urlsplit(url.partition("//")[0]).scheme if ":" in url else ""
     target = SCHEMES.get(scheme)
     if target is None:
         known = ", ".join(sorted(SCHEMES))
