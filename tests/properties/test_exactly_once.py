@@ -26,7 +26,7 @@ from watchword.stores.base import Record
 
 ROUNDS = int(os.environ.get("WATCHWORD_SOAK", "2"))
 AT_ONCE = 100
-STORES = ["memory", "sqlite", "valkey"]
+STORES = ["memory", "sqlite", "postgres", "valkey"]
 OPTIONS: dict[str, Any] = {
     "issuer": "https://as.test",
     "audience": "https://api.test",
@@ -56,7 +56,7 @@ class Job:
 
 
 class Redeem(Job):
-    """The effect counts in the caller's own table where there is one (SQLite), and in a list where there is none."""
+    """The effect counts in the caller's own table where there is one (SQL), and in a list where there is none."""
 
     losers = {TokenConsumedError}  # noqa: RUF012
 
@@ -151,8 +151,8 @@ JOBS = {job.__name__: job for job in (Redeem, RotateSession, RotateRefresh, Rota
 
 @pytest.fixture(params=STORES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "valkey":
-        fresh: str = request.getfixturevalue("valkey").fresh()
+    if request.param in ("postgres", "valkey"):
+        fresh: str = request.getfixturevalue(request.param).fresh()
         return fresh
     return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/app.db"
 
