@@ -13,6 +13,7 @@ from watchword import AccessTokens, Key, KeyRing, SealedTokens, ServiceTokens, W
 from watchword.compat.itsdangerous import TimedReader
 from watchword.errors import ConfigurationError, MalformedTokenError, WrongAudienceError, WrongIssuerError
 from watchword.formats import paseto
+from watchword.policy.rbac import RBAC
 from watchword.tokens.api_keys import ApiKeys
 from watchword.tokens.one_time import OneTimeTokens
 from watchword.tokens.refresh import RefreshTokens
@@ -109,3 +110,11 @@ def test_a_signed_token_where_encrypted_ones_are_wanted() -> None:
     token = AccessTokens(RING, **WHO).issue("u", format="jwt").token
     with pytest.raises(MalformedTokenError, match="a signed JWT has three"):
         AccessTokens(SEAL, **WHO, single_service=True).verify(token)
+
+
+def test_a_policy_that_is_none() -> None:
+    roles: Any = {"admin": ["orders:read"]}
+    with pytest.raises(ConfigurationError, match="a policy decides"):
+        Watchword("memory:", **WHO, policy=roles)
+    with pytest.raises(ConfigurationError, match="RBAC takes name -> Role"):
+        RBAC(roles)

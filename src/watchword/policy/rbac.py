@@ -37,6 +37,8 @@ class RBAC:
 
     def __init__(self, roles: Mapping[str, Role], *, issuers: Iterable[str] = ()) -> None:
         words(roles, "roles")
+        if not isinstance(roles, Mapping) or not all(isinstance(role, Role) for role in roles.values()):
+            raise ConfigurationError("RBAC takes name -> Role(permissions=[…], inherits=[…])")
         own = {name: frozenset(_permissions(name, role)) for name, role in roles.items()}
         parents = {name: words(role.inherits, f"what {name!r} inherits") for name, role in roles.items()}
         _ensure_sound(parents)
