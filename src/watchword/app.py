@@ -107,7 +107,7 @@ class Watchword:
         self.store = open_store(url)
         self.issuer = issuer
         if policy is not None and not callable(getattr(policy, "decide", None)):
-            raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…) or your own with decide()")
+            raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")
         self.policy = policy
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
         if self.key_file is None and ring is None and self.store.lasts:
