@@ -53,7 +53,7 @@ class Watchword:
 
     Parameters:
         url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
-            ``postgresql://user:password@host/database`` (then ``keys`` or ``ring`` is needed).
+            ``postgresql://user:password@host/database`` or ``redis://host`` (then ``keys`` or ``ring`` is needed).
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,9 +30,10 @@ from watchword.errors import ConfigurationError, StoreConflictError, StoreUnavai
 from watchword.stores.base import Audit, Event, Record, Store, open_store
 from watchword.stores.redis import RedisStore
 from watchword.stores.redis import store as module
-from watchword.stores.redis.lane import LoopWire
+from watchword.stores.redis.address import Address
+from watchword.stores.redis.lane import LoopWire, dialled
 from watchword.stores.redis.scripts import RELEASE
-from watchword.stores.redis.wire import dial
+from watchword.stores.redis.wire import Wire, dial
 
 pytestmark = pytest.mark.anyio
 
@@ -245,6 +247,7 @@ async def test_a_store_that_reaches_the_wrong_node_finds_the_right_one(valkey_cl
     lane: Any = store._lane
     for node in valkey_cluster.nodes:
         wrong = RedisStore(f"redis://{node.place}")
+        lane._wire.close()
         lane._wire = LoopWire(dial(wrong.address), 0.5)
         assert await store.get("session", "k", now=NOW) == session("k")
         assert await store.append(revoked("a")) > 0
@@ -286,6 +289,23 @@ async def test_who_cannot_listen_waits_the_time_out(valkey: Server, way: str, tm
         own.start()
         await store.news(timeout=1)
         await store.close()
+
+
+async def test_who_is_cancelled_while_connecting_leaves_no_connection(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Wire] = []
+
+    def watched(address: Address) -> Wire:
+        made.append(dial(address))
+        return made[-1]
+
+    monkeypatch.setattr("watchword.stores.redis.lane.dial", watched)
+    for turn in range(1, 21):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(dialled(RedisStore(valkey.fresh()).address), 1e-9)
+        while len(made) < turn or made[-1].socket.fileno() >= 0:
+            await anyio.lowlevel.checkpoint()
 
 
 # Rights, TLS, forks

@@ -233,7 +233,7 @@ def open_store(url: str) -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
     Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
-    ``postgresql://user:password@host/database``.
+    ``postgresql://user:password@host/database``, ``redis://user:password@host``.
     Raises: ConfigurationError for an unknown scheme.
     """
     scheme = urlsplit(url.partition("//")[0]).scheme if ":" in url else ""

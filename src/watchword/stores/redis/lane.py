@@ -147,6 +147,21 @@ class LoopWire:
             self._heard()
 
 
+async def dialled(address: Address) -> Wire:
+    """``dial`` on a thread. Who is cancelled meanwhile leaves no connection behind."""
+    dialling = asyncio.ensure_future(asyncio.to_thread(dial, address))
+    try:
+        return await asyncio.shield(dialling)
+    except asyncio.CancelledError:
+        dialling.add_done_callback(_let_go)
+        raise
+
+
+def _let_go(dialling: asyncio.Future[Wire]) -> None:
+    if not dialling.cancelled() and dialling.exception() is None:
+        dialling.result().close()
+
+
 class LoopLane:
     """One connection for everything, made when it is needed; all who need it at once wait for the same one."""
 
@@ -190,7 +205,7 @@ class LoopLane:
                 self._dialling = None
 
     async def _dial(self) -> LoopWire:
-        wire = await asyncio.to_thread(dial, self._address)
+        wire = await dialled(self._address)
         if self.closed:
             wire.close()
             raise ConfigurationError("open the store first")

@@ -11,7 +11,7 @@ from threading import Event
 
 from ...errors import ConfigurationError
 from .address import Address
-from .lane import LoopWire, receive, talk
+from .lane import LoopWire, dialled, receive, talk
 from .wire import LostError, Refused, Wire, dial
 
 _SILENT = 30
@@ -43,7 +43,7 @@ class LoopNews:
     async def _listen(self) -> bool:
         self.close()
         try:
-            wire = LoopWire(await asyncio.to_thread(dial, self._address), self._address.timeout, self._heard.set)
+            wire = LoopWire(await dialled(self._address), self._address.timeout, self._heard.set)
             self._wire, self._silent = wire, 0
             return not isinstance(await wire.ask(("SSUBSCRIBE", self._channel)), Refused)
         except (LostError, ConfigurationError):

@@ -135,8 +135,13 @@ def _connect(address: Address, place: Place, *, sentinel: bool = False) -> Any:
 
 
 def _ask(connection: Any, *command: str) -> Any:
-    connection.send_command(*command)
-    return connection.read_response(disable_decoding=True)
+    """The reply. The connection is closed when this raises."""
+    try:
+        connection.send_command(*command)
+        return connection.read_response(disable_decoding=True)
+    except BaseException:
+        connection.disconnect()
+        raise
 
 
 def _given(address: Address) -> Iterator[Place]:
