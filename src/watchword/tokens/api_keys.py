@@ -122,7 +122,7 @@ class ApiKeys:
             token, record = self._make(named(subject, "a subject"), content | {"rev": rev_of(self._view, None)})
             await self._store.put(record, audit=[_audit("api_key_issued", record, now)])
             if await self._outlived(record):
-                return self._issued(token, record)
+                return Issued.of(token, _principal(record))
             await self._store.drop(RECORD, record.key)
         raise StoreConflictError("all of this subject is being revoked again and again; try later")
 
@@ -156,7 +156,7 @@ class ApiKeys:
             if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
                 self._near.forget(record.key)
                 if await self._outlived(successor):
-                    return self._issued(token, successor)
+                    return Issued.of(token, _principal(successor))
                 await self._end(successor)
                 raise TokenRevokedError("all of this subject was revoked while its key was rotated; issue a new one")
         raise StoreConflictError
@@ -294,18 +294,6 @@ class ApiKeys:
             return False
         noted = _written(record, dict(record.data) | {"last_used_at": at})
         return await self._store.swap(noted, version=record.version)
-
-    def _issued(self, token: str, record: Record) -> Issued:
-        who = _principal(record)
-        return Issued(
-            token=token,
-            token_id=who.token_id,
-            subject=who.subject,
-            expires_at=who.expires_at,
-            scopes=who.scopes,
-            roles=who.roles,
-            rev=who.rev,
-        )
 
 
 def _environment(name: str) -> str:

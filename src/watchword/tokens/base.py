@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -15,6 +14,10 @@ from ..errors import BindingError, ConfigurationError, KeyUseError, MalformedTok
 from ..keys.key import Key
 from ..principal import Principal
 from ..stores.base import Event
+from .names import named as named
+from .names import one_id as one_id
+from .names import shown as shown
+from .names import words as words
 
 NO_PROOF = "the token is bound to its sender, and no proof of that came with it; send it as DPoP, with a proof"
 
@@ -219,6 +222,25 @@ class Issued(Struct, frozen=True, kw_only=True):
     """The thumbprint of the key that it is bound to."""
     fpt: str | None = None
 
+    @classmethod
+    def of(cls, token: str, who: Principal) -> Issued:
+        """The token that stands for ``who``."""
+        return cls(
+            token=token,
+            token_id=who.token_id,
+            subject=who.subject,
+            expires_at=who.expires_at,
+            scopes=who.scopes,
+            roles=who.roles,
+            client_id=who.client_id,
+            session_id=who.session_id,
+            family_id=who.family_id,
+            rev=who.rev,
+            auth_time=who.auth_time,
+            jkt=who.jkt,
+            fpt=who.fpt,
+        )
+
     def __repr__(self) -> str:
         return f"Issued(token_id={self.token_id!r}, subject={self.subject!r}, expires_at={self.expires_at})"
 
@@ -274,45 +296,6 @@ def check_formats(wanted: Mapping[str, str | None], kinds: Iterable[Kind]) -> No
         known[name].check_format(format)
 
 
-def words(values: Iterable[str], what: str) -> list[str]:
-    """Scopes or roles as a sorted list: each is visible ASCII without a space, quote or backslash (RFC 6749 §3.3)."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ConfigurationError(f"{what} is a list of words, not one text")
-    found = list(values)
-    for word in found:
-        if (
-            not isinstance(word, str)
-            or not word.isascii()
-            or not word.isprintable()
-            or not word
-            or set(word) & set(' "\\')
-        ):
-            raise ConfigurationError(
-                f"{word!r} cannot stand in {what}: use visible ASCII without space, quote or backslash"
-            )
-    return sorted(set(found))
-
-
-def named(value: object, what: str) -> str:
-    """A subject, client, id or other name: 1 to 255 printable characters. No token: it would be kept as it is."""
-    if isinstance(value, str) and _A_TOKEN.match(value):
-        raise ConfigurationError(f"{what} is a name or an id, and this is a token; its ids are in Issued and Principal")
-    if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-        raise ConfigurationError(f"{what} is text of 1 to 255 printable characters")
-    return value
-
-
-def one_id(value: str | None, what: str) -> str | None:
-    """The id of something that may be missing. Raises: as ``named``."""
-    return None if value is None else named(value, what)
-
-
-_A_TOKEN = re.compile(
-    r"(?:ww_[a-z]{2}_[\w.-]{40,}|\w+_(?:live|test)_[0-9A-Za-z]{49}"
-    r"|eyJ[\w-]+\.[\w-]*\.[\w.-]+|v[1-4]\.(?:local|public)\..+)\Z"
-)
-
-
 def thumbprint_of(bind: Key | str | None) -> str | None:
     """What to bind a token to: a Key, or the thumbprint (RFC 7638) of one. Raises: ConfigurationError."""
     if bind is None:
@@ -336,15 +319,6 @@ def _is_thumbprint(value: object) -> bool:
         return isinstance(value, str) and len(value) == 43 and len(unb64url(value.encode())) == 32
     except (MalformedTokenError, UnicodeEncodeError):
         return False
-
-
-def shown(value: str | None) -> str | None:
-    """Free text that people will see in a list: at most 255 characters, what cannot be printed as ``?``."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise ConfigurationError(f"a device or an address is text, not {type(value).__name__}")
-    return "".join(char if char.isprintable() else "?" for char in value[:255])
 
 
 def plain_json(value: Mapping[str, Any] | None, what: str, limit: int) -> dict[str, Any]:

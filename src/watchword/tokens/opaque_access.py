@@ -124,7 +124,7 @@ class OpaqueAccessTokens:
             expires_at=now + life + EXPLAINED_FOR,
         )
         await self._store.put(record, audit=[_audit("opaque_access_issued", record, now)])
-        return _issued(token, _principal(record))
+        return Issued.of(token, _principal(record))
 
     async def authenticate(self, untrusted: object) -> Principal:
         """The Principal behind a token that is for us.
@@ -246,24 +246,6 @@ def _principal(record: Record) -> Principal:
         jkt=held.get("jkt"),
         fpt=held.get("fpt"),
         raw_claims=held["claims"],
-    )
-
-
-def _issued(token: str, who: Principal) -> Issued:
-    return Issued(
-        token=token,
-        token_id=who.token_id,
-        subject=who.subject,
-        expires_at=who.expires_at,
-        scopes=who.scopes,
-        roles=who.roles,
-        client_id=who.client_id,
-        session_id=who.session_id,
-        family_id=who.family_id,
-        rev=who.rev,
-        auth_time=who.auth_time,
-        jkt=who.jkt,
-        fpt=who.fpt,
     )
 
 

@@ -130,7 +130,7 @@ class Sessions:
         record = self._record(token, named(subject, "a subject"), content)
         await self._begin(record, await self._id_of(replaces), now)
         await self._keep_to_limit(str(record.subject), record.data["session_id"])
-        return self._issued(token, record)
+        return Issued.of(token, self._principal(record))
 
     @overload
     async def authenticate(self, untrusted: object) -> Principal: ...
@@ -190,7 +190,7 @@ class Sessions:
             successor = self._record(fresh, str(record.subject), content)
             dead, audit = _tombstone(record, "rotated"), [_audit("session_rotated", successor, now)]
             if await self._store.swap(dead, version=record.version, puts=[successor], audit=audit):
-                return self._issued(fresh, successor)
+                return Issued.of(fresh, self._principal(successor))
         raise StoreConflictError  # each time a touch or an update was quicker
 
     async def list(self, subject: str) -> list[SessionInfo]:
@@ -333,21 +333,6 @@ class Sessions:
             rev=held["rev"],
             fpt=held.get("fpt"),
             raw_claims=held["data"],
-        )
-
-    def _issued(self, token: str, record: Record) -> Issued:
-        who = self._principal(record)
-        return Issued(
-            token=token,
-            token_id=who.token_id,
-            subject=who.subject,
-            expires_at=who.expires_at,
-            scopes=who.scopes,
-            roles=who.roles,
-            session_id=who.session_id,
-            rev=who.rev,
-            auth_time=who.auth_time,
-            fpt=who.fpt,
         )
 
 
