@@ -140,8 +140,13 @@ class Watchword:
         self.refresh = RefreshTokens(self.store, self.ring, grace=risk.grace(refresh_grace), **shared)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         alone = first(audience)[0]
-        opaque_life = risk.lifetime(opaque_access_lifetime)
-        self.opaque_access = OpaqueAccessTokens(self.store, audience=audience, lifetime=opaque_life, **ours)
+        self.opaque_access = OpaqueAccessTokens(
+            self.store,
+            audience=audience,
+            lifetime=risk.lifetime(opaque_access_lifetime),
+            cap=risk.access_cap,
+            **ours,
+        )
         self.sealed = SealedTokens(
             self.ring,
             store=self.store,

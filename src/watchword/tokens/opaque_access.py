@@ -49,7 +49,8 @@ class OpaqueAccessTokens:
     """Opaque access tokens over a store; stands alone: ``OpaqueAccessTokens(store, audience="https://api.example")``.
 
     Parameters: audience: one or several; a token is ours if it is for any of them, and new ones are for the first.
-    issuer: what introspection says of them. lifetime: 15 min, at most 60. view: where revocations are heard.
+    issuer: what introspection says of them. lifetime: 15 min, at most 60, or ``cap``. view: where revocations are
+    heard.
     Every verb raises UnavailableError when the store does not answer.
     """
 
@@ -65,7 +66,11 @@ class OpaqueAccessTokens:
         view: View | None = None,
         clock: Clock | None = None,
         lifetime: timedelta | None = None,
+        cap: timedelta | None = None,
     ) -> None:
+        if cap is not None:
+            life_of(self.kind, cap, self.kind.cap)
+            self.kind = replace(self.kind, cap=cap, life=min(self.kind.life, cap))
         self._store = store
         self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer

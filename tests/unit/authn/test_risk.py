@@ -34,6 +34,9 @@ async def test_high_risk_is_one_word() -> None:
             ww.access.issue("ada")
         with pytest.raises(ConfigurationError):
             ww.access.issue("ada", fpt="x", lifetime=6 * MINUTE)
+        with pytest.raises(ConfigurationError, match="0:05:00"):
+            await ww.opaque_access.issue("ada", lifetime=6 * MINUTE)
+        assert (await ww.opaque_access.issue("ada")).expires_at - now == 300
         first = await ww.refresh.issue("ada", client_id="mobile")
         await ww.refresh.rotate(first.token)
         with pytest.raises(TokenReusedError):
