@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from .measure import Measured, Table, commit, machine, measure, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +53,24 @@ class Run:
         for table in tables:
             self.say(f"{table.name}: {len(table.cases)} cases, {self.rounds} rounds")
             yield measure(table, rounds=self.rounds, slice_ms=self.setting.slice_ms)
+
+    def tell(self, tables: Iterable[Table]) -> None:
+        """Time the tables and print each as it comes, or with ``--json`` one document at the end."""
+        found = []
+        for one in self.measured(tables):
+            found.append(one)
+            if not self.json:
+                print_table(one)
+        self.end({"tables": msgspec.to_builtins(found)})
+        if not self.json:
+            self.print_facts()
+
+    def end(self, report: dict[str, Any]) -> None:
+        """The last of a run: the load afterwards, and the document, where that is wanted."""
+        self.report["machine"]["load_after"] = machine()["load"]
+        self.say("done")
+        if self.json:
+            print(msgspec.json.format(msgspec.json.encode(self.report | report)).decode())
 
     def say(self, text: str) -> None:
         say(f"[{time.monotonic() - self._started:4.0f} s] {text}")

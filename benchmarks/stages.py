@@ -1,7 +1,6 @@
 """Where the time of a cold verification goes, beside the primitive: each stage alone, with everything in the caches.
 
-In a real verification the signature check has just emptied the processor's caches, so the whole costs 2 to 3 µs more
-than the sum of the stages.
+In a real verification the signature check has just emptied the processor's caches, so the whole costs more than that.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ OLD: Final = {
 
 
 def _opened(text: bytes, key: object, verb: object, genuine: set[str]) -> None:
-    verb(text, key, assertion=b"a")  # type: ignore[operator]
+    verb(text, key, assertion=b"a")  # type: ignore[operator]  # one of several verbs
     assert text.decode("ascii") in genuine or "v3.public" in text.decode("ascii")
 
 

@@ -29,7 +29,7 @@ def demo(port: int | None, with_tour: bool, as_json: bool) -> None:
         with ephemeral(sockets) as house:
             if with_tour:
                 raise SystemExit(_walk(house, as_json))
-            ready = lambda: _show(house, as_json)  # noqa: E731
+            ready = lambda: _show(house, as_json)  # noqa: E731 - a call without arguments, made where it is used
             make_server(house.app, ready=ready).run(house.sockets)
     except KeyboardInterrupt:
         if with_tour:

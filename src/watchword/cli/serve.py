@@ -51,6 +51,6 @@ async def _try(ww: object) -> None:
     """Open and close once: what cannot be opened is told in a line, before anything listens."""
     from ..app import Watchword
 
-    assert isinstance(ww, Watchword)  # noqa: S101
+    assert isinstance(ww, Watchword)  # noqa: S101 - for mypy: its type is imported late
     async with ww:
         pass

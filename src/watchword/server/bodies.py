@@ -111,7 +111,7 @@ def _convert(value: object, shape: type[T], *, strict: bool) -> T:
     try:
         return msgspec.convert(value, shape, strict=strict)
     except msgspec.ValidationError:
-        known = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))  # type: ignore[arg-type]
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))  # type: ignore[arg-type]  # T is a Struct
         raise invalid_request(f"A member is missing, unknown or of the wrong type; there are: {known}.") from None
 
 
