@@ -16,7 +16,7 @@ from .authn.binding import Binding, BindingPolicy
 from .authn.risk import ProfileName, risk_of
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
-from .errors import ConfigurationError, MalformedTokenError, WatchwordError, WrongTypeError
+from .errors import ConfigurationError, WatchwordError
 from .keys.key import Key
 from .keys.ring import KeyRing, Slot
 from .keys.sources import load_or_create
@@ -24,19 +24,20 @@ from .options import Options as Options
 from .options import keywords as keywords
 from .policy.base import Decision, Facts, Policy, authorize
 from .principal import Principal
-from .revocation.event import LONGEST_LIFE, Revocation, event
+from .revocation.event import Revocation
 from .revocation.feed import catch_up, catch_up_now
 from .revocation.view import View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
 from .runtime.last_used import LastUsed
 from .runtime.refresh import KeyFileRefresh
+from .runtime.revoker import Revoker
 from .runtime.ticker import Chore, TaskTicker, ThreadTicker
 from .runtime.ticker import drive as drive
-from .stores.base import Audit, Event, open_store
+from .stores.base import Audit, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
-from .tokens.base import Authenticates, check_formats, first, named
+from .tokens.base import Authenticates, check_formats, first
 from .tokens.devices import Devices
 from .tokens.one_time import OneTimeTokens
 from .tokens.opaque_access import OpaqueAccessTokens
@@ -171,9 +172,10 @@ class Watchword:
         names = (issuer, *first(audience))
         self.binding = Binding(self.ring, clock=self.clock, names=names, policy=risk.binding(binding))
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
-        secrets = (*self._carried, self.refresh, self.one_time)
-        self._kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
-        check_formats(formats, [one.kind for one in (*self._kinds, self.sealed)])
+        secrets: tuple[Authenticates, ...] = (*self._carried, self.refresh, self.one_time)
+        kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
+        check_formats(formats, [self.sealed.kind, *(one.kind for one in kinds)])
+        self._revoker = Revoker(self.store, self.view, kinds, self.api_keys)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -271,18 +273,7 @@ class Watchword:
         that is not ours is a TokenError.
         """
         given = {"session": session, "family": family, "subject": subject, "client": client, "key": key}
-        chosen = [(what, value) for what, value in given.items() if value is not None]
-        if (token is not None) + len(chosen) + (everything is True) != 1 or any(not value for _, value in chosen):
-            raise ConfigurationError(
-                "revoke takes exactly one of token=, session=, family=, subject=, client=, key=, everything=True"
-            )
-        what, value = chosen[0] if chosen else ("everything", "")
-        if chosen:
-            named(value, f"{what}=")
-        if subject is not None:
-            return await self._revoke_subject(subject)
-        fact = event(what, str(value), now=self.clock.now()) if token is None else await self._stopping(token)
-        return await self._publish(fact)
+        return await self._revoker.revoke(token=token, everything=everything, **given)
 
     async def authorize(
         self, who: Principal, action: str, resource: Facts | None = None, context: Facts | None = None
@@ -298,31 +289,6 @@ class Watchword:
     async def events(self, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> list[Audit]:
         """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
         return await self.store.audited(after=after, subject=subject, limit=limit)
-
-    async def _stopping(self, token: str) -> Event | None:
-        fitting = [kind for kind in self._kinds if isinstance(token, str) and token.startswith(kind.kind.starts)]
-        for kind in fitting[:-1]:
-            with suppress(WrongTypeError):  # it begins as one of ours does, and is the other's
-                return await kind.revocation_of(token)
-        for kind in fitting[-1:]:
-            return await kind.revocation_of(token)
-        raise MalformedTokenError("no kind of token here begins like this one; a sealed one is stopped by sealed.void")
-
-    async def _revoke_subject(self, subject: str) -> Revocation:
-        """A cut-off is remembered until the last API key of the subject has ended, and ends their rows as well."""
-        life = max(LONGEST_LIFE, await self.api_keys.remembered_for(subject))
-        done = await self._publish(event("subject", subject, now=self.clock.now(), life=life))
-        await self.api_keys.settle(subject)
-        return done
-
-    async def _publish(self, fact: Event | None) -> Revocation:
-        if fact is None:
-            return Revocation(seq=await self.store.append(), acknowledged=("self",))
-        about = {"what": fact.what, "value": fact.value}
-        subject = fact.value if fact.what == "subject" else None
-        seq = await self.store.append(fact, audit=[Audit(name="revoked", at=fact.at, subject=subject, detail=about)])
-        await catch_up(self.store, self.view)
-        return Revocation(seq=seq, acknowledged=("self",))
 
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
