@@ -195,6 +195,11 @@ class Watchword(_Face[app.Watchword]):
         if core is not None:
             core.close_blocking()
 
+    @property
+    def core(self) -> app.Watchword:
+        """The Watchword of this process, opened; its verbs never suspend. For integrations."""
+        return self._opened()
+
     def _opened(self) -> app.Watchword:
         pid = os.getpid()
         core = self._cores.get(pid)

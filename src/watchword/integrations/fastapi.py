@@ -170,7 +170,7 @@ class _Refusal(Response):
         self.raw_headers = self._reply.headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await current().answer(send, self._reply)
+        await asgi.answer(current(), scope, send, self._reply)
 
 
 def _attached(app: FastAPI) -> bool:

@@ -1,12 +1,11 @@
-"""A request or websocket handshake while it is being answered: what it presents, and the cookie of its answer."""
+"""A request or websocket handshake while it is being answered: what it presents, and the cookies of its answer."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
 
 from ..errors import ConfigurationError, CsrfError, UnavailableError, WatchwordError
 from ..principal import Principal
@@ -15,15 +14,7 @@ from ..web.challenge import reply_to
 from ..web.messages import Connection, Reply
 from ..web.user_agent import device_of
 
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 log = logging.getLogger("watchword.integrations")
-
-_CLOSE_CODES = {500: 1011, 503: 1013}  # RFC 6455 section 7.4.1; every other refusal is 1008, a matter of policy
 
 
 class NothingPresentedError(WatchwordError):
@@ -37,12 +28,12 @@ class NothingPresentedError(WatchwordError):
 class Visit:
     """What stands in the ContextVar while a request is answered.
 
-    ``owner`` is the Auth whose middleware made it; ``outer`` the visit around it, where one attached application is
-    mounted in another. ``who`` remembers the caller, once known.
+    ``owner`` is the Auth whose middleware made it, ``connect`` reads the request once somebody asks, ``outer`` is the
+    visit around it, where one attached application is mounted in another. ``who`` remembers the caller, once known.
     """
 
-    def __init__(self, owner: object, sessions: Sessions, scope: Scope) -> None:
-        self.owner, self.sessions, self._scope = owner, sessions, scope
+    def __init__(self, owner: object, sessions: Sessions, connect: Callable[[], Connection]) -> None:
+        self.owner, self.sessions, self._connect = owner, sessions, connect
         self.outer = _visit.get()
         self.begun = self.ended = False
         self.set_cookie: bytes | None = None
@@ -55,24 +46,20 @@ class Visit:
     @property
     def connection(self) -> Connection:
         if self._connection is None:
-            self._connection = Connection.from_scope(self._scope)
+            self._connection = self._connect()
         return self._connection
 
     @property
     def device(self) -> str | None:
         return device_of(self.connection.headers_of(b"user-agent"))
 
-    async def begin(self, message: Message) -> Message:
-        """The first message of the answer, with our cookie. But a refusal (400 and above) signs nobody in."""
+    async def settle(self, status: int) -> list[bytes]:
+        """The Set-Cookie lines of the answer, which begins now. But a refusal (400 and above) signs nobody in."""
         self.begun = True
-        if message.get("status", 101) >= 400:
+        if status >= 400:
             await self.abandon()
         line, self.set_cookie, self.started = self.set_cookie, None, None
-        if line is None:
-            return message
-        kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"cache-control"]
-        lines = [(b"set-cookie", one) for one in (line, self.device_cookie) if one is not None]
-        return {**message, "headers": [*kept, *lines, (b"cache-control", b"no-store")]}
+        return [] if line is None else [one for one in (line, self.device_cookie) if one is not None]
 
     async def abandon(self) -> None:
         """Send no cookie, and end a session that began here: nobody will ever hold its token."""
@@ -80,16 +67,6 @@ class Visit:
         if started is not None:
             with suppress(WatchwordError):
                 await self.sessions.end(started)
-
-    async def answer(self, send: Send, reply: Reply) -> None:
-        """Send a whole reply. An open websocket, or one whose server cannot reply to a handshake, is closed instead."""
-        prefix = "" if self._scope["type"] == "http" else "websocket."
-        if prefix and (self.begun or "websocket.http.response" not in (self._scope.get("extensions") or {})):
-            if not self.ended:
-                await send({"type": "websocket.close", "code": _CLOSE_CODES.get(reply.status, 1008), "reason": ""})
-            return
-        await send({"type": f"{prefix}http.response.start", "status": reply.status, "headers": reply.headers})
-        await send({"type": f"{prefix}http.response.body", "body": reply.body})
 
 
 _visit: ContextVar[Visit | None] = ContextVar("watchword_visit", default=None)

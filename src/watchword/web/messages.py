@@ -71,6 +71,22 @@ class Connection:
         self._raw_path = scope.get("raw_path")
         return self
 
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, Any]) -> Connection:
+        """From a WSGI ``environ`` (PEP 3333), in which a header that came twice is one, with a comma between."""
+        path = (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")
+        headers = [
+            (name[5:].lower().replace("_", "-").encode("ascii"), value.encode("latin-1"))
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        ]
+        method, scheme = environ["REQUEST_METHOD"], environ["wsgi.url_scheme"]
+        peer = environ.get("REMOTE_ADDR") or None
+        self = cls(method, path.decode("utf-8", "replace"), scheme=scheme, headers=headers, ip=peer)
+        written = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        self._raw_path = written.encode("latin-1") if written and written.startswith("/") else None
+        return self
+
     def __repr__(self) -> str:
         """Without path and headers: both may hold secrets."""
         return f"<Connection {self.method} {self.scheme} {'websocket' if self.is_websocket else 'request'}>"

@@ -18,8 +18,8 @@ from watchword.errors import (
     StoreUnavailableError,
     TokenRevokedError,
 )
-from watchword.integrations.asgi import Auth, WatchwordMiddleware, is_open
-from watchword.integrations.visit import App, Message, Receive, Scope, Send, current
+from watchword.integrations.asgi import App, Auth, Message, Receive, Scope, Send, WatchwordMiddleware, is_open
+from watchword.integrations.visit import current
 from watchword.keys.ring import KeyRing
 from watchword.stores.base import Record
 from watchword.tokens.access import AccessTokens

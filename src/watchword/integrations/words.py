@@ -1,0 +1,162 @@
+"""The words of every framework, over one Watchword: who is calling, signing in and out. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ..app import Watchword
+from ..authn.credentials import extract
+from ..errors import AccessDeniedError, ConfigurationError, TokenError
+from ..principal import Principal
+from ..tokens.base import KINDS, Authenticates, Issued
+from ..web.cookies import CookiePolicy, read_cookies
+from ..web.csrf import check_sender
+from .visit import NothingPresentedError, Visit, current
+
+_ACCESS = ("access", "opaque_access")
+_REMEMBERED = int(KINDS["session"].cap.total_seconds())
+
+
+class Words:
+    """Who is calling, and signing in and out, for one application.
+
+    Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
+    request's own scheme and host. cookie: how the session cookie is set. issuers: an Issuer or Issuers whose access
+    tokens are taken beside our own; open and close them yourself. owner: the Auth whose visits these words speak of.
+    The verbs work while a request is answered; they suspend only where the store of ``ww`` does.
+    """
+
+    def __init__(
+        self,
+        ww: Watchword,
+        *,
+        origins: Iterable[str] = (),
+        cookie: CookiePolicy | None = None,
+        issuers: Authenticates | None = None,
+        owner: object | None = None,
+    ) -> None:
+        self.ww = ww
+        self._owner = self if owner is None else owner
+        self._authenticator = ww.authenticator(cookie=cookie, origins=origins, issuers=issuers)
+        self.cookie = self._authenticator.cookie
+        self._lasting_cookie = replace(self.cookie, max_age=_REMEMBERED)
+
+    async def optional(self) -> Principal | None:
+        """The caller; None only when nothing was presented.
+
+        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
+        """
+        visit = self._visit()
+        if visit.who is not None:
+            return visit.who
+        who = await self._authenticator.authenticate(visit.connection)
+        if not visit.connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
+            visit.who = who
+        return who
+
+    async def require(
+        self,
+        *scopes: str,
+        role: str | None = None,
+        permission: str | None = None,
+        fresh: timedelta | None = None,
+    ) -> Principal:
+        """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
+
+        Without ``fresh``: what the profile of the Watchword asks for. ``permission``: what the policy must allow;
+        whether for this one thing, ``ww.authorize`` tells.
+        Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, PolicyDeniedError, and what
+        ``optional`` raises.
+        """
+        who = await self.optional()
+        if who is None:
+            raise NothingPresentedError
+        self.check(who, *scopes, role=role, fresh=fresh)
+        if permission is not None:
+            await self.ww.authorize(who, permission)
+        return who
+
+    def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
+        """``require``, for a caller who is known already."""
+        who.require(*scopes, role=role, fresh=self.ww.risk.fresh if fresh is None else fresh, clock=self.ww.clock)
+        return who
+
+    async def sign_in(
+        self,
+        subject: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        remember: bool = False,
+    ) -> Issued:
+        """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
+
+        The session whose cookie the request presented ends in the moment that this one begins. ``remember``: for 30
+        days, even when the browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
+        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
+        """
+        visit = self._visit()
+        check_sender(visit.connection, origins=self._authenticator.origins)
+        if visit.begun:
+            raise ConfigurationError("sign_in comes too late: the answer has begun, and its headers hold no cookie")
+        before = visit.started or await self._presented_session(visit)
+        taken = self.ww.binding.fingerprint(visit.connection)
+        issued = await self.ww.sessions.start(
+            subject,
+            data=data,
+            roles=roles,
+            scopes=scopes,
+            device=visit.device,
+            ip=visit.connection.ip,
+            remember=remember,
+            replaces=before,
+            fpt=taken.fpt,
+        )
+        visit.device_cookie = taken.set_cookie
+        visit.started, visit.who = issued.session_id, None
+        visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
+        return issued
+
+    async def sign_out(self, who: Principal) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie.
+
+        An access token that belongs to no session is stopped with its family, or else alone. Raises: AccessDeniedError
+        for the caller of another issuer, whose sessions are not ours to end.
+        """
+        visit = self._visit()
+        if who.issuer is not None:
+            raise AccessDeniedError(f"a token of {who.issuer} is ended there; here it can only run out")
+        if who.session_id is not None:
+            await self.ww.sessions.end(who.session_id)
+        elif who.family_id is not None:
+            await self.ww.revoke(family=who.family_id)
+        elif who.kind in _ACCESS and (credential := extract(visit.connection, self.cookie.name)) is not None:
+            await self.ww.revoke(token=credential.token)
+        visit.who = None
+        if who.kind == "session":
+            visit.set_cookie = self.cookie.clear()
+
+    async def _presented_session(self, visit: Visit) -> str | None:
+        try:
+            token = read_cookies(visit.connection.headers_of(b"cookie"), self.cookie.name)
+            return None if token is None else (await self.ww.sessions.authenticate(token)).session_id
+        except TokenError:
+            return None
+
+    def _visit(self) -> Visit:
+        visit = current(self._owner)
+        if not is_open(self.ww):
+            raise ConfigurationError(
+                "open it first: let the server, or the test client ('with TestClient(app) as client:'), run the "
+                "application's lifespan, which opens the Watchword; or open it yourself, with 'async with ww:'"
+            )
+        return visit
+
+
+def is_open(ww: Watchword) -> bool:
+    """Has it heard its feed since it was opened?"""
+    return ww.view.epoch != ""

@@ -1,0 +1,171 @@
+"""Any WSGI application: a middleware around it, and the words without ``await``. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+from ..blocking import Watchword
+from ..errors import WatchwordError
+from ..principal import Principal
+from ..runtime.ticker import drive
+from ..tokens.base import Authenticates, Issued
+from ..web.cookies import CookiePolicy
+from ..web.messages import Connection, Reply
+from .visit import Visit, enter, leave, refusal
+from .words import Words
+
+Environ = dict[str, Any]
+Write = Callable[[bytes], object]
+Headers = list[tuple[str, str]]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
+StartResponse = Callable[..., Write]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class Auth:
+    """Who is calling, and signing in and out, for one application: ``app = Auth(ww).attach(app)``.
+
+    Parameters: ww: a ``watchword.blocking.Watchword``; each process opens it for itself, at its first request. The
+    others: as for ``Words``. The verbs work while a request is answered; no thread and no loop is made for them.
+    """
+
+    def __init__(
+        self,
+        ww: Watchword,
+        *,
+        origins: Iterable[str] = (),
+        cookie: CookiePolicy | None = None,
+        issuers: Authenticates | None = None,
+    ) -> None:
+        self.ww = ww
+        self.cookie = cookie or CookiePolicy()
+        self._options: dict[str, Any] = {"origins": tuple(origins), "cookie": self.cookie, "issuers": issuers}
+        self._words: Words | None = None
+
+    def attach(self, app: App) -> WatchwordMiddleware:
+        """The application with the middleware around it."""
+        return WatchwordMiddleware(app, self)
+
+    @property
+    def words(self) -> Words:
+        """The words over the Watchword of this process: a child of a fork has its own."""
+        core = self.ww.core
+        if self._words is None or self._words.ww is not core:
+            self._words = Words(core, owner=self, **self._options)
+        return self._words
+
+    def optional(self) -> Principal | None:
+        """The caller; None only when nothing was presented.
+
+        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
+        """
+        return drive(self.words.optional())
+
+    def demand(
+        self, *scopes: str, role: str | None = None, permission: str | None = None, fresh: timedelta | None = None
+    ) -> Principal:
+        """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
+
+        ``permission``: what the policy must allow. Raises: as ``Words.require``.
+        """
+        return drive(self.words.require(*scopes, role=role, permission=permission, fresh=fresh))
+
+    def sign_in(
+        self,
+        subject: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        remember: bool = False,
+    ) -> Issued:
+        """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
+
+        The session whose cookie the request presented ends in that moment. ``remember``: for 30 days, even when the
+        browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
+        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
+        """
+        return drive(self.words.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember))
+
+    def sign_out(self, who: Principal) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie."""
+        drive(self.words.sign_out(who))
+
+
+class WatchwordMiddleware:
+    """Around a WSGI application: makes the visit, adds the cookie to its answer, and answers WatchwordErrors."""
+
+    def __init__(self, app: App, auth: Auth) -> None:
+        self.app, self.auth = app, auth
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            sessions = self.auth.words.ww.sessions
+        except WatchwordError as error:
+            return _send(start_response, refusal(error))
+        visit = Visit(self.auth, sessions, lambda: Connection.from_environ(environ))
+
+        def starting(status: str, headers: Headers, exc_info: ExcInfo = None) -> Write:
+            lines = drive(visit.settle(int(status[:3])))
+            if lines:
+                kept = [pair for pair in headers if pair[0].lower() != "cache-control"]
+                cookies = [("Set-Cookie", line.decode("ascii")) for line in lines]
+                headers = [*kept, *cookies, ("Cache-Control", "no-store")]
+            return start_response(status, headers, *(() if exc_info is None else (exc_info,)))
+
+        mark = enter(visit)
+        try:
+            return _Answer(self.app(environ, starting), visit, start_response)
+        except WatchwordError as error:
+            if visit.begun:
+                raise
+            drive(visit.abandon())
+            return _send(start_response, refusal(error))
+        except BaseException:
+            drive(visit.abandon())
+            raise
+        finally:
+            leave(mark)
+
+
+class _Answer:
+    """The body of an answer, made while its visit stands; one that is refused before it began is a refusal."""
+
+    def __init__(self, body: Iterable[bytes], visit: Visit, start_response: StartResponse) -> None:
+        self._body, self._visit, self._start = body, visit, start_response
+        self._parts = iter(body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        mark = enter(self._visit)
+        try:
+            return next(self._parts)
+        except WatchwordError as error:
+            if self._visit.begun:
+                raise
+            drive(self._visit.abandon())
+            self._parts = iter(_send(self._start, refusal(error)))
+            return next(self._parts)
+        finally:
+            leave(mark)
+
+    def close(self) -> None:
+        """The server calls this when the answer has gone out, or its client has."""
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            drive(self._visit.abandon())
+
+
+def _send(start_response: StartResponse, reply: Reply) -> list[bytes]:
+    headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in reply.headers]
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [reply.body]
