@@ -1,0 +1,73 @@
+"""ASGI without a framework."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.requests import FRESH
+from watchword import Watchword
+from watchword.integrations.asgi import Auth, Receive, Scope, Send
+
+auth = Auth(Watchword(URL, **OPTIONS))
+
+
+async def public(user: str) -> str:
+    return "hello"
+
+
+async def me(user: str) -> str:
+    return (await auth.require()).subject
+
+
+async def maybe(user: str) -> str:
+    who = await auth.optional()
+    return "nobody" if who is None else who.subject
+
+
+async def orders(user: str) -> str:
+    return f"orders of {(await auth.require('orders:read')).subject}"
+
+
+async def admin(user: str) -> str:
+    return f"admin {(await auth.require(role='admin')).subject}"
+
+
+async def fresh(user: str) -> str:
+    return f"fresh {(await auth.require(fresh=FRESH)).subject}"
+
+
+async def write(user: str) -> str:
+    return f"written by {(await auth.require()).subject}"
+
+
+async def login(user: str) -> str:
+    await auth.sign_in(user)
+    return "welcome"
+
+
+async def refused(user: str) -> str:
+    await auth.sign_in(user)
+    return "refused"
+
+
+async def logout(user: str) -> str:
+    await auth.sign_out(await auth.require())
+    return "bye"
+
+
+ROUTES: dict[str, Callable[[str], Awaitable[str]]] = {
+    f"/{route.__name__}": route for route in (public, me, maybe, orders, admin, fresh, write, login, refused, logout)
+}
+
+
+async def routes(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "http":
+        raise NotImplementedError(scope["type"])
+    [user] = parse_qs(scope["query_string"].decode()).get("user", [""])
+    text = await ROUTES[scope["path"]](user)
+    status = 400 if text == "refused" else 200
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+app = auth.attach(routes)

@@ -1,0 +1,72 @@
+"""Flask with ``async def`` views."""
+
+from flask import Flask, request
+
+from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.requests import FRESH
+from watchword.blocking import Watchword
+from watchword.integrations.flask import Auth
+
+app = Flask(__name__)
+auth = Auth(Watchword(URL, **OPTIONS))
+auth.init_app(app)
+
+
+@app.get("/public")
+async def public() -> str:
+    return "hello"
+
+
+@app.get("/me")
+@auth.require()
+async def me() -> str:
+    return auth.who.subject
+
+
+@app.get("/maybe")
+async def maybe() -> str:
+    who = auth.optional()
+    return "nobody" if who is None else who.subject
+
+
+@app.get("/orders")
+@auth.require("orders:read")
+async def orders() -> str:
+    return f"orders of {auth.who.subject}"
+
+
+@app.get("/admin")
+@auth.require(role="admin")
+async def admin() -> str:
+    return f"admin {auth.who.subject}"
+
+
+@app.get("/fresh")
+@auth.require(fresh=FRESH)
+async def fresh() -> str:
+    return f"fresh {auth.who.subject}"
+
+
+@app.post("/write")
+@auth.require()
+async def write() -> str:
+    return f"written by {auth.who.subject}"
+
+
+@app.post("/login")
+async def login() -> str:
+    auth.sign_in(request.args["user"])
+    return "welcome"
+
+
+@app.post("/refused")
+async def refused() -> tuple[str, int]:
+    auth.sign_in(request.args["user"])
+    return "refused", 400
+
+
+@app.post("/logout")
+@auth.require()
+async def logout() -> str:
+    auth.sign_out(auth.who)
+    return "bye"

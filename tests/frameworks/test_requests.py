@@ -1,0 +1,57 @@
+"""Every framework answers the same requests with the same status, body, challenge and cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.frameworks.frameworks import FRAMEWORKS, Framework, ask, served
+from tests.frameworks.requests import ROWS, Mint, Row, house
+from watchword.clock import SystemClock
+from watchword.web.cookies import SESSION_COOKIE
+
+BOUND = 5
+"""Seconds: max_staleness, as nobody set it."""
+SET = "; Path=/; Secure; HttpOnly; SameSite=Lax"
+CLEARED = f"{SESSION_COOKIE}={SET}; Max-Age=0"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    folder: Path = tmp_path_factory.mktemp("frameworks")
+    return f"sqlite:///{folder}/app.db", f"{folder}/app.keys"
+
+
+@pytest.fixture(scope="module")
+def mint(place: tuple[str, str]) -> Iterator[Mint]:
+    minting = house(*place)
+    with minting.ww, minting.past, minting.elsewhere, minting.test:
+        yield minting
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS, ids=lambda one: one.name)
+def port(request: pytest.FixtureRequest, place: tuple[str, str], mint: Mint) -> Iterator[int]:
+    framework: Framework = request.param
+    with served(framework, *place) as found:
+        yield found
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_answer_is_the_same_everywhere(row: Row, port: int, mint: Mint) -> None:
+    headers = row.headers(mint)
+    clock, seen = SystemClock(), ask(port, row.ask, headers)
+    last = clock.monotonic() + BOUND
+    while row.in_time and seen.status != row.status and clock.monotonic() < last:
+        seen = ask(port, row.ask, headers)
+    assert (seen.status, seen.challenge) == (row.status, row.challenge)
+    assert row.says in seen.body
+    if row.cookie == "set":
+        [line] = seen.cookies
+        assert line.startswith(f"{SESSION_COOKIE}=ww_ss_")
+        assert line.endswith(SET)
+    else:
+        assert seen.cookies == ([CLEARED] if row.cookie == "cleared" else [])
+    if row.after is not None:
+        row.after(mint, headers, seen)
