@@ -28,6 +28,9 @@ class Framework(Struct, frozen=True):
 FRAMEWORKS = (
     Framework("ASGI", "asgi", "asgi"),
     Framework("FastAPI, async", "fastapi_async", "asgi"),
+    Framework("FastAPI, plain routes", "fastapi_plain", "asgi"),
+    Framework("Starlette", "starlette", "asgi"),
+    Framework("Litestar", "litestar", "asgi"),
     Framework("Flask", "flask_plain", "wsgi"),
     Framework("Flask, async", "flask_async", "wsgi"),
 )

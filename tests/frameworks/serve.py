@@ -1,6 +1,7 @@
 """One application on a free loopback port: ``python -m tests.frameworks.serve MODULE asgi|wsgi``.
 
-It says the port, and ends when its input does. uvicorn serves what speaks ASGI, the standard library's server with a thread for each request what speaks WSGI.
+It says the port, and ends when its input does. uvicorn serves what speaks ASGI; what speaks WSGI is served by the
+standard library, with a thread for each request.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Auth(Words):
 class WatchwordMiddleware:
     """Around an ASGI application: makes the visit, adds the cookie to its answer, and answers WatchwordErrors."""
 
-    def __init__(self, app: App, auth: Auth, *, lifespan: bool = False) -> None:
+    def __init__(self, app: App, auth: Words, *, lifespan: bool = False) -> None:
         self.app = app
         self.auth = auth
         self._lifespan = lifespan

@@ -2,25 +2,23 @@
 
 # No `from __future__ import annotations`: older FastAPIs cannot read a signature that is written in text.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Response, Security
+from fastapi import Depends, FastAPI, Response, Security
 from fastapi.openapi.models import APIKey, HTTPBearer
 from fastapi.openapi.models import SecurityBase as Scheme
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
 
 from ..app import Watchword
-from ..errors import ConfigurationError, WatchwordError
+from ..errors import ConfigurationError
 from ..principal import Principal
 from ..tokens.base import Authenticates, Issued, words
 from ..web.cookies import CookiePolicy
 from . import asgi
-from .visit import current, refusal
+from .starlette import attach
 
 
 class _Shown(SecurityBase):
@@ -89,24 +87,7 @@ class Auth(_Caller):
         It is closed after the app's own shutdown; one that is open already stays as it is.
         Raises: ConfigurationError when the app has started, or has an Auth.
         """
-        if _attached(app):
-            raise ConfigurationError("this application has an Auth already; attach one, once")
-        if app.middleware_stack is not None:
-            raise ConfigurationError("this application has started; call auth.attach(app) before")
-        app.add_middleware(asgi.WatchwordMiddleware, self._core)
-        app.add_exception_handler(WatchwordError, _refuse)
-        ww, own = self._core.ww, app.router.lifespan_context
-
-        @asynccontextmanager
-        async def lifespan(app: Any) -> AsyncIterator[Any]:
-            if asgi.is_open(ww):
-                async with own(app) as state:
-                    yield state
-            else:
-                async with ww, own(app) as state:
-                    yield state
-
-        app.router.lifespan_context = lifespan
+        attach(app, self._core)
 
     async def __call__(
         self, connection: HTTPConnection, _bearer: Annotated[None, Depends(_BEARER)] = None
@@ -159,26 +140,3 @@ class Auth(_Caller):
     async def sign_out(self, response: Response, who: Principal) -> None:
         """End the caller's session and every token that belongs to it, and clear the cookie. ``response``: as above."""
         await self._core.sign_out(who)
-
-
-class _Refusal(Response):
-    """The reply to a WatchwordError; it also closes a websocket that is open."""
-
-    def __init__(self, error: WatchwordError) -> None:
-        self._reply = refusal(error)
-        super().__init__(self._reply.body, self._reply.status)
-        self.raw_headers = self._reply.headers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asgi.answer(current(), scope, send, self._reply)
-
-
-def _attached(app: FastAPI) -> bool:
-    classes = [layer.cls for layer in app.user_middleware if isinstance(layer.cls, type)]
-    return any(issubclass(cls, asgi.WatchwordMiddleware) for cls in classes)
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    if not isinstance(error, WatchwordError):
-        raise error
-    return _Refusal(error)

@@ -1,0 +1,138 @@
+"""Litestar: ``Litestar(plugins=[auth := Auth(ww)])``, and then ``guards=[auth.require("orders:read")]``."""
+
+# No `from __future__ import annotations`: Litestar reads the signatures of guards and of what it provides.
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.config.app import AppConfig
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins import InitPluginProtocol
+
+from ..app import Watchword
+from ..errors import ConfigurationError, WatchwordError
+from ..principal import Principal
+from ..tokens.base import Authenticates, Issued
+from ..web.cookies import CookiePolicy
+from . import asgi
+from .visit import refusal
+
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+
+
+class Auth(InitPluginProtocol):
+    """Who is calling, and signing in and out, in a Litestar application; a plugin.
+
+        auth = Auth(ww)
+
+        @get("/me", guards=[auth.require()])
+        async def me(request: Request[Principal, None, State]) -> str:
+            return request.user.subject
+
+        app = Litestar([me], plugins=[auth])
+
+    A guard leaves the caller in ``request.user``. ``Provide(auth.caller)`` and ``Provide(auth.optional)`` give it as a
+    dependency. Parameters: as for ``asgi.Auth``.
+    """
+
+    def __init__(
+        self,
+        ww: Watchword,
+        *,
+        origins: Iterable[str] = (),
+        cookie: CookiePolicy | None = None,
+        issuers: Authenticates | None = None,
+    ) -> None:
+        self._core = asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers)
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Litestar calls this: the middleware, the answers to WatchwordErrors, the lifespan, the OpenAPI schemes.
+
+        The Watchword is opened before the application starts and closed after it has ended; one that is open already
+        stays as it is.
+        """
+        core = self._core
+        around: Any = core.attach
+        app_config.middleware.insert(0, lambda app: around(app, lifespan=False))
+        app_config.exception_handlers = {WatchwordError: _refuse, **app_config.exception_handlers}
+        app_config.lifespan = [self._open, *(app_config.lifespan or [])]
+        if app_config.openapi_config is not None:
+            _show(app_config.openapi_config.components, core.cookie.name)
+        return app_config
+
+    async def caller(self) -> Principal:
+        """The caller. Raises: NothingPresentedError, and what ``optional`` raises."""
+        return await self._core.require()
+
+    async def optional(self) -> Principal | None:
+        """The caller; None only when nothing was presented.
+
+        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
+        """
+        return await self._core.optional()
+
+    def require(
+        self, *scopes: str, role: str | None = None, permission: str | None = None, fresh: timedelta | None = None
+    ) -> Guard:
+        """A guard: the caller has all these scopes and the role, and signed in no longer than ``fresh`` ago.
+
+        ``permission``: what the policy must allow. Raises: ConfigurationError where there is no policy to ask.
+        """
+        if permission is not None and self._core.ww.policy is None:
+            raise ConfigurationError("there is no policy to ask: Watchword(…, policy=RBAC(…))")
+        core = self._core
+
+        async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+            who = await core.require(*scopes, role=role, permission=permission, fresh=fresh)
+            connection.scope["user"] = who
+
+        return guard
+
+    async def sign_in(
+        self,
+        subject: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        remember: bool = False,
+    ) -> Issued:
+        """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
+
+        The session whose cookie the request presented ends in that moment. ``remember``: for 30 days, even when the
+        browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
+        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
+        """
+        return await self._core.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember)
+
+    async def sign_out(self, who: Principal) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie."""
+        await self._core.sign_out(who)
+
+    @asynccontextmanager
+    async def _open(self, _: Litestar) -> AsyncIterator[None]:
+        if asgi.is_open(self._core.ww):
+            yield
+        else:
+            async with self._core.ww:
+                yield
+
+
+def _show(components: Components | list[Components], cookie: str) -> None:
+    first = components[0] if isinstance(components, list) else components
+    shown = {
+        "session": SecurityScheme(type="apiKey", security_scheme_in="cookie", name=cookie),
+        "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT or PASETO"),
+    }
+    first.security_schemes = {**shown, **(first.security_schemes or {})}
+
+
+def _refuse(_: Request[Any, Any, Any], error: WatchwordError) -> Response[bytes]:
+    reply = refusal(error)
+    headers = {name.decode("ascii"): value.decode("ascii") for name, value in reply.headers}
+    return Response(reply.body, status_code=reply.status, headers=headers, media_type=headers.pop("content-type"))

@@ -1,0 +1,71 @@
+"""FastAPI with plain routes, which run in threads."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Response
+from fastapi.responses import PlainTextResponse
+
+from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.requests import FRESH
+from watchword import Principal, Watchword
+from watchword.integrations.fastapi import Auth
+
+app = FastAPI(default_response_class=PlainTextResponse)
+auth = Auth(Watchword(URL, **OPTIONS))
+auth.attach(app)
+
+Caller = Annotated[Principal, Depends(auth)]
+
+
+@app.get("/public")
+def public() -> str:
+    return "hello"
+
+
+@app.get("/me")
+def me(who: Caller) -> str:
+    return who.subject
+
+
+@app.get("/maybe")
+def maybe(who: Annotated[Principal | None, Depends(auth.optional)]) -> str:
+    return "nobody" if who is None else who.subject
+
+
+@app.get("/orders")
+def orders(who: Annotated[Principal, Depends(auth.require("orders:read"))]) -> str:
+    return f"orders of {who.subject}"
+
+
+@app.get("/admin")
+def admin(who: Annotated[Principal, Depends(auth.require(role="admin"))]) -> str:
+    return f"admin {who.subject}"
+
+
+@app.get("/fresh")
+def fresh(who: Annotated[Principal, Depends(auth.require(fresh=FRESH))]) -> str:
+    return f"fresh {who.subject}"
+
+
+@app.post("/write")
+def write(who: Caller) -> str:
+    return f"written by {who.subject}"
+
+
+@app.post("/login")
+async def login(response: Response, user: str) -> str:
+    await auth.sign_in(response, subject=user)
+    return "welcome"
+
+
+@app.post("/refused")
+async def refused(response: Response, user: str) -> str:
+    await auth.sign_in(response, subject=user)
+    response.status_code = 400
+    return "refused"
+
+
+@app.post("/logout")
+async def logout(response: Response, who: Caller) -> str:
+    await auth.sign_out(response, who)
+    return "bye"
