@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: taxonomy help demo test check lint types bench soak fuzz cost conformance test-all-pythons clean
+.PHONY: taxonomy events help demo test check lint types bench soak fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred a
 
 taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds, and each kind presented to each verifier
 	@$(BIN)/python -m tests.contracts.taxonomy_page
+
+events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
+	@$(BIN)/python -m tests.contracts.events_page
 
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)

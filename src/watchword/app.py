@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,23 +18,24 @@ from .authn.risk import ProfileName, risk_of
 from .clock import Clock, SystemClock
 from .config import Settings, read_settings
 from .errors import ConfigurationError, WatchwordError
-from .keys.key import Key
-from .keys.ring import KeyRing, Slot
-from .keys.sources import load_or_create
+from .keys.ring import KeyRing
+from .keys.sources import fresh_slots, load_or_create
 from .options import Options as Options
 from .options import keywords as keywords
 from .policy.base import Decision, Facts, Policy, authorize
 from .principal import Principal
 from .revocation.event import Revocation
 from .revocation.feed import catch_up, catch_up_now
+from .revocation.matrix import Word
 from .revocation.view import View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
 from .runtime.last_used import LastUsed
-from .runtime.refresh import KeyFileRefresh
+from .runtime.refresh import KeyFileRefresh, drop_key
 from .runtime.revoker import Revoker
 from .runtime.ticker import Chore, TaskTicker, ThreadTicker
 from .runtime.ticker import drive as drive
+from .runtime.verifiers import Verifier, Verifiers
 from .stores.base import Audit, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
@@ -175,7 +177,16 @@ class Watchword:
         secrets: tuple[Authenticates, ...] = (*self._carried, self.refresh, self.one_time)
         kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
         check_formats(formats, [self.sealed.kind, *(one.kind for one in kinds)])
-        self._revoker = Revoker(self.store, self.view, kinds, self.api_keys)
+        self._verifiers = Verifiers(self.store, self.view)
+        self._revoker = Revoker(
+            self.store,
+            self.view,
+            kinds,
+            api_keys=self.api_keys,
+            sessions=self.sessions,
+            roles=self.roles,
+            drop_key=self._drop_key,
+        )
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -193,6 +204,7 @@ class Watchword:
         try:
             await self.store.open()
             self._wire()
+            await self._verifiers.join(asyncio.get_running_loop())
             await catch_up(self.store, self.view)
         except BaseException:
             await self.close()
@@ -207,7 +219,7 @@ class Watchword:
             else:
                 ticker.stop()
         self._unwire()
-        await self._drain()
+        await self._drain(asyncio.get_running_loop())
         await self.store.close()
 
     def open_blocking(self) -> None:
@@ -218,6 +230,7 @@ class Watchword:
             if self.store.suspends:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
+            drive(self._verifiers.join(None))
             drive(catch_up(self.store, self.view))
         except BaseException:
             self.close_blocking()
@@ -229,7 +242,7 @@ class Watchword:
             if isinstance(ticker, ThreadTicker):
                 ticker.stop()
         self._unwire()
-        drive(self._drain())
+        drive(self._drain(None))
         self.store.close_blocking()
 
     def authenticator(
@@ -265,15 +278,45 @@ class Watchword:
         client: str | None = None,
         key: str | None = None,
         everything: bool = False,
+        wait: bool = False,
+        timeout: timedelta | None = None,
     ) -> Revocation:
         """Stop a token of ours, or all that a session, family, subject, client, key or everything stands for.
 
         Exactly one keyword. Returns after the fact is durable and this process applies it; other processes follow
         within ``max_staleness``, normally within milliseconds. A token that has ended by itself needs nothing; one
-        that is not ours is a TokenError.
+        that is not ours is a TokenError. A key is also taken off the ring, unless that is your own, and replaced.
+
+        ``wait``: return when every process that follows has heard it, or refuses by itself: after its
+        ``max_staleness``, or ``timeout`` if that is shorter, those that did not answer are ``missing``.
         """
         given = {"session": session, "family": family, "subject": subject, "client": client, "key": key}
-        return await self._revoker.revoke(token=token, everything=everything, **given)
+        done = await self._revoker.revoke(token=token, everything=everything, **given)
+        return await self._verifiers.heard(done, timeout) if wait else done
+
+    async def subject_changed(
+        self,
+        subject: str,
+        what: Word,
+        *,
+        keep: str | None = None,
+        roles: Iterable[str] | None = None,
+        api_keys: bool = False,
+        wait: bool = False,
+        timeout: timedelta | None = None,
+    ) -> Revocation:
+        """Something happened to a subject: end what the event matrix says dies of it; after your own record changed.
+
+        Parameters: what: ``password``, ``disabled``, ``roles``, ``suspicious``, ``device_lost``. keep, with a new
+        password: the session, an id or a token, that may go on. api_keys, with it: those end too. roles: what they are
+        now; unsaid, all sign in again. wait, timeout: as for ``revoke``.
+        """
+        done = await self._revoker.subject_changed(subject, what, keep=keep, roles=roles, api_keys=api_keys)
+        return await self._verifiers.heard(done, timeout) if wait else done
+
+    async def verifiers(self) -> list[Verifier]:
+        """The processes that follow this store, how far each had heard when it last said so, and when that was."""
+        return await self._verifiers.list()
 
     async def authorize(
         self, who: Principal, action: str, resource: Facts | None = None, context: Facts | None = None
@@ -292,7 +335,7 @@ class Watchword:
 
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
-            fresh = _fresh_slots(signing=not self.access.single_service)
+            fresh = fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
         if self.access.single_service:
             self.access.check_ring()
@@ -306,12 +349,17 @@ class Watchword:
         if self._own_ring is None:
             self.ring.adopt(None)
 
-    async def _drain(self) -> None:
-        with suppress(WatchwordError):  # what cannot be written now is lost; the rest closes all the same
-            await self.api_keys.flush()
+    async def _drain(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        for last in (self.api_keys.flush(), self._verifiers.leave(loop)):
+            with suppress(WatchwordError):  # what cannot be written now is lost; the rest closes all the same
+                await last
+
+    def _drop_key(self, kid: str) -> None:
+        if self._own_ring is None:
+            drop_key(self.ring, self.key_file, kid)
 
     def _chores(self) -> list[Chore]:
-        chores: list[Chore] = [Follower(self.store, self.view), Janitor(self.store, self.clock)]
+        chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), Janitor(self.store, self.clock)]
         chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))
@@ -337,10 +385,3 @@ class Watchword:
 
 def _open_first() -> None:
     raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")
-
-
-def _fresh_slots(*, signing: bool) -> list[Slot]:
-    """The keys of a new installation: ES256 for JWT, v4.public for PASETO, v4.local to seal, HS256 for our own MACs."""
-    pairs = (Key.generate("ES256"), Key.generate("v4.public")) if signing else ()
-    keys = (*pairs, Key.generate("v4.local"), Key.generate("HS256", use="mac"))
-    return [Slot(key, announced_at=0, activates_at=0) for key in keys]

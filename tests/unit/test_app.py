@@ -43,7 +43,7 @@ from watchword.errors import (
     WrongIssuerError,
 )
 from watchword.keys.key import Key
-from watchword.revocation.event import Revocation
+from watchword.revocation.event import Revocation, event
 from watchword.revocation.feed import catch_up
 from watchword.tokens.base import Issued
 from watchword.tokens.devices import Devices
@@ -173,6 +173,7 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "Sessions.list": lambda: ww.sessions.list("u"),
         "Sessions.end": lambda: ww.sessions.end("s"),
         "Sessions.end_all": lambda: ww.sessions.end_all("u"),
+        "Sessions.outlive": lambda: ww.sessions.outlive(event("signed_in", "u", now=NOW), "s"),
         "Sessions.revocation_of": lambda: ww.sessions.revocation_of(SESSION),
         "AccessTokens.issue": lambda: ww.access.issue("u"),
         "AccessTokens.verify": lambda: ww.access.verify(JWT),
@@ -221,10 +222,13 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "Devices.end": lambda: ww.devices.end("u", "s"),
         "Devices.end_all": lambda: ww.devices.end_all("u"),
         "Roles.set": lambda: ww.roles.set("u", ["admin"]),
+        "Roles.changed": lambda: ww.roles.changed("u"),
         "Roles.of": lambda: ww.roles.of("u"),
         "RefreshTokens.unproven": lambda: ww.refresh.unproven(REFRESH),
         "Watchword.end": lambda: ww.end(CALLER),
         "Watchword.revoke": lambda: ww.revoke(subject="u"),
+        "Watchword.subject_changed": lambda: ww.subject_changed("u", "password"),
+        "Watchword.verifiers": lambda: ww.verifiers(),
         "Watchword.events": lambda: ww.events(),
     }
 

@@ -9,6 +9,7 @@ so the lease ends within ``max_staleness`` of it: whatever the network, a paused
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -17,12 +18,29 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
 from ..stores.base import Event, Feed
-from .event import BORN_WITH_ROLES, BY_CUTOFF, BY_NAME, READS_ROLES
+from .event import BY_NAME, is_notice, reaches
+
+log = logging.getLogger("watchword.revocation")
 
 SWEEP_EVERY = 60
-_UNTIL_BITS = 48
-_UNTIL = (1 << _UNTIL_BITS) - 1
-"""A cut-off is kept as one number, ``seq`` above ``until``: a tuple of two would take 80 bytes more."""
+_UNTIL, _LANE = (1 << 48) - 1, (1 << 64) - 1
+_LANES = {
+    "subject": (("subject", 48), ("signed_in", 112), ("roles", 176)),
+    "client": (("client", 48),),
+    "everything": (("everything", 48),),
+}
+"""Table -> the sorts of cut-off in it, each with the bit where its lane begins.
+
+The three of a subject share an entry, so that a check looks once. An entry is one number, ``until`` and above it a
+``seq`` for each lane: a tuple would take 80 bytes more.
+"""
+_CUTS = {what: (table, shift) for table, lanes in _LANES.items() for what, shift in lanes}
+_ROLES = _CUTS["roles"][1]
+
+_WHY = {
+    "roles": "the roles of the subject have changed since; get a new token",
+    "signed_in": "all that the subject was signed in with was revoked; sign in again",
+}
 
 
 class View:
@@ -30,7 +48,8 @@ class View:
 
     ``check(principal, kid)`` is a handful of dictionary look-ups. ``pull``, where a store can answer at once, is called
     when the lease has run out; without it a stale view refuses to answer (StaleRevocationError, 503). Where several
-    threads may bring answers, ``lock`` keeps them apart; checks never wait for it.
+    threads may bring answers, ``lock`` keeps them apart; checks never wait for it. ``on_notice``: sort of notice -> who
+    is told of one, a plain function that returns at once.
     """
 
     def __init__(
@@ -50,6 +69,7 @@ class View:
         if self.max_staleness <= 0:
             raise ConfigurationError("max_staleness is more than 0 s: an answer is never newer than its question")
         self.pull: Callable[[], None] | None = None
+        self.on_notice: dict[str, Callable[[Event], None]] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -57,7 +77,7 @@ class View:
         self.epoch = ""
         self.seq = 0
         self.lease_until = float("-inf")
-        self._hold({what: {} for what in BY_NAME}, {what: {} for what in BY_CUTOFF})
+        self._hold({what: {} for what in BY_NAME}, {table: {} for table in _LANES})
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
@@ -100,7 +120,7 @@ class View:
                 "-inf"
             )  # it vouched for what is let go of here; only the whole snapshot gives a new one
             named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
-            cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
+            cut: dict[str, dict[str, int]] = {table: {} for table in _LANES}
             _apply(feed.events, named, cut)
             self._hold(named, cut)
             self.epoch, self.seq = feed.epoch, feed.head
@@ -110,10 +130,14 @@ class View:
             self.seq = max(self.seq, feed.head)
         self._sweep(self.clock.now())
         self._any = len(self) > 0
+        for one in feed.events:
+            told = self.on_notice.get(one.what)
+            if told is not None:
+                told(one)
 
     def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
         self._named, self._cut = named, cut
-        self._rows = (*(named[what] for what in BY_NAME), *(cut[what] for what in BY_CUTOFF))
+        self._rows = (*(named[what] for what in BY_NAME), *(cut[table] for table in _LANES))
         self._any = len(self) > 0
 
     def fresh(self) -> bool:
@@ -136,13 +160,12 @@ class View:
             self.ensure_fresh()
         if not self._any:
             return
-        tokens, sessions, families, keys, subjects, clients, everything, roles = self._rows
+        tokens, sessions, families, keys, subjects, clients, everything = self._rows
         if who.token_id in tokens or who.session_id in sessions or who.family_id in families:
             raise TokenRevokedError
         if kid in keys:
             raise TokenRevokedError("the key of this token was revoked")
-        subject = who.subject
-        if subject in subjects or subject in roles or who.client_id in clients or everything:
+        if who.subject in subjects or who.client_id in clients or everything:
             self._hold_to_cutoffs(who)
 
     def roles_changed(self, who: Principal) -> str | None:
@@ -152,10 +175,9 @@ class View:
         """
         self.ensure_fresh()
         epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
-        entry = self._cut["roles"].get(who.subject)
-        if entry is None or not self._issued_before(who.rev, entry >> _UNTIL_BITS):
-            return None
-        return f"{epoch}.{entry >> _UNTIL_BITS}"
+        entry = self._cut["subject"].get(who.subject, 0)
+        seq = entry >> _ROLES & _LANE
+        return f"{epoch}.{seq}" if self._position(who.rev) < seq else None
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
@@ -163,27 +185,19 @@ class View:
         return kid in self._named["key"]
 
     def _hold_to_cutoffs(self, who: Principal) -> None:
-        cut = self._cut
-        copied = who.kind not in READS_ROLES and (bool(who.roles) or who.kind in BORN_WITH_ROLES)
-        about = (
-            ("subject", who.subject),
-            ("client", who.client_id),
-            ("everything", ""),
-            ("roles", who.subject if copied else None),
-        )
-        for what, value in about:
-            entry = cut[what].get(value) if value is not None else None
-            if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):
-                raise TokenRevokedError(
-                    "the roles of the subject have changed since; get a new token"
-                    if what == "roles"
-                    else f"all that {what} held at the time was revoked"
-                )
+        position = self._position(who.rev)
+        for table, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
+            entry = None if value is None else self._cut[table].get(value)
+            if entry is None:
+                continue
+            for what, shift in _LANES[table]:
+                if position < (entry >> shift & _LANE) and reaches(what, who.kind, roles=bool(who.roles)):
+                    raise TokenRevokedError(_WHY.get(what, f"all that {what} held at the time was revoked"))
 
-    def _issued_before(self, rev: str | None, cutoff: int) -> bool:
-        """A position in another life of the feed, or none at all, is before everything."""
+    def _position(self, rev: str | None) -> int:
+        """The feed number in a ``rev``; 0, which is before everything, for one of another life of the feed or none."""
         epoch, _, seq = (rev or "").rpartition(".")
-        return epoch != self.epoch or not (seq.isascii() and seq.isdigit()) or int(seq[:20]) < cutoff
+        return int(seq[:20]) if epoch == self.epoch and seq.isascii() and seq.isdigit() else 0
 
     def _sweep(self, now: int) -> None:
         if now < self._swept_at + SWEEP_EVERY:
@@ -207,7 +221,20 @@ def _apply(events: Iterable[Event], named: dict[str, dict[str, int]], cut: dict[
     for one in events:
         if one.what in named:
             named[one.what][one.value] = max(one.until, named[one.what].get(one.value, 0))
-        elif one.what in cut:
-            before = cut[one.what].get(one.value, 0)
-            seq, until = max(one.seq, before >> _UNTIL_BITS), max(one.until, before & _UNTIL)
-            cut[one.what][one.value] = seq << _UNTIL_BITS | until
+        elif not is_notice(one.what):
+            if one.what not in _CUTS:
+                log.error(
+                    "the feed has an event of the sort %a, which this version does not know: all that was issued before"
+                    " it is refused here; upgrade this process",
+                    one.what,
+                )
+            table, shift = _CUTS.get(one.what, _CUTS["everything"])
+            value = "" if table == "everything" else one.value
+            cut[table][value] = _later(cut[table].get(value, 0), shift, one)
+
+
+def _later(entry: int, shift: int, one: Event) -> int:
+    """The entry with this cut-off in its lane: the latest number counts, and the longest memory."""
+    newer = max(one.seq - (entry >> shift & _LANE), 0)
+    longer = max(one.until - (entry & _UNTIL), 0)
+    return entry + (newer << shift) + longer

@@ -213,6 +213,28 @@ class Sessions:
         sessions = [info.session_id for info in await self.list(subject)]
         return sum([await self.end(session_id) for session_id in sessions if session_id != keep])
 
+    async def outlive(self, fact: Event, keep: str, *, audit: Sequence[Audit] = ()) -> bool:
+        """Write a cut-off of a subject so that one of its sessions, an id or a token, outlives it.
+
+        False, and nothing written, when the subject has no such session alive. One transaction writes the fact and,
+        into the session, the feed number that the fact gets if nothing else is committed meanwhile: the session is then
+        no older than the fact, and has passed all before. If something is, it ends with the others, to be safe.
+        """
+        for _ in range(ATTEMPTS):
+            await self._hear()
+            rows, now = [] if (known := await self._id_of(keep)) is None else await self._rows(known), self._clock.now()
+            if self._view is None or not rows or rows[0].subject != fact.value:
+                return False
+            position = f"{self._view.epoch}.{self._view.seq + 1}"
+            try:
+                record, _ = await self._judged(rows[0], now)
+            except (TokenExpiredError, TokenRevokedError):
+                return False
+            kept = _changed(record, rev=position)
+            if await self._store.swap(kept, version=record.version, events=[fact], audit=audit):
+                return True
+        raise StoreConflictError
+
     async def revocation_of(self, untrusted: object) -> Event | None:
         try:
             record, _ = await self._live(untrusted)
@@ -225,6 +247,10 @@ class Sessions:
         record = await self._store.get(RECORD, key, now=now)
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such session; sign in")
+        return await self._judged(record, now)
+
+    async def _judged(self, record: Record, now: int) -> tuple[Record, Principal]:
+        """The session with the roles of now. Raises: TokenRevokedError, TokenExpiredError."""
         if record.data["state"] != "live":
             raise TokenRevokedError(f"this session token was {record.data['state']}; sign in again")
         if now >= _ends_at(record):
