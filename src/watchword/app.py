@@ -25,7 +25,7 @@ from .options import keywords as keywords
 from .policy.base import Decision, Facts, Policy, authorize
 from .principal import Principal
 from .revocation.event import Revocation
-from .revocation.feed import catch_up, catch_up_now
+from .revocation.feed import catch_up_now
 from .revocation.matrix import Word
 from .revocation.view import View
 from .runtime.follow import Follower
@@ -205,7 +205,6 @@ class Watchword:
             await self.store.open()
             self._wire()
             await self._verifiers.join(asyncio.get_running_loop())
-            await catch_up(self.store, self.view)
         except BaseException:
             await self.close()
             raise
@@ -231,7 +230,6 @@ class Watchword:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
             drive(self._verifiers.join(None))
-            drive(catch_up(self.store, self.view))
         except BaseException:
             self.close_blocking()
             raise

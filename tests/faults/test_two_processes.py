@@ -1,7 +1,8 @@
-"""F-21, F-36, I4: two processes on one store. What one revokes, the other refuses, however it is scheduled."""
+"""F-21, F-30, F-36, I4: two processes on one store. What one revokes, the other refuses, however it is scheduled."""
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,10 +56,14 @@ P99 = {"sqlite": 0.1, "postgresql": 0.05, "redis": 0.05}
 
 
 @contextmanager
-def _pair(url: str, tmp_path: Path, max_staleness: float) -> Iterator[tuple[Watchword, Verifier]]:
+def _pair(
+    url: str, tmp_path: Path, max_staleness: float, *, keys_apart: bool = False
+) -> Iterator[tuple[Watchword, Verifier]]:
     keys = tmp_path / "app.keys"
     with Watchword(url, keys=keys, issuer="https://as.test", audience="https://api.test") as ww:
-        other = Verifier(url, keys, max_staleness)
+        ww.open()
+        theirs = Path(shutil.copy(keys, tmp_path / "other.keys")) if keys_apart else keys
+        other = Verifier(url, theirs, max_staleness)
         try:
             yield ww, other
         finally:
@@ -98,3 +103,55 @@ def test_past_max_staleness_nothing_revoked_is_accepted(url: str, tmp_path: Path
             last, first = other.verdict()
             assert last < returned + bound, f"accepted {last - returned:.3f} s after the revocation had returned"
             assert first > returned - bound
+
+
+def test_f30_a_compromised_key_is_refused_by_one_who_has_not_seen_the_new_key_file(url: str, tmp_path: Path) -> None:
+    """The other process has a key file of its own, which nobody touches: the feed alone tells it."""
+    clock, bound = SystemClock(), 5.0
+    with _pair(url, tmp_path, max_staleness=bound, keys_apart=True) as (ww, other):
+        for form in ("jwt", "paseto"):
+            token, kid = ww.access.issue("user-7", format=form).token, ww.ring.active("sign", format=form).kid
+            other.watch("polite", token)
+            ww.revoke(key=kid)
+            returned = clock.monotonic()
+            last, _ = other.verdict()
+            assert last < returned + bound / 5, f"accepted {last - returned:.3f} s after the key was revoked"
+            assert ww.ring.active("sign", format=form).kid != kid
+            ww.access.verify(ww.access.issue("user-7", format=form).token)
+
+
+def test_waiting_names_the_other_process_once_it_has_heard(url: str, tmp_path: Path) -> None:
+    clock, bound = SystemClock(), 10.0
+    with _pair(url, tmp_path, max_staleness=bound) as (ww, other):
+        for _ in range(3):
+            token = ww.access.issue("user-7").token
+            other.watch("polite", token)
+            began = clock.monotonic()
+            done = ww.revoke(subject="user-7", wait=True)
+            returned = clock.monotonic()
+            assert done.missing == ()
+            assert [name.split(":")[1] for name in done.acknowledged[1:]] == [str(other.process.pid)]
+            assert returned - began < bound / 2
+            last, _ = other.verdict()
+            assert last < returned, "it was refused before the call returned"
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
+def test_waiting_names_who_does_not_answer_and_by_then_it_refuses(
+    url: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    clock, bound = SystemClock(), 1.0
+    with _pair(url, tmp_path, max_staleness=bound) as (ww, other):
+        token = ww.access.issue("user-7").token
+        other.watch("polite", token)
+        other.process.send_signal(how)
+        began = clock.monotonic()
+        done = ww.revoke(token=token, wait=True)
+        returned = clock.monotonic()
+        assert done.acknowledged == ("self",)
+        assert [name.split(":")[1] for name in done.missing] == [str(other.process.pid)]
+        assert bound <= returned - began < 4 * bound
+        if how is signal.SIGSTOP:
+            other.process.send_signal(signal.SIGCONT)
+            last, _ = other.verdict()
+            assert last < returned, "past the bound nothing revoked is accepted, heard or not"

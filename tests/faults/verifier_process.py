@@ -43,9 +43,9 @@ async def _main(url: str, keys: str, max_staleness: float) -> None:
         url, keys=keys, issuer="https://as.test", audience="https://api.test", max_staleness=bound
     ) as ww:
         _say("open")
-        for line in sys.stdin:
+        while line := await asyncio.to_thread(sys.stdin.readline):  # the follower goes on meanwhile
             mode, token = line.split()
-            await catch_up(ww.store, ww.view)  # reading stdin stopped the follower
+            await catch_up(ww.store, ww.view)  # a greedy round has let the lease run out
             last, first = await _refused(ww, token, polite=mode == "polite")
             _say(last, first)
 

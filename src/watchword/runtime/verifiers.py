@@ -18,6 +18,7 @@ from msgspec import Struct
 from ..crypto.digest import new_id
 from ..errors import ConfigurationError
 from ..revocation.event import Revocation, notice
+from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Event, Record, Store
 from ..tokens.base import whole_seconds
@@ -51,7 +52,7 @@ class Verifier(Struct, frozen=True, kw_only=True):
 
 
 class Verifiers:
-    """The list, and this process's place in it. ``join`` before the first word of the feed is heard."""
+    """The list, and this process's place in it."""
 
     def __init__(self, store: Store, view: View) -> None:
         self._store, self._view, self._clock = store, view, view.clock
@@ -65,11 +66,12 @@ class Verifiers:
         self._asked += 1
 
     async def join(self, loop: AbstractEventLoop | None) -> None:
-        """``loop``: where this process lives; None: in threads."""
+        """Hear the feed, and be on the list. ``loop``: where this process lives; None: in threads."""
         self._loop, self._key = loop, new_id()
-        self._due = self._patience = float("-inf")
+        await catch_up(self._store, self._view)
         await self._store.put(self._record())
-        self._version = 1
+        self._version, self._patience, self._due = 1, float("-inf"), self._clock.monotonic() + EVERY
+        await catch_up(self._store, self._view)  # again: whoever revoked before we were on the list did not wait for us
 
     async def leave(self, loop: AbstractEventLoop | None) -> None:
         """From another loop than it joined on the record is left to expire: its connections were that loop's."""
@@ -98,7 +100,7 @@ class Verifiers:
         Raises: UnavailableError when the store stops answering; the fact stands all the same.
         """
         began, look = self._clock.monotonic(), FIRST_LOOK
-        patience = None if timeout is None else max(whole_seconds(timeout, "a timeout"), timeout.total_seconds())
+        patience = None if timeout is None else seconds_of(timeout)
         await self._store.append(notice("acknowledge", str(self._key), now=self._clock.now()))
         while True:
             others = await self._store.find(RECORD, now=self._clock.now(), limit=ALL)
@@ -142,6 +144,12 @@ class Verifiers:
             "max_staleness": staleness,
         }
         return Record(kind=RECORD, key=self._key, data=held, expires_at=now + LIFE + int(staleness))
+
+
+def seconds_of(timeout: timedelta) -> float:
+    """Raises: ConfigurationError for a bare number."""
+    whole_seconds(timeout, "a timeout")
+    return timeout.total_seconds()
 
 
 def _shown(record: Record, head: int, now: int, own: str | None) -> Verifier:
