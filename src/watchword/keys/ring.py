@@ -71,7 +71,7 @@ class Slot:
         """Retired before its time, because it is in the wrong hands."""
 
     def state(self, now: int) -> State:
-        if self.retires_at is not None and now >= self.retires_at:
+        if self.revoked or (self.retires_at is not None and now >= self.retires_at):
             return State.RETIRED
         if now < self.activates_at:
             return State.ANNOUNCED
@@ -81,7 +81,8 @@ class Slot:
 
     def verifies(self, now: int) -> bool:
         """Whether tokens of this key are good at all: active or retiring."""
-        return now >= self.activates_at and (self.retires_at is None or now < self.retires_at)
+        alive = self.retires_at is None or now < self.retires_at
+        return now >= self.activates_at and alive and not self.revoked
 
 
 class KeyRing:
