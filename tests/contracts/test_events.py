@@ -11,12 +11,16 @@ import pytest
 
 from tests.contracts.events_page import PAGE, write
 from watchword import FrozenClock, Issued, Watchword
-from watchword.errors import ConfigurationError, TokenError, TokenReusedError
+from watchword.errors import ConfigurationError, TokenError, TokenReusedError, TokenRevokedError
 from watchword.principal import Principal
-from watchword.revocation.event import BY_CUTOFF, BY_NAME
-from watchword.revocation.feed import catch_up
+from watchword.revocation.event import BY_CUTOFF, BY_NAME, event
+from watchword.revocation.feed import catch_up, catch_up_now
 from watchword.revocation.matrix import COLUMNS, COPY, ENDS, LIVES, MATRIX, READS, WORDS
+from watchword.revocation.view import View
+from watchword.stores.base import Record
+from watchword.stores.memory import MemoryStore
 from watchword.tokens.base import KINDS
+from watchword.tokens.sessions import Sessions
 
 OPTIONS: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test"}
 LEDGER = "https://api.test"
@@ -265,6 +269,35 @@ async def test_a_session_of_somebody_else_is_not_kept(ww: Watchword) -> None:
         await ww.subject_changed("alice", "password", keep=keep)
         assert await alice.living() == {"API key", "API key with roles", "service"}
         assert await bob.living() == set(bob.held)
+
+
+async def test_the_session_of_somebody_else_is_not_even_written(ww: Watchword, clock: FrozenClock) -> None:
+    session = await ww.sessions.start("bob")
+    fact = event("signed_in", "alice", now=clock.now())
+    for keep in (str(session.session_id), session.token, "no such session"):
+        assert await ww.sessions.outlive(fact, keep) is False
+    assert ww.view.seq == await ww.store.append() == 0
+
+
+async def test_a_revocation_in_the_same_moment_ends_the_session_that_was_to_be_kept(clock: FrozenClock) -> None:
+    """It may have been meant by the other one, which was not heard when it was judged."""
+
+    class Busy(MemoryStore):
+        async def swap(self, record: Record, **more: Any) -> bool:
+            for other in (event("token", "t", now=clock.now()), event("subject", "alice", now=clock.now())):
+                await self.append(other)
+            return await super().swap(record, **more)
+
+    store, view = Busy(), View(clock=clock)
+    store.open_blocking()
+    view.pull = lambda: catch_up_now(store, view)
+    sessions = Sessions(store, view=view)
+    await catch_up(store, view)
+    session = await sessions.start("alice")
+    assert await sessions.outlive(event("signed_in", "alice", now=clock.now()), session.token)
+    await catch_up(store, view)
+    with pytest.raises(TokenRevokedError):
+        await sessions.authenticate(session.token)
 
 
 async def test_a_dead_session_is_not_kept(ww: Watchword) -> None:

@@ -189,7 +189,9 @@ async def test_a_word_about_another_life_of_the_feed_is_no_answer(store: Moody, 
     us, other = await Process(store, clock).open(), await Process(store, clock).open()
     other.view.hear(await store.tail(0, now=clock.now()), asked_after=0, sent_at=clock.monotonic())
     other.view.epoch, other.view.seq = "another", 999
+    clock.advance(EVERY)
     await other.tick()
+    assert [one.cursor for one in await us.list()] == [0, 999]
     assert (await us.revoke(timedelta(seconds=1))).missing == (await other.name(),)
 
 
