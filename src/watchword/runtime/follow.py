@@ -22,13 +22,13 @@ class Follower:
 
     def __init__(self, store: Store, view: View) -> None:
         self._store, self._view = store, view
-        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4)
+        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4) or EVERY_REMOTE
         self.seconds = 0 if store.pushes else self._every
 
     async def tick(self) -> None:
         if self._store.pulls_inline:
             left = self._view.lease_until - self._view.clock.monotonic()
-            if self._store.changed() or left < self._view.max_staleness / 2:
+            if self._store.changed() or left < self._view.max_staleness / 2 > 0:
                 await catch_up(self._store, self._view)
             return
         listening, self.seconds = self.seconds == 0, self._every
