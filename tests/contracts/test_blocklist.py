@@ -300,7 +300,7 @@ async def test_a_primary_that_was_demoted_is_no_witness(valkey: Server, tmp_path
 
 
 def plain_verdict(client: Any, prefix: str, key: Any, token: str) -> bool:
-    """Whether a token is good, to a program that has PyJWT, a redis-py client and the page on Redis keys, and not us."""
+    """Whether a token is good, to a program that has PyJWT, a redis-py client and the page on Redis keys alone."""
     claims = jwt.decode(token, key, algorithms=["ES256"], audience=NAMES["audience"], issuer=NAMES["issuer"])
     at = f"{{{prefix}}}:b:"
     named = [f"token:{claims['jti']}", f"key:{jwt.get_unverified_header(token)['kid']}"]
