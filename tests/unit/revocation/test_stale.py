@@ -358,6 +358,21 @@ async def test_a_store_that_does_not_answer_is_no_yes(store: MemoryStore, clock:
         await kind.authenticate(token)
 
 
+@pytest.mark.parametrize("what", [*BY_NAME, *BY_CUTOFF])
+async def test_whatever_a_token_belongs_to_is_asked_about(store: MemoryStore, clock: FrozenClock, what: str) -> None:
+    view = asking(store, clock)
+    view.hear(await store.standing((), now=clock.now()), asked_after=0, sent_at=clock.monotonic())
+    kind = tokens(view)
+    made = kind.issue("u", session_id="s", family_id="f", client_id="c")
+    values = {"token": made.token_id, "session": "s", "family": "f", "client": "c", "everything": ""}
+    values["key"] = RING.active("sign").kid
+    await store.append(event(what, "somebody else", now=clock.now()))
+    assert (await kind.authenticate(made.token)).subject == "u"
+    await store.append(event(what, values.get(what, "u"), now=clock.now()))
+    with pytest.raises(TokenRevokedError):
+        await kind.authenticate(made.token)
+
+
 NAMES = st.sampled_from(["a", "b", ""])
 MAYBE = st.none() | st.sampled_from(["a", "b"])
 FACTS = st.lists(st.tuples(st.sampled_from([*BY_NAME, *BY_CUTOFF]), NAMES), max_size=6)
