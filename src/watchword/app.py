@@ -27,7 +27,7 @@ from .principal import Principal
 from .revocation.event import Revocation
 from .revocation.feed import catch_up_now
 from .revocation.matrix import Word
-from .revocation.view import View
+from .revocation.view import OnStale, View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
 from .runtime.last_used import LastUsed
@@ -60,6 +60,8 @@ class Watchword:
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
+        on_stale: what they do then: ``closed``; ``ask``, one read of the store per request (with a max_staleness of 0
+        always: the plain blocklist); ``open``, for ``open_for`` at most, and only where that is of low risk.
         session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
         service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
         them; a new key file then has no signing keys.
@@ -86,6 +88,8 @@ class Watchword:
         ring: KeyRing | None = None,
         clock: Clock | None = None,
         max_staleness: timedelta = timedelta(seconds=5),
+        on_stale: OnStale = "closed",
+        open_for: timedelta = timedelta(0),
         session_idle: timedelta = timedelta(minutes=30),
         session_absolute: timedelta | None = None,
         session_limit: int | None = None,
@@ -117,7 +121,10 @@ class Watchword:
             raise ConfigurationError("this store has no place for a key file beside it: name one with keys='app.keys'")
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
-        self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
+        risk.stale(on_stale, open_for)
+        self.view = View(
+            max_staleness=max_staleness, clock=self.clock, lock=threading.Lock(), on_stale=on_stale, open_for=open_for
+        )
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         self.sessions = Sessions(
@@ -338,12 +345,16 @@ class Watchword:
         if self.access.single_service:
             self.access.check_ring()
         self.view.forget()
-        self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
+        pulls = self.store.pulls_inline and self.view.max_staleness
+        self.view.pull = (lambda: catch_up_now(self.store, self.view)) if pulls else None
+        self.view.ask = self.store.standing
+        if self.store.pulls_inline or not self.store.suspends:
+            self.view.ask_now = lambda names, *, now: drive(self.store.standing(names, now=now))
 
     def _unwire(self) -> None:
         self._tickers = []
         self.view.forget()
-        self.view.pull = _open_first
+        self.view.pull, self.view.ask, self.view.ask_now = _open_first, None, None
         if self._own_ring is None:
             self.ring.adopt(None)
 

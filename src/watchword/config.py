@@ -135,7 +135,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     environment: Literal["live", "test"] = "live"
     strict: bool = False
     profile: Literal["default", "high_risk"] = "default"
-    max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
+    max_staleness: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
+    on_stale: Literal["closed", "open", "ask"] = "closed"
+    open_for: Annotated[float, Meta(ge=0)] = 0.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()

@@ -16,6 +16,7 @@ from .config import Settings
 from .keys.ring import KeyRing
 from .policy.base import Policy
 from .policy.rbac import RBAC, Role
+from .revocation.view import OnStale
 from .tokens.base import KINDS
 from .tokens.sessions import SessionInfo
 
@@ -29,6 +30,8 @@ class Options(TypedDict, total=False):
     ring: KeyRing | None
     clock: Clock | None
     max_staleness: timedelta
+    on_stale: OnStale
+    open_for: timedelta
     session_idle: timedelta
     session_absolute: timedelta | None
     session_limit: int | None
@@ -56,6 +59,8 @@ def keywords(settings: Settings) -> Options:
         "audience": settings.audience,
         "keys": settings.keys,
         "max_staleness": timedelta(seconds=settings.max_staleness),
+        "on_stale": settings.on_stale,
+        "open_for": timedelta(seconds=settings.open_for),
         "session_idle": timedelta(seconds=settings.session.idle),
         "session_absolute": timedelta(seconds=settings.session.absolute),
         "session_limit": settings.session.limit,

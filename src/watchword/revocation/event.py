@@ -15,6 +15,8 @@ BY_CUTOFF = ("subject", "signed_in", "roles", "client", "everything")
 Decided by ``rev``, never by a clock. ``signed_in`` ends what the subject is signed in with, ``roles`` only what carries
 a copy of the subject's roles: see ``reaches``.
 """
+SUBJECT_CUTS = ("subject", "signed_in", "roles")
+"""Those of one subject."""
 NOTICES = ("acknowledge", "changed")
 """Events that revoke nothing; a view passes them on to whoever waits for them. ``acknowledge``: say how far you have
 heard. ``changed``: a record was written, look at it again."""

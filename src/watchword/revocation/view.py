@@ -10,18 +10,23 @@ so the lease ends within ``max_staleness`` of it: whatever the network, a paused
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Literal, Protocol, get_args
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
-from ..stores.base import Event, Feed
+from ..stores.base import Event, Feed, Name
 from .event import BY_NAME, is_notice, reaches
 
 log = logging.getLogger("watchword.revocation")
 
+OnStale = Literal["closed", "open", "ask"]
+"""Past the lease: refuse; take what may be taken for ``open_for``; ask the store."""
+LONGEST_OPEN = 900
+"""Seconds that a window may stay open: as long as an access token lives, unless somebody says otherwise."""
 SWEEP_EVERY = 60
 _UNTIL, _LANE = (1 << 48) - 1, (1 << 64) - 1
 _LANES = {
@@ -43,6 +48,18 @@ _WHY = {
 }
 
 
+class Ask(Protocol):
+    """``standing`` of a store."""
+
+    def __call__(self, names: Sequence[Name], *, now: int) -> Awaitable[Feed]: ...
+
+
+class AskNow(Protocol):
+    """The same, of a store that answers without suspending."""
+
+    def __call__(self, names: Sequence[Name], *, now: int) -> Feed: ...
+
+
 class View:
     """What is revoked, as far as this process has heard.
 
@@ -50,6 +67,10 @@ class View:
     when the lease has run out; without it a stale view refuses to answer (StaleRevocationError, 503). Where several
     threads may bring answers, ``lock`` keeps them apart; checks never wait for it. ``on_notice``: sort of notice -> who
     is told of one, a plain function that returns at once.
+
+    ``on_stale``, ``open_for``: what ``revocation.stale`` makes of a lease that has run out; ``ask`` and ``ask_now`` are
+    how it reaches the store. Without a lease at all (``max_staleness`` 0, for ``ask`` alone) nothing is kept here.
+    ``taken_stale`` counts what was taken in open windows.
     """
 
     def __init__(
@@ -58,19 +79,36 @@ class View:
         max_staleness: timedelta = timedelta(seconds=5),
         clock: Clock | None = None,
         lock: AbstractContextManager[object] | None = None,
+        on_stale: OnStale = "closed",
+        open_for: timedelta = timedelta(0),
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self._lock = lock or nullcontext()
-        if not isinstance(max_staleness, timedelta):
-            raise ConfigurationError(
-                f"max_staleness is a timedelta, not {type(max_staleness).__name__}: timedelta(seconds=5)"
-            )
-        self.max_staleness = max_staleness.total_seconds()
-        if self.max_staleness <= 0:
-            raise ConfigurationError("max_staleness is more than 0 s: an answer is never newer than its question")
+        self.max_staleness = _seconds(max_staleness, "max_staleness")
+        self.on_stale: OnStale = on_stale
+        self.open_for = _seconds(open_for, "open_for")
+        self._check_policy()
         self.pull: Callable[[], None] | None = None
         self.on_notice: dict[str, Callable[[Event], None]] = {}
+        self.ask: Ask | None = None
+        self.ask_now: AskNow | None = None
+        self.taken_stale = 0
+        self.window = float("-inf")
+        """The end of the lease behind which the last open window began."""
         self.forget()
+
+    def _check_policy(self) -> None:
+        if self.on_stale not in get_args(OnStale):
+            raise ConfigurationError(f"on_stale is 'closed', 'open' or 'ask', not {self.on_stale!r}")
+        if self.max_staleness < 0 or (self.max_staleness == 0 and self.on_stale != "ask"):
+            raise ConfigurationError(
+                "max_staleness is more than 0 s: an answer is never newer than its question; to ask the store at each "
+                "request: max_staleness=timedelta(0), on_stale='ask'"
+            )
+        if not 0 <= self.open_for <= LONGEST_OPEN:
+            raise ConfigurationError(f"open_for is 0 s (never open) to {LONGEST_OPEN} s")
+        if self.on_stale == "open" and not self.open_for:
+            raise ConfigurationError("on_stale='open' is for a declared time: open_for=timedelta(seconds=30)")
 
     def forget(self) -> None:
         """As if nothing had ever been heard: no lease, no epoch."""
@@ -149,17 +187,31 @@ class View:
             return
         if self.pull is not None:
             self.pull()
-        if not self.fresh():
-            raise StaleRevocationError(
-                f"no word about revocations for {self.max_staleness:g} s; is the store reachable?"
+        if self.fresh():
+            return
+        if not self.max_staleness:
+            raise ConfigurationError(
+                "with max_staleness=0 the store is asked at each request, and a plain function cannot wait for this "
+                "one: use 'await …authenticate' (or a watchword.blocking.Watchword)"
             )
+        hint = "; 'await …authenticate' would ask it" if self.on_stale == "ask" else ""
+        raise StaleRevocationError(
+            f"no word about revocations for {self.max_staleness:g} s; is the store reachable?{hint}"
+        )
+
+    def asks(self, on_stale: OnStale | None = None) -> bool:
+        """Whether a check is for the store: there is no lease, nor a way to renew it on the spot."""
+        return (on_stale or self.on_stale) == "ask" and self.pull is None and not self.fresh()
 
     def check(self, who: Principal, kid: str | None = None) -> None:
         """Raise TokenRevokedError if the credential, or anything it belongs to, is revoked."""
         if self.clock.monotonic() >= self.lease_until:
             self.ensure_fresh()
-        if not self._any:
-            return
+        if self._any:
+            self.hold_to_known(who, kid)
+
+    def hold_to_known(self, who: Principal, kid: str | None) -> None:
+        """Raise TokenRevokedError for what was heard of, however long ago."""
         tokens, sessions, families, keys, subjects, clients, everything = self._rows
         if who.token_id in tokens or who.session_id in sessions or who.family_id in families:
             raise TokenRevokedError
@@ -215,6 +267,12 @@ class View:
     def __repr__(self) -> str:
         rev = f"{self.epoch}.{self.seq}"
         return f"View({rev=}, entries={len(self)}, {'fresh' if self.fresh() else 'stale'})"
+
+
+def _seconds(span: object, what: str) -> float:
+    if not isinstance(span, timedelta):
+        raise ConfigurationError(f"{what} is a timedelta, not {type(span).__name__}: timedelta(seconds=5)")
+    return span.total_seconds()
 
 
 def _apply(events: Iterable[Event], named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:

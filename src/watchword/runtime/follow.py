@@ -24,7 +24,7 @@ class Follower:
 
     def __init__(self, store: Store, view: View, verifiers: Verifiers | None = None) -> None:
         self._store, self._view, self._verifiers = store, view, verifiers
-        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4)
+        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4) or EVERY_REMOTE
         self.seconds = 0 if store.pushes else self._every
 
     async def tick(self) -> None:
@@ -35,7 +35,7 @@ class Follower:
     async def _follow(self) -> None:
         if self._store.pulls_inline:
             left = self._view.lease_until - self._view.clock.monotonic()
-            if self._store.changed() or left < self._view.max_staleness / 2:
+            if self._store.changed() or left < self._view.max_staleness / 2 > 0:
                 await catch_up(self._store, self._view)
             return
         listening, self.seconds = self.seconds == 0, self._every
