@@ -1,0 +1,17 @@
+"""The catalogue: one file a fault or close family, each with its ``FAULTS``. One more is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from tests.faults.row import Fault
+
+FILES = ("f01_redis_down",)
+
+
+def catalogue() -> Iterator[Fault]:
+    """All faults, in the order of the files."""
+    for name in FILES:
+        faults: tuple[Fault, ...] = import_module(f"{__name__}.{name}").FAULTS
+        yield from faults
