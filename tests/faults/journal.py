@@ -37,7 +37,7 @@ class Journal(Struct):
     name: str = "here"
     ops: list[Op] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
-    """What was raised that is not an error of ours."""
+    """What was raised that is not an error of ours, or is one that says that we are at fault."""
     lag: float = 0.0
     """The longest that the event loop let its own timer wait, in seconds."""
     most_at_once: int = 0
@@ -52,7 +52,7 @@ class Journal(Struct):
         try:
             result = await doing
         except Exception as error:  # noqa: BLE001 - what a row is there to find out
-            self.write(verb, key, began, self._status(error))
+            self.write(verb, key, began, self.status(error))
             return None
         self.write(verb, key, began, 200)
         return result
@@ -63,12 +63,12 @@ class Journal(Struct):
         try:
             result = doing()
         except Exception as error:  # noqa: BLE001 - what a row is there to find out
-            self.write(verb, key, began, self._status(error))
+            self.write(verb, key, began, self.status(error))
             return None
         self.write(verb, key, began, 200)
         return result
 
-    def _status(self, error: Exception) -> int:
+    def status(self, error: Exception) -> int:
         if isinstance(error, WatchwordError) and error.status != 500:
             return error.status
         self.strange.append(f"{type(error).__name__}: {error}")

@@ -151,6 +151,18 @@ async def test_a_silent_server_is_503_in_time_and_its_late_answers_are_nobody_el
     assert await store.get("session", "b", now=NOW) == session("b", data={"n": 2})
 
 
+async def test_a_password_that_is_changed_under_us_is_503_until_it_is_ours_again(own: Server, opened: Start) -> None:
+    """F-06. At opening it is a ConfigurationError; later it must not be a 500."""
+    store = await opened(own.fresh())
+    with own.client() as client:
+        client.config_set("requirepass", "another")
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        assert "password" in str(await failed(store.get("session", "k", now=NOW)))
+        assert "password" in str(await failed(store.append(revoked("a"))))
+        client.config_set("requirepass", "")
+    assert await store.append(revoked("a")) == 1
+
+
 async def test_an_evicting_server_is_refused_and_a_full_one_writes_nothing_and_forgets_nothing(
     own: Server, opened: Start
 ) -> None:

@@ -7,7 +7,15 @@ from importlib import import_module
 
 from tests.faults.row import Fault
 
-FILES = ("f01_redis_down",)
+FILES = (
+    "f01_redis_down",
+    "f02_redis_slow",
+    "f03_redis_emptied",
+    "f04_redis_failover",
+    "f05_redis_full",
+    "f06_redis_errors",
+    "f07_half_open",
+)
 
 
 def catalogue() -> Iterator[Fault]:
