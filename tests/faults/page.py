@@ -55,12 +55,15 @@ def _table(faults: list[Fault], found: dict[tuple[str, str], Line]) -> Iterator[
 def _verdict(fault: Fault, row: Row) -> str:
     if row.not_run is not None:
         return f"**not run**: {row.not_run}"
-    return "; ".join(_held(target, row) for target in fault.targets) or "–"
+    return "; ".join(_held(fault, target, row) for target in fault.targets) or "–"
 
 
-def _held(target: Target, row: Row) -> str:
+def _held(fault: Fault, target: Target, row: Row) -> str:
     was = _number(row.figure(target.figure))
-    return f"{target}: {was}" if target.met(row) else f"**missed** {target}: {was}"
+    if target.met(row):
+        return f"{target}: {was}"
+    why = f" ({fault.misses[target.figure]})" if target.figure in fault.misses else ""
+    return f"**missed** {target}: {was}{why}"
 
 
 def _number(value: Any) -> str:

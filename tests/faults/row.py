@@ -90,6 +90,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     run: Callable[[Setting], Coroutine[Any, Any, Row]]
     stores: tuple[str, ...]
     targets: tuple[Target, ...] = ()
+    misses: Mapping[str, str] = {}
+    """Figures that are known to miss their target, and why."""
     words: Mapping[str, str] = {}
     """What figures of ``more`` mean, where their name does not say it."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.util import find_spec
@@ -74,6 +74,10 @@ class Setting:
         """Where the server of the store listens: what a proxy stands before."""
         return SERVERS[self.store](self)
 
+    def server_mb(self) -> float:
+        """Memory of the store's server and its children, shared pages counted once. Linux; 0 elsewhere."""
+        return sum(map(_pss_mb, _family(PIDS[self.store](self))))
+
     def proxy(self, port: int | None = None) -> FaultProxy:
         """A fault proxy before the store's server, or before a port."""
         return self.ending.enter_context(FaultProxy(port or self.server_port))
@@ -119,6 +123,23 @@ def _sqlite(place: Setting, port: int | None, options: dict[str, str]) -> str:
     return f"sqlite:///{place.folder}/app.db"
 
 
+def _family(pid: int) -> Iterator[int]:
+    """A process and its children."""
+    yield pid
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                yield int(stat.parent.name)
+
+
+def _pss_mb(pid: int) -> float:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
 STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], str]] = {
     "redis": _redis,
     "postgres": _postgres,
@@ -131,6 +152,11 @@ SERVERS: dict[str, Callable[[Setting], int]] = {
 }
 """Name of a store -> the port of the server that a fault befalls."""
 
+PIDS: dict[str, Callable[[Setting], int]] = {
+    "redis": lambda place: place.valkey.pid,
+    "postgres": lambda place: place.postgres.pid,
+}
+"""Name of a store -> the process of its server."""
 SERVICES: dict[str, tuple[str, ...]] = {"redis": ("redis",), "postgres": ("postgres",)}
 """Name of a store -> what has to be there, in the words of WATCHWORD_REQUIRE."""
 FOUND: dict[str, Callable[[], object]] = {

@@ -30,7 +30,8 @@ async def test_a_row_is_as_expected(fault: Fault, store: str, tmp_path: Path) ->
         return
     assert row.ops > 0
     assert row.wrong_accepts == 0
-    missed = {str(target): row.figure(target.figure) for target in fault.targets if not target.met(row, slack=SLACK)}
+    held = [target for target in fault.targets if target.figure not in fault.misses]
+    missed = {str(target): row.figure(target.figure) for target in held if not target.met(row, slack=SLACK)}
     assert missed == {}, row
 
 

@@ -87,6 +87,11 @@ class Server:
             self.process = None
 
     @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
     def bus(self) -> int:
         """The port on which the nodes of a cluster talk to each other."""
         return int(self.command[self.command.index("--cluster-port") + 1])

@@ -15,6 +15,14 @@ FILES = (
     "f05_redis_full",
     "f06_redis_errors",
     "f07_half_open",
+    "f21_pause",
+    "f30_key_kill",
+    "f36_partition",
+    "f37_unruly_feed",
+    "f38_slow_consumer",
+    "f39_storm",
+    "f40_herd",
+    "f41_rolling",
 )
 
 
