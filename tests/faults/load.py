@@ -39,9 +39,9 @@ class Person(Struct, kw_only=True):
     refresh: str
 
 
-async def people(ww: Watchword, number: int, *, prefix: str = "user") -> list[Person]:
+async def people(ww: Watchword, number: int) -> list[Person]:
     """So many, all signed in."""
-    return [await _person(ww, f"{prefix}-{n}") for n in range(number)]
+    return [await _person(ww, f"user-{n}") for n in range(number)]
 
 
 async def _person(ww: Watchword, subject: str) -> Person:

@@ -55,6 +55,8 @@ def _table(faults: list[Fault], found: dict[tuple[str, str], Line]) -> Iterator[
 def _verdict(fault: Fault, row: Row) -> str:
     if row.not_run is not None:
         return f"**not run**: {row.not_run}"
+    if row.failed is not None:
+        return f"**failed**: {row.failed}"
     return "; ".join(_held(fault, target, row) for target in fault.targets) or "–"
 
 
@@ -79,7 +81,9 @@ def _fault(fault: Fault, found: dict[tuple[str, str], Line]) -> Iterator[str]:
     yield f"Expected: {fault.expected}."
     yield ""
     for row in rows:
-        yield f"**{row.store}** (seed {row.seed}): " + (_measured(row) if row.not_run is None else _verdict(fault, row))
+        yield f"**{row.store}** (seed {row.seed}): " + (
+            _measured(row) if row.not_run is row.failed is None else _verdict(fault, row)
+        )
         yield ""
     for name, meaning in fault.words.items():
         yield f"- `{name}`: {meaning}"

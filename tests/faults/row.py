@@ -39,6 +39,8 @@ class Row(Struct, kw_only=True):
     rss_peak_mb: float | None = None
     more: dict[str, Any] = field(default_factory=dict)
     not_run: str | None = None
+    failed: str | None = None
+    """What ended the run before its end. It is no result, and has to be looked into."""
 
     def figure(self, name: str) -> Figure:
         """A column, or one of ``more``."""

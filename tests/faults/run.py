@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +48,11 @@ def lines(faults: Iterable[tuple[Fault, str]], *, scale: Scale, seed: int) -> It
         print(f"{fault.id} {store}: {fault.what} ...", file=sys.stderr, flush=True)  # noqa: T201 - progress
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="watchword-fault-") as folder:
-            row = asyncio.run(run(fault, store, folder=Path(folder), scale=scale, seed=seed))
+            try:
+                row = asyncio.run(run(fault, store, folder=Path(folder), scale=scale, seed=seed))
+            except Exception as error:  # noqa: BLE001 - the other rows are still to come, and the line says it
+                traceback.print_exc()
+                row = Row(id=fault.id, store=store, seed=seed, failed=repr(error))
         took = round(time.monotonic() - began, 1)
         date = datetime.now(UTC).date().isoformat()
         yield Line(row=row, scale=scale, seconds=took, commit=commit, date=date, machine=machine)
@@ -57,6 +62,8 @@ def verdict(fault: Fault, row: Row) -> str:
     """In a few words, for who watches."""
     if row.not_run is not None:
         return f"not run: {row.not_run}"
+    if row.failed is not None:
+        return f"FAILED: {row.failed}"
     missed = [f"{target} (was {row.figure(target.figure)})" for target in fault.targets if not target.met(row)]
     wrong = [f"wrong_accepts {row.wrong_accepts}"] if row.wrong_accepts else []
     return "; ".join([*wrong, *(f"missed: {one}" for one in missed)]) or "as expected"
@@ -118,7 +125,7 @@ def main() -> int:
         print(f"    {line.seconds} s: {verdict(by_id[line.row.id], line.row)}", file=sys.stderr)  # noqa: T201
         if given.json is not None:
             keep(line, given.json)
-        wrong += line.row.wrong_accepts
+        wrong += line.row.wrong_accepts + (line.row.failed is not None)
     return 1 if wrong else 0
 
 

@@ -83,13 +83,16 @@ class Setting:
         return self.ending.enter_context(FaultProxy(port or self.server_port))
 
     def url(self, *, port: int | None = None, **options: object) -> str:
-        """The URL of this row's place in the store; the same each time. ``port``: by way of a proxy."""
+        """The URL of this row's place in the store; the same each time.
+
+        ``port``: by way of a proxy. ``options``: of a Redis URL, such as ``timeout``.
+        """
         return STORES[self.store](self, port, {name: str(value) for name, value in options.items()})
 
-    def watchword(self, *, port: int | None = None, url: str | None = None, **options: Any) -> Watchword:
+    def watchword(self, *, url: str | None = None, max_staleness: float = 5, **options: Any) -> Watchword:
         """A node on this row's place, with the keys that all its nodes share. ``max_staleness``: seconds."""
-        bound = timedelta(seconds=options.pop("max_staleness", 5))
-        where = url or self.url(port=port)
+        bound = timedelta(seconds=max_staleness)
+        where = url or self.url()
         words = {"issuer": ISSUER, "audience": AUDIENCE, "keys": self.keys, "max_staleness": bound, **options}
         return Watchword(where, **words)
 
@@ -110,7 +113,7 @@ class Setting:
 
 def _redis(place: Setting, port: int | None, options: dict[str, str]) -> str:
     prefix = place.place(lambda: token_hex(6))
-    words = {"prefix": prefix, "timeout": "0.1", **options}
+    words = {"prefix": prefix, **options}
     return f"redis://127.0.0.1:{port or place.valkey.port}?{'&'.join(f'{k}={v}' for k, v in words.items())}"
 
 

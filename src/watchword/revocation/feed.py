@@ -16,7 +16,7 @@ async def catch_up(store: Store, view: View) -> None:
     after: int | None = view.seq
     while after is not None:
         sent_at = view.clock.monotonic()
-        after = _heard(view, await store.tail(after, now=view.clock.now(), limit=PAGE), after, sent_at)
+        after = _heard(view, await store.tail(after, now=view.forgets, limit=PAGE), after, sent_at)
 
 
 def catch_up_now(store: Store, view: View) -> None:
@@ -24,7 +24,7 @@ def catch_up_now(store: Store, view: View) -> None:
     after: int | None = view.seq
     while after is not None:
         sent_at = view.clock.monotonic()
-        after = _heard(view, store.tail_now(after, now=view.clock.now()), after, sent_at)
+        after = _heard(view, store.tail_now(after, now=view.forgets), after, sent_at)
 
 
 def _heard(view: View, answer: Feed, asked_after: int, sent_at: float) -> int | None:

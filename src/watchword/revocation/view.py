@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
-from ..clock import Clock, SystemClock
+from ..clock import AHEAD, Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
 from ..stores.base import Event, Feed
@@ -72,6 +72,11 @@ class View:
             )
         return f"{self.epoch}.{self.seq}"
 
+    @property
+    def forgets(self) -> int:
+        """What ended before this second is forgotten: an hour ago, so that a clock that was wrong revives nothing."""
+        return self.clock.now() - AHEAD
+
     def __len__(self) -> int:
         return sum(map(len, self._named.values())) + sum(map(len, self._cut.values()))
 
@@ -108,7 +113,7 @@ class View:
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
-        self._sweep(self.clock.now())
+        self._sweep(self.forgets)
         self._any = len(self) > 0
 
     def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
