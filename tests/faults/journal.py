@@ -84,15 +84,6 @@ def rss_peak_mb() -> float:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-def rss_now_mb() -> float:
-    """What this process takes now. Linux; elsewhere the peak."""
-    try:
-        with open("/proc/self/statm") as statm:
-            return round(int(statm.read().split()[1]) * resource.getpagesize() / (1 << 20), 1)
-    except OSError:
-        return rss_peak_mb()
-
-
 class Verdict(Struct):
     """What the judge found. ``staleness``: seconds after a revocation's return at which each key was last accepted."""
 

@@ -157,7 +157,8 @@ class Load:
 class Task(Struct, kw_only=True):
     """What a worker process is told on its first line."""
 
-    url: str
+    where: dict[str, str]
+    """The keywords of Watchword that say where the store is."""
     keys: str
     max_staleness: float
     name: str
@@ -179,7 +180,7 @@ class Worker:
     @classmethod
     async def start(cls, place: Setting, pool: list[Person], name: str, **words: Any) -> Worker:
         """Opened; the load has not begun. It is killed with its setting at the latest."""
-        about = {"url": place.url(), "max_staleness": 5.0, "seed": place.seed, **words}
+        about = {"where": place.where(), "max_staleness": 5.0, "seed": place.seed, **words}
         task = Task(keys=str(place.keys), name=name, pool=pool, **about)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.faults.worker"),

@@ -20,6 +20,8 @@ from watchword import Watchword
 
 Scale = Literal["quick", "full"]
 T = TypeVar("T")
+Where = dict[str, str]
+"""The keywords of Watchword that say where a store is: ``url``, and what else it may take."""
 ISSUER, AUDIENCE = "https://as.test", "https://api.test"
 
 
@@ -82,19 +84,18 @@ class Setting:
         """A fault proxy before the store's server, or before a port."""
         return self.ending.enter_context(FaultProxy(port or self.server_port))
 
-    def url(self, *, port: int | None = None, **options: object) -> str:
-        """The URL of this row's place in the store; the same each time.
+    def where(self, *, port: int | None = None, **options: object) -> Where:
+        """This row's place in the store; the same each time.
 
         ``port``: by way of a proxy. ``options``: of a Redis URL, such as ``timeout``.
         """
         return STORES[self.store](self, port, {name: str(value) for name, value in options.items()})
 
-    def watchword(self, *, url: str | None = None, max_staleness: float = 5, **options: Any) -> Watchword:
+    def watchword(self, where: Where | None = None, *, max_staleness: float = 5, **options: Any) -> Watchword:
         """A node on this row's place, with the keys that all its nodes share. ``max_staleness``: seconds."""
         bound = timedelta(seconds=max_staleness)
-        where = url or self.url()
-        words = {"issuer": ISSUER, "audience": AUDIENCE, "keys": self.keys, "max_staleness": bound, **options}
-        return Watchword(where, **words)
+        about = {"issuer": ISSUER, "audience": AUDIENCE, "keys": self.keys, "max_staleness": bound}
+        return Watchword(**{**(where or self.where()), **about, **options})
 
     @property
     def keys(self) -> Path:
@@ -117,13 +118,9 @@ def _redis(place: Setting, port: int | None, options: dict[str, str]) -> str:
     return f"redis://127.0.0.1:{port or place.valkey.port}?{'&'.join(f'{k}={v}' for k, v in words.items())}"
 
 
-def _postgres(place: Setting, port: int | None, options: dict[str, str]) -> str:
-    words = {"sslmode": "disable", "gssencmode": "disable", **options}
-    return place.postgres.url(schema=place.place(place.postgres.schema), port=port or 0, **words)
-
-
-def _sqlite(place: Setting, port: int | None, options: dict[str, str]) -> str:
-    return f"sqlite:///{place.folder}/app.db"
+def _postgres(place: Setting, port: int | None) -> str:
+    schema = place.place(place.postgres.schema)
+    return place.postgres.url(schema=schema, port=port or 0, sslmode="disable", gssencmode="disable")
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -143,12 +140,12 @@ def _pss_mb(pid: int) -> float:
     return 0.0
 
 
-STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], str]] = {
-    "redis": _redis,
-    "postgres": _postgres,
-    "sqlite": _sqlite,
+STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], Where]] = {
+    "redis": lambda place, port, options: {"url": _redis(place, port, options)},
+    "postgres": lambda place, port, _: {"url": _postgres(place, port)},
+    "sqlite": lambda place, _, __: {"url": f"sqlite:///{place.folder}/app.db"},
 }
-"""Name of a store -> the URL of a row's place in it. One more store is one more line, here and in SERVERS."""
+"""Name of a store -> a row's place in it. One more store is one more line, here and in the tables below."""
 SERVERS: dict[str, Callable[[Setting], int]] = {
     "redis": lambda place: place.valkey.port,
     "postgres": lambda place: place.postgres.port,

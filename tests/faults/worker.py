@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -23,11 +24,15 @@ async def _main() -> None:
     words = asyncio.StreamReader(limit=1 << 28)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), sys.stdin)
     task = msgspec.json.decode(await words.readline(), type=Task)
-    bound = timedelta(seconds=task.max_staleness)
-    clock = SkewedClock(task.skew)
-    async with Watchword(
-        task.url, issuer=ISSUER, audience=AUDIENCE, keys=task.keys, max_staleness=bound, clock=clock
-    ) as ww:
+    about: dict[str, Any] = {
+        **task.where,
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "keys": task.keys,
+        "max_staleness": timedelta(seconds=task.max_staleness),
+        "clock": SkewedClock(task.skew),
+    }
+    async with Watchword(**about) as ww:
         load = Load(ww, task.pool, rate=task.rate, mix=task.mix, seed=task.seed, name=task.name, share=task.share)
         _say("open")
         await words.readline()

@@ -14,7 +14,7 @@ BOUND = 1.0
 
 async def run(place: Setting) -> Row:
     server = place.valkey
-    async with place.watchword(url=place.url(timeout=0.1), max_staleness=BOUND) as ww:
+    async with place.watchword(place.where(timeout=0.1), max_staleness=BOUND) as ww:
         load = Load(ww, await people(ww, place.pick(40, 200)), rate=200, seed=place.seed)
         load.begin()
         await asyncio.sleep(place.pick(0.5, 5))

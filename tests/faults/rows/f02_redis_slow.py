@@ -17,7 +17,7 @@ ASKING = ("start", "rotate", "revoke")
 
 async def run(place: Setting) -> Row:
     proxy, phases = place.proxy(), {}
-    async with place.watchword(url=place.url(port=proxy.port, timeout=0.1), max_staleness=BOUND) as ww:
+    async with place.watchword(place.where(port=proxy.port, timeout=0.1), max_staleness=BOUND) as ww:
         load = Load(ww, await people(ww, 100), rate=200, seed=place.seed, mix={"verify": 5, "start": 3, "rotate": 2})
         load.begin()
         seconds = place.pick(0.7, 5)

@@ -11,6 +11,7 @@ from tests.faults.setting import Setting
 from watchword.errors import ConfigurationError
 
 FULL = 8 << 20
+MOST, BIG = 5000, {"text": "x" * 3000}
 
 
 async def run(place: Setting) -> Row:
@@ -21,9 +22,11 @@ async def run(place: Setting) -> Row:
             await journal.did("revoke", who.key, ww.revoke(session=who.key))
         with server.client() as client:
             client.config_set("maxmemory", FULL)
-            fill = {"filling": 0}
-            while await journal.did("start", "", ww.sessions.start("user-new", data={"text": "x" * 3000})) is not None:
-                fill["filling"] += 1
+            filling = 0
+            while (
+                filling < MOST and await journal.did("start", "", ww.sessions.start("user-new", data=BIG)) is not None
+            ):
+                filling += 1
             for who in pool[1::2]:
                 await journal.did("revoke", who.key, ww.revoke(session=who.key))
             for who in pool:
@@ -42,7 +45,7 @@ async def run(place: Setting) -> Row:
         async with place.watchword():
             refused = 0
     found = columns([journal], bound=5)
-    found["more"] |= {**fill, "evicted": evicted, "evicting_refused": refused}
+    found["more"] |= {"filling": filling, "evicted": evicted, "evicting_refused": refused}
     return place.row(t_recover_ms=recovered(journal.ops, roomy), **found)
 
 

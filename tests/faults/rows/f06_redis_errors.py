@@ -35,7 +35,7 @@ REPLIES = (
 async def run(place: Setting) -> Row:
     journal, proxy = Journal(), place.proxy()
     detect, recover, leaks = [0.0], [0.0], 0
-    async with place.watchword(url=place.url(port=proxy.port)) as ww:
+    async with place.watchword(place.where(port=proxy.port)) as ww:
         pool = await people(ww, len(REPLIES))
         for round_ in range(place.pick(1, 20)):
             for who, words in zip(pool, REPLIES, strict=True):

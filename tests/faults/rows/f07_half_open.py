@@ -15,9 +15,9 @@ RECORDS = 50
 async def run(place: Setting) -> Row:
     proxy, journal, mixed = place.proxy(), Journal(), 0
     detect, recover = [0.0], [0.0]
-    async with place.watchword(url=place.url(port=proxy.port)) as ww:
+    async with place.watchword(place.where(port=proxy.port)) as ww:
         await ww.store.put(*(Record(kind="session", key=f"k{n}", data={"n": n}) for n in range(RECORDS)))
-        for round_ in range(place.pick(3, 100)):
+        for round_ in range(place.pick(2, 40)):
             mixed += await _ask(ww.store, journal, RECORDS)
             if round_ % 2:
                 proxy.half_open()

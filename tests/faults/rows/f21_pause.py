@@ -16,7 +16,7 @@ BOUND = 0.2
 async def run(place: Setting) -> Row:
     here, other, after, rounds = Journal(name="here"), Journal(name="stopped"), 0, 0
     async with place.watchword() as ww:
-        verifier = await asyncio.to_thread(Verifier, place.url(), place.keys, BOUND)
+        verifier = await asyncio.to_thread(Verifier, place.where()["url"], place.keys, BOUND)
         place.ending.callback(verifier.close)
         pauses = place.pick([1.0], [30.0]) + [BOUND] * place.pick(9, 350)
         while pauses and rounds < 3 * len(pauses) + 20:

@@ -16,13 +16,13 @@ WAYS: tuple[Way, ...] = ("up", "down", "both")
 async def run(place: Setting) -> Row:
     bound, proxy, cuts = place.pick(0.5, 2.0), place.proxy(), []
     async with place.watchword() as ww:
-        pool = await people(ww, place.pick(60, 800))
-        words = {"url": place.url(port=proxy.port), "max_staleness": bound, "rate": 200, "mix": READS}
+        pool = await people(ww, place.pick(60, 1600))
+        words = {"where": place.where(port=proxy.port), "max_staleness": bound, "rate": 200, "mix": READS}
         other = await Worker.start(place, pool, "cut off", **words)
         here = Load(ww, pool, rate=place.pick(6, 4), mix={"revoke": 1}, seed=place.seed)
         await other.begin()
         here.begin()
-        for seconds in place.pick((1.0,), (1.0, 5.0, 20.0)):
+        for seconds in place.pick((1.0,), (1.0, 5.0, 60.0)):
             for way in WAYS:
                 await asyncio.sleep(place.pick(0.4, 3))
                 began = clock.monotonic()

@@ -37,7 +37,7 @@ class UnrulyStore:
 async def run(place: Setting) -> Row:
     bound, journal, proxy = 1.0, Journal(name="here"), place.proxy()
     heard = Journal(name="unruly")
-    node = place.watchword(url=place.url(port=proxy.port), max_staleness=bound)
+    node = place.watchword(place.where(port=proxy.port), max_staleness=bound)
     async with place.watchword() as ww, node:
         pool = await people(ww, place.pick(60, 1000))
         proxy.rewrite(_unruly(place.random))

@@ -17,7 +17,7 @@ async def run(place: Setting) -> Row:
     bound, proxy, number = 1.0, place.proxy(), place.pick(5000, 100_000)
     async with place.watchword() as ww:
         pool = await people(ww, 40)
-        words = {"url": place.url(port=proxy.port), "max_staleness": bound, "rate": 100, "mix": READS}
+        words = {"where": place.where(port=proxy.port), "max_staleness": bound, "rate": 100, "mix": READS}
         other = await Worker.start(place, pool, "slow", **words)
         await other.begin()
         await asyncio.sleep(0.3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.faults.journal import Op, clock, columns, ms, rss_now_mb, times
+from tests.faults.journal import Op, clock, columns, ms, times
 from tests.faults.load import Load, Worker, people
 from tests.faults.row import Fault, Row, Target
 from tests.faults.setting import Setting
@@ -21,7 +21,7 @@ async def run(place: Setting) -> Row:
         other = await Worker.start(place, pool, "verifier", **words)
         await other.begin()
         await asyncio.sleep(place.pick(1, 10))
-        before, began = rss_now_mb(), clock.monotonic()
+        began = clock.monotonic()
         here = Load(ww, pool, rate=1)
         names = iter(range(number))
 
@@ -31,7 +31,6 @@ async def run(place: Setting) -> Row:
 
         await asyncio.gather(*(revoke() for _ in range(AT_ONCE)))
         ended, entries = clock.monotonic(), len(ww.view)
-        grown = rss_now_mb() - before
         await ww.revoke(everything=True)
         everything = clock.monotonic()
         for who in pool:
@@ -49,7 +48,6 @@ async def run(place: Setting) -> Row:
         "calm_p99_ms": calm,
         "storm_p99_ms": storm,
         "p99_ratio": round(storm / calm, 2) if calm else None,
-        "view_bytes_per_entry": round(max(0.0, grown) * (1 << 20) / number),
         "purged": purged,
         "everything_ms": ms(max((op.began - everything for op in verified if op.status == 200), default=0.0)),
     }

@@ -131,7 +131,7 @@ async def run(place: Setting) -> Row:
 
 
 def configured(place: Setting) -> Path:
-    words = {"url": place.url(), "issuer": ISSUER, "audience": AUDIENCE, "keys": str(place.keys)}
+    words = {**place.where(), "issuer": ISSUER, "audience": AUDIENCE, "keys": str(place.keys)}
     file = place.folder / "watchword.toml"
     file.write_text("".join(f'{name} = "{value}"\n' for name, value in words.items()))
     return file
