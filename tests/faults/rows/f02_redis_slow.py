@@ -66,6 +66,9 @@ FAULTS = (
             Target("loop_lag_ms", 50),
             Target("other_5xx", 0),
         ),
-        words={"added_p99_at_50_ms": "p99 of writes with so much delay, less the p99 without any"},
+        words={
+            "added_p99_at_50_ms": "p99 of what asks the store with so much delay, less the p99 without any; an operation"
+            " asks several times, and each waits for its own timeout"
+        },
     ),
 )
