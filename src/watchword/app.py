@@ -15,7 +15,7 @@ from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
 from .authn.binding import Binding, BindingPolicy
 from .authn.risk import ProfileName, risk_of
-from .clock import Clock, SystemClock
+from .clock import Clock, SteadyClock, SystemClock
 from .config import Settings, read_settings
 from .errors import ConfigurationError, WatchwordError
 from .keys.ring import KeyRing
@@ -127,13 +127,14 @@ class Watchword:
         )
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
+        kept: dict[str, Any] = {"view": self.view, "clock": SteadyClock(self.clock)}
         self.sessions = Sessions(
             self.store,
             idle=session_idle,
             absolute=session_absolute,
             limit=session_limit,
             on_limit=on_session_limit,
-            **shared,
+            **kept,
         )
         self.access = AccessTokens(
             self.ring,
@@ -147,7 +148,7 @@ class Watchword:
             strict=strict,
             **shared,
         )
-        self.refresh = RefreshTokens(self.store, self.ring, grace=risk.grace(refresh_grace), **shared)
+        self.refresh = RefreshTokens(self.store, self.ring, grace=risk.grace(refresh_grace), **kept)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         alone = first(audience)[0]
         self.opaque_access = OpaqueAccessTokens(
@@ -155,7 +156,8 @@ class Watchword:
             audience=audience,
             lifetime=risk.lifetime(opaque_access_lifetime),
             cap=risk.access_cap,
-            **ours,
+            issuer=issuer,
+            **kept,
         )
         self.sealed = SealedTokens(
             self.ring,
@@ -174,10 +176,10 @@ class Watchword:
             lazy=True,
             **ours,
         )
-        self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
-        self.roles = Roles(self.store, self.view, self.clock, api_keys=self.api_keys)
-        self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
-        self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
+        self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **kept)
+        self.roles = Roles(self.store, api_keys=self.api_keys, **kept)
+        self.one_time = OneTimeTokens(self.store, every=one_time_every, **kept)
+        self.devices = Devices(self.store, self.sessions, self.refresh, **kept)
         names = (issuer, *first(audience))
         self.binding = Binding(self.ring, clock=self.clock, names=names, policy=risk.binding(binding))
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)

@@ -18,7 +18,7 @@ async def catch_up(store: Store, view: View) -> None:
         return
     after: int | None = view.seq
     while after is not None:
-        sent_at, now = view.clock.monotonic(), view.clock.now()
+        sent_at, now = view.clock.monotonic(), view.forgets
         asking = store.tail(after, now=now, limit=PAGE) if view.max_staleness else store.standing((), now=now)
         after = _heard(view, await asking, after, sent_at)
 
@@ -28,7 +28,7 @@ def catch_up_now(store: Store, view: View) -> None:
     after: int | None = view.seq
     while after is not None:
         sent_at = view.clock.monotonic()
-        after = _heard(view, store.tail_now(after, now=view.clock.now()), after, sent_at)
+        after = _heard(view, store.tail_now(after, now=view.forgets), after, sent_at)
 
 
 def _heard(view: View, answer: Feed, asked_after: int, sent_at: float) -> int | None:

@@ -23,14 +23,14 @@ async def asked(view: View | None, who: Principal | None, *kids: str, on_stale: 
     """
     if view is None or view.ask is None or not view.asks(on_stale):
         return view
-    return _judge(view, await view.ask(_about(who, kids), now=view.clock.now()))
+    return _judge(view, await view.ask(_about(who, kids), now=view.forgets))
 
 
 def asked_now(view: View | None, who: Principal, kid: str, *, on_stale: OnStale | None = None) -> View | None:
     """The same where nothing can be awaited. A store that suspends cannot be asked then: the view itself refuses."""
     if view is None or view.ask_now is None or not view.asks(on_stale):
         return view
-    return _judge(view, view.ask_now(_about(who, (kid,)), now=view.clock.now()))
+    return _judge(view, view.ask_now(_about(who, (kid,)), now=view.forgets))
 
 
 def opened(view: View, who: Principal, kid: str | None, on_stale: OnStale | None) -> bool:

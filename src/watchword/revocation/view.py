@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Literal, Protocol, get_args
 
-from ..clock import Clock, SystemClock
+from ..clock import AHEAD, Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
 from ..stores.base import Event, Feed, Name
@@ -130,6 +130,11 @@ class View:
             )
         return f"{self.epoch}.{self.seq}"
 
+    @property
+    def forgets(self) -> int:
+        """What ended before this second is forgotten: an hour ago, so that a clock that was wrong revives nothing."""
+        return self.clock.now() - AHEAD
+
     def __len__(self) -> int:
         return sum(map(len, self._named.values())) + sum(map(len, self._cut.values()))
 
@@ -166,7 +171,7 @@ class View:
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
-        self._sweep(self.clock.now())
+        self._sweep(self.forgets)
         self._any = len(self) > 0
         for one in feed.events:
             told = self.on_notice.get(one.what)

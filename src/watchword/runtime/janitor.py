@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..clock import Clock
+from ..clock import AHEAD, Clock
 from ..stores.base import Store
 
 
 class Janitor:
-    """One tick is one sweep."""
+    """One tick is one sweep of what ended an hour ago, so that a clock that is ahead removes nothing that lives."""
 
     name = "janitor"
     seconds = 30.0
@@ -16,4 +16,4 @@ class Janitor:
         self._store, self._clock = store, clock
 
     async def tick(self) -> None:
-        await self._store.purge(now=self._clock.now())
+        await self._store.purge(now=self._clock.now() - AHEAD)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from watchword.clock import FrozenClock
+from watchword.clock import AHEAD, FrozenClock
 from watchword.crypto.digest import new_id
 from watchword.errors import ConfigurationError, StaleRevocationError, StoreUnavailableError, TokenRevokedError
 from watchword.principal import Principal
@@ -443,7 +443,7 @@ def test_a_revocation_of_a_later_version_cuts_everything_off(view: View, caplog:
 
 def test_it_is_remembered_as_long_as_it_says(view: View, clock: FrozenClock) -> None:
     view.hear(Feed("e", 1, (dead("tenant", "t", 1, NOW + 3 * SWEEP_EVERY),)), asked_after=0, sent_at=SENT)
-    clock.advance(3 * SWEEP_EVERY)
+    clock.advance(3 * SWEEP_EVERY + AHEAD)
     view.hear(Feed("e", 1), asked_after=1, sent_at=clock.monotonic())
     assert len(view) == 0
     assert not refuses(view)
@@ -521,7 +521,8 @@ def test_numbers_beyond_any_clock(view: View) -> None:
 
 @pytest.mark.parametrize("what", [*BY_NAME, *BY_CUTOFF])
 def test_an_entry_dies_with_the_last_token_it_could_stop(view: View, clock: FrozenClock, what: str) -> None:
-    until = NOW + 3 * SWEEP_EVERY
+    """And an hour later, so that a wall clock that was ahead for a while has made nothing forgotten."""
+    until = NOW + 3 * SWEEP_EVERY - AHEAD
     view.hear(Feed("e", 1, (dead(what, "x", 1, until),)), asked_after=0, sent_at=SENT)
     clock.advance(3 * SWEEP_EVERY - 1)
     view.hear(Feed("e", 1), asked_after=1, sent_at=clock.monotonic())
@@ -533,7 +534,8 @@ def test_an_entry_dies_with_the_last_token_it_could_stop(view: View, clock: Froz
 
 
 def test_it_dies_at_its_second(view: View, clock: FrozenClock) -> None:
-    events = (dead("token", "t", 1, NOW + SWEEP_EVERY), dead("subject", "u", 2, NOW + SWEEP_EVERY + 1))
+    ends = NOW + SWEEP_EVERY - AHEAD
+    events = (dead("token", "t", 1, ends), dead("subject", "u", 2, ends + 1))
     view.hear(Feed("e", 2, events), asked_after=0, sent_at=SENT)
     clock.advance(SWEEP_EVERY)
     view.hear(Feed("e", 2), asked_after=2, sent_at=clock.monotonic())
@@ -542,7 +544,7 @@ def test_it_dies_at_its_second(view: View, clock: FrozenClock) -> None:
 
 
 def test_it_sweeps_once_a_minute(view: View, clock: FrozenClock) -> None:
-    view.hear(Feed("e", 1, (dead("token", "t", 1, NOW + 1),)), asked_after=0, sent_at=SENT)
+    view.hear(Feed("e", 1, (dead("token", "t", 1, NOW + 1 - AHEAD),)), asked_after=0, sent_at=SENT)
     clock.advance(SWEEP_EVERY - 1)
     view.hear(Feed("e", 1), asked_after=1, sent_at=clock.monotonic())
     assert len(view) == 1

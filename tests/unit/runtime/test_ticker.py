@@ -9,7 +9,7 @@ from datetime import timedelta
 import anyio.lowlevel
 import pytest
 
-from watchword.clock import FrozenClock
+from watchword.clock import AHEAD, FrozenClock
 from watchword.errors import ConfigurationError, StoreUnavailableError
 from watchword.revocation.event import event
 from watchword.revocation.view import View
@@ -281,8 +281,9 @@ async def test_after_a_failure_a_store_that_pushes_is_asked_in_its_time_and_not_
     assert (len(store.waits), follower.seconds) == (1, 0)
 
 
-async def test_the_janitor_removes_what_has_expired(store: Asked, clock: FrozenClock) -> None:
-    now = clock.now()
+async def test_the_janitor_removes_what_expired_an_hour_ago(store: Asked, clock: FrozenClock) -> None:
+    """A clock that is an hour ahead for a while has removed nothing that lives."""
+    now = clock.now() - AHEAD
     await store.put(*(Record(kind="k", key=str(end), data={}, expires_at=now + end) for end in (0, 1, 2)))
     janitor = Janitor(store, clock)
     await janitor.tick()

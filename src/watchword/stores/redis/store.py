@@ -98,6 +98,9 @@ class RedisStore:
                 raise ConfigurationError(f"{self.address} refuses INFO ({info.code}): the user needs that right")
             known = flushing if isinstance(flushing, list) else []  # many a managed Redis forbids CONFIG
             self.cautions = check(self.address, read_info(info), b"".join(known[1:]).decode())
+            for lane in (self._lane, self._writes):
+                if lane is not None:
+                    lane.proven = True
         except BaseException:
             self.close_blocking()
             raise
