@@ -618,3 +618,13 @@ async def test_an_answer_comes_after_its_commit(looped: SQLiteStore, stranger: s
         return stranger.execute("SELECT key FROM watchword_records WHERE key = ?", (f"{n}",)).fetchall() != []
 
     assert all(await asyncio.gather(*(put_and_look(n) for n in range(200))))
+
+
+async def test_standing_searches_the_index_whatever_the_length_of_the_feed(path: Path) -> None:
+    store = await opened(path)
+    sql, parameters = store._standing([("token", "a"), ("subject", "b")])
+    with closing(sqlite3.connect(store.path)) as reader:
+        plan = [row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {sql}", (*parameters, NOW))]
+    await store.close()
+    assert any("SEARCH watchword_events USING INDEX watchword_events_name" in step for step in plan)
+    assert not any(step.startswith("SCAN watchword_events") for step in plan)

@@ -15,7 +15,7 @@ import anyio.lowlevel
 import pytest
 
 from watchword.errors import ConfigurationError, StoreConflictError
-from watchword.stores.base import SCHEMES, Audit, Event, Feed, Record, Store, open_store
+from watchword.stores.base import SCHEMES, Audit, Event, Feed, Name, Record, Store, open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -700,6 +700,63 @@ async def test_the_audit_trail_is_read_from_a_number_on_and_by_subject(store: St
     assert await store.audited(subject="nobody") == await store.audited(limit=0) == []
 
 
+# standing
+
+
+SEVERAL = [("session", "a"), ("session", "b\x00:é"), ("sub:ject%", "a"), ("everything", "")]
+
+
+async def test_standing_names_what_is_revoked_of_what_is_asked_about(store: Store) -> None:
+    empty = await store.tail(0, now=NOW)
+    assert await store.standing(SEVERAL, now=NOW) == empty
+    about = [Event(what=what, value=value, at=NOW, until=NOW + 9) for what, value in SEVERAL]
+    await store.append(revoked("other"), *about)
+    found = await store.standing(SEVERAL, now=NOW)
+    assert (found.epoch, found.head) == (empty.epoch, 5)
+    assert [((one.what, one.value), one.seq, one.until, one.at) for one in found.events] == [
+        (name, seq, NOW + 9, 0) for seq, name in enumerate(SEVERAL, 2)
+    ]
+    assert await store.standing(SEVERAL[2:0:-1], now=NOW) == Feed(empty.epoch, 5, found.events[1:3])
+    assert await store.standing([("session", "nobody"), ("token", "a")], now=NOW) == Feed(empty.epoch, 5)
+    assert await store.standing([], now=NOW) == Feed(empty.epoch, 5)
+
+
+async def test_a_name_is_revoked_until_its_second(store: Store) -> None:
+    await store.append(revoked("a", until=NOW + 1))
+    assert (await store.standing([("session", "a")], now=NOW)).events
+    assert not (await store.standing([("session", "a")], now=NOW + 1)).events
+
+
+async def test_a_name_revoked_twice_has_the_newest_number_and_the_latest_end(store: Store) -> None:
+    await store.append(revoked("a", until=NOW + 1), revoked("a", until=NOW + 9))
+    await store.append(revoked("b", until=NOW + 9), revoked("b", until=NOW + 1))
+    names: list[Name] = [("session", "a"), ("session", "b")]
+    for purged in (False, True):
+        if purged:
+            assert await store.purge(now=NOW + 1) == 2
+        found = (await store.standing(names, now=NOW + (8 if purged else 0))).events
+        assert [(one.value, one.until) for one in found] == [("a", NOW + 9), ("b", NOW + 9)]
+        assert found[0].seq == 2
+        assert found[1].seq in ((3, 4) if purged else (4,))
+    assert await store.purge(now=NOW + 9) == 2
+    assert await store.standing(names, now=NOW) == Feed((await store.tail(0, now=NOW)).epoch, 4)
+
+
+async def test_whatever_writes_an_event_is_seen_by_standing(store: Store) -> None:
+    await store.put(session("k"), session("l"))
+    assert not await store.swap(session("k"), version=7, events=[revoked("lost")])
+    assert await store.swap(session("k"), version=1, events=[revoked("swapped")])
+    assert await store.drop("session", "l", events=[revoked("dropped")])
+    found = await store.standing([("session", value) for value in ("lost", "swapped", "dropped")], now=NOW)
+    assert [one.value for one in found.events] == ["swapped", "dropped"]
+
+
+async def test_standing_takes_a_thousand_names(store: Store) -> None:
+    names = [("session", f"{n}") for n in range(1000)]
+    await store.append(*(revoked(value) for _, value in names))
+    assert [(one.what, one.value) for one in (await store.standing(names, now=NOW)).events] == names
+
+
 # purge
 
 
@@ -736,6 +793,7 @@ VERBS: dict[str, Callable[[Store], Coroutine[Any, Any, object]]] = {
     "append": lambda store: store.append(revoked("x")),
     "append nothing": lambda store: store.append(),
     "tail": lambda store: store.tail(0, now=NOW),
+    "standing": lambda store: store.standing([("session", "x")], now=NOW),
     "audited": lambda store: store.audited(),
     "purge": lambda store: store.purge(now=NOW),
 }

@@ -121,6 +121,16 @@ class SideBySide(RuleBasedStateMachine):
     def tail(self, after: int, now: int, limit: int) -> None:
         self.ask_feed(after, now, limit)
 
+    @rule(now=TIMES)
+    def standing(self, now: int) -> None:
+        """A number may be that of a later event of its name, which has ended and is purged here or there."""
+        newest = {(one.what, one.value): one.seq for one in outcome(self.stores[0].tail(0, now=now, limit=1000)).events}
+        names = [(what, value) for what in ("session", "family") for value in ("k1", "k2", "k3", "k4")]
+        for store in self.stores:
+            found: Feed = outcome(store.standing(names, now=now))
+            assert {(one.what, one.value) for one in found.events} == newest.keys()
+            assert all(newest[one.what, one.value] <= one.seq <= found.head for one in found.events)
+
     @rule(after=st.integers(0, 20), subject=OWNERS, limit=LIMITS)
     def audited(self, after: int, subject: str | None, limit: int) -> None:
         self.ask(lambda store: store.audited(after=after, subject=subject, limit=limit))

@@ -535,7 +535,7 @@ def test_a_database_that_another_release_changed_is_refused(
         other.execute(change.encode())
     with pytest.raises(ConfigurationError, match=match):
         store.open_blocking()
-    assert [one.name for one in migrations("postgres")] == ["0001_tables.sql"]
+    assert [one.name for one in migrations("postgres")] == ["0001_tables.sql", "0002_standing.sql"]
 
 
 def test_an_old_server_and_another_encoding_are_refused() -> None:

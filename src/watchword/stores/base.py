@@ -62,6 +62,10 @@ class Event(Struct, frozen=True, kw_only=True):
     seq: int = 0
 
 
+Name = tuple[str, str]
+"""What an event is about: its ``what`` and its ``value``."""
+
+
 class Audit(Struct, frozen=True, kw_only=True):
     """One row of the audit trail. ``detail`` never holds a token."""
 
@@ -187,6 +191,15 @@ class Store(Protocol):
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         """``tail`` in one step, for stores that pull inline; others raise ConfigurationError."""
+        ...
+
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        """What the feed says of these names alone: one event for each that is revoked (``until > now``). One read.
+
+        It has the latest end of all events of that name, and at least the number of the newest live one; ``at`` is 0.
+        ``epoch`` and ``head`` are those of ``tail``, of the same moment; without names they are all there is.
+        A store that pulls inline answers without suspending.
+        """
         ...
 
     def changed(self) -> bool:

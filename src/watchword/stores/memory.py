@@ -13,7 +13,7 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Record, affect
+from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Name, Record, affect
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -45,6 +45,8 @@ class _Tables:
         self.subjects: dict[tuple[str, str], dict[str, _Row]] = {}
         self.groups: dict[tuple[str, str], dict[str, _Row]] = {}
         self.events: list[Event] = []
+        self.standing: dict[Name, Event] = {}
+        """The newest event of each name, with the latest end of them all."""
         self.audit: list[tuple[Audit, bytes]] = []
 
     def row(self, kind: str, key: str) -> _Row | None:
@@ -87,7 +89,9 @@ class _Tables:
             self.add(_Row(self.created, replace(record, data={}, version=1), data))
         for event in events:
             self.head += 1
-            self.events.append(replace(event, seq=self.head))
+            self.events.append(numbered := replace(event, seq=self.head))
+            before = self.standing.get(name := (event.what, event.value), numbered)
+            self.standing[name] = replace(numbered, at=0, until=max(before.until, event.until))
         for entry, detail in audit:
             self.audit.append((replace(entry, detail={}, seq=len(self.audit) + 1), detail))
         self.commits += 1
@@ -243,6 +247,13 @@ class MemoryStore:
     def tail_now(self, after: int, *, now: int) -> Feed:
         return self._feed(after, now, 10_000)
 
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        with self._lock:
+            tables = self._tables
+            found = {name: tables.standing[name] for name in names if name in tables.standing}
+            live = sorted((event for event in found.values() if event.until > now), key=lambda event: event.seq)
+            return Feed(tables.epoch, tables.head, tuple(live))
+
     def changed(self) -> bool:
         with self._lock:
             before, self._seen = self._seen, self._tables.commits
@@ -268,6 +279,7 @@ class MemoryStore:
                 tables.remove(record)
             before = len(tables.events)
             tables.events = [event for event in tables.events if event.until > now]
+            tables.standing = {name: event for name, event in tables.standing.items() if event.until > now}
             removed = len(dead) + before - len(tables.events)
             if removed:
                 tables.commits += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from math import ceil
@@ -22,11 +22,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ..errors import ConfigurationError, StoreUnavailableError
-from .base import Feed, Record
+from .base import Feed, Name, Record
 from .postgres_loop import LoopPool
 from .postgres_pool import GRACE, Pool, ThreadPool, closed, hold
 from .postgres_wire import Link, LostError, transact, unavailable
-from .sql import APPLIED, Job, Migration, Row, SQLVerbs, T, migrate, migrations, pending
+from .sql import APPLIED, STANDING, Job, Migration, Row, SQLVerbs, T, migrate, migrations, pending
 
 OLDEST = 14
 """The oldest major version of the server that is taken."""
@@ -40,6 +40,8 @@ _SETTINGS = """
 """
 """A server that never answers, a lock that is never released and a client that stands still all end by themselves;
 and a commit that returned is on disk, whatever the role's default is."""
+
+_STANDING = STANDING.format("SELECT * FROM unnest(?::text[], ?::text[])")
 
 _open_stores: WeakSet[PostgresStore] = WeakSet()
 
@@ -133,6 +135,9 @@ class PostgresStore(SQLVerbs):
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         raise ConfigurationError(_NOT_INLINE)
+
+    def _standing(self, names: Sequence[Name]) -> tuple[str, Row]:
+        return _STANDING, (tuple(what for what, _ in names), tuple(value for _, value in names))
 
     def changed(self) -> bool:
         raise ConfigurationError(_NOT_INLINE)

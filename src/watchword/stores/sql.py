@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.json import Decoder, Encoder
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import Audit, Effect, Event, Feed, Record
+from .base import Audit, Effect, Event, Feed, Name, Record
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -60,6 +60,12 @@ TAIL = (  # one statement, so head and events are of one moment
     "SELECT epoch, head, seq, what, value, at, until FROM watchword_feed LEFT JOIN (SELECT * FROM watchword_events"
     " WHERE seq > ? AND until > ? ORDER BY seq LIMIT ?) AS news ON TRUE ORDER BY seq"
 )
+STANDING = (
+    "WITH asked (what, value) AS ({}) SELECT epoch, head, seq, what, value, 0, until FROM watchword_feed LEFT JOIN"
+    " (SELECT max(seq) AS seq, what, value, max(until) AS until FROM asked JOIN watchword_events USING (what, value)"
+    " GROUP BY what, value HAVING max(until) > ?) AS found ON TRUE ORDER BY seq"
+)
+"""Between the braces: the names, as a dialect writes a list of pairs."""
 _AUDIT = "INSERT INTO watchword_audit (name, at, subject, detail) VALUES (?, ?, ?, ?)"
 _AUDITED = "SELECT seq, name, at, subject, detail FROM watchword_audit WHERE seq > ?"
 _PURGE_RECORDS = (
@@ -222,6 +228,14 @@ class SQLVerbs:
     async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
         limit = max(limit, 1)
         return feed(await self._read(TAIL, (after, now, limit + 1)), limit)
+
+    def _standing(self, names: Sequence[Name]) -> tuple[str, Row]:
+        """STANDING in this dialect, and what stands for the names."""
+        raise NotImplementedError
+
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        sql, parameters = self._standing(names)
+        return feed(await self._read(sql, (*parameters, now)), len(names))
 
     async def audited(self, *, after: int = 0, subject: str | None = None, limit: int = 1000) -> list[Audit]:
         sql, parameters = (_AUDITED, [after]) if subject is None else (_AUDITED + " AND subject = ?", [after, subject])

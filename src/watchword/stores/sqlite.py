@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +19,8 @@ from urllib.parse import unquote, urlsplit
 from weakref import WeakSet
 
 from ..errors import ConfigurationError
-from .base import NO_NEWS, Feed
-from .sql import TAIL, Job, Row, SQLVerbs, T, feed, migrate, migrations
+from .base import NO_NEWS, Feed, Name
+from .sql import STANDING, TAIL, Job, Row, SQLVerbs, T, feed, migrate, migrations
 from .sqlite_writer import MISUSE, ThreadWriter, Writer, closed, commit, unavailable
 
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
@@ -156,6 +157,10 @@ class SQLiteStore(SQLVerbs):
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         return feed(self._rows(TAIL, (after, now, _TAIL_NOW + 1)), _TAIL_NOW)
+
+    def _standing(self, names: Sequence[Name]) -> tuple[str, Row]:
+        pairs = ", ".join(["(?, ?)"] * len(names))
+        return STANDING.format(f"VALUES {pairs}" if names else "SELECT 0, 0 WHERE FALSE"), sum(names, ())
 
     def changed(self) -> bool:
         before, self._seen = self._seen, self._rows("PRAGMA data_version", ())[0][0]

@@ -106,13 +106,25 @@ local function born()
   return name
 end
 
+local function standing(name)
+  local found = redis.call('GET', at .. 'b:' .. name)
+  return found, found and tonumber(string.match(found, ':(-?%d+)$'))
+end
+
+local function block(name, seq, dies)
+  local _, before = standing(name)
+  local latest = string.format('%.0f', math.max(before or tonumber(dies), tonumber(dies)))
+  redis.call('SET', at .. 'b:' .. name, seq .. ':' .. latest, 'EXAT', ends(latest))
+end
+
 local function publish()
   local count, seq = tonumber(arg()), false
   if count > 0 then born() end
   for _ = 1, count do
-    local dies, fact = arg(), arg()
+    local name, dies, fact = arg(), arg(), arg()
     seq = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'head', 1))
     local last = ends(dies)
+    block(name, seq, dies)
     add(at .. 'f', seq, seq .. ':' .. dies .. ':' .. fact, last)
     add(at .. 'u', dies, seq, last)
   end
@@ -223,11 +235,19 @@ until #page < 1000
 return found
 """
 
-_TAIL = """
-local after, now, limit = arg(), tonumber(arg()), tonumber(arg())
+_LIFE = """
 local info = redis.call('INFO', 'replication')
 if string.match(info, 'role:(%a+)') ~= 'master' then return redis.error_reply('DEMOTED it is no primary') end
 local life = born() .. ':' .. string.match(info, 'master_replid:(%x+)')
+local function head()
+  return tonumber(redis.call('HGET', KEYS[1], 'head') or 0)
+end
+"""
+
+_TAIL = (
+    _LIFE
+    + """
+local after, now, limit = arg(), tonumber(arg()), tonumber(arg())
 local found, given, from, page = {}, after, after, {}
 repeat
   page = redis.call('ZRANGEBYSCORE', at .. 'f', '(' .. from, '+inf', 'LIMIT', 0, limit + 1)
@@ -240,8 +260,24 @@ repeat
     from = seq
   end
 until #page <= limit
-return {life, tonumber(redis.call('HGET', KEYS[1], 'head') or 0), found}
+return {life, head(), found}
 """
+)
+
+_STANDING = (
+    _LIFE
+    + """
+local now, found = tonumber(arg()), {}
+for n = 2, #ARGV do
+  local text, dies = standing(ARGV[n])
+  if text and dies > now then
+    found[#found + 1] = n - 1
+    found[#found + 1] = text
+  end
+end
+return {life, head(), found}
+"""
+)
 
 _PURGE = """
 local now, step = arg(), tonumber(arg())
@@ -255,6 +291,12 @@ for _, name in ipairs(names) do
 end
 local numbers = redis.call('ZRANGEBYSCORE', at .. 'u', '-inf', now, 'LIMIT', 0, step)
 for _, seq in ipairs(numbers) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', at .. 'f', seq, seq)) do
+    local fact = cjson.decode(string.match(member, '^%d+:%-?%d+:(.*)$'))
+    local name = string.gsub(string.gsub(fact[1], '%%', '%%25'), ':', '%%3A') .. ':' .. fact[2]
+    local _, dies = standing(name)
+    if dies and dies <= tonumber(now) then redis.call('DEL', at .. 'b:' .. name) end
+  end
   redis.call('ZREMRANGEBYSCORE', at .. 'f', seq, seq)
   redis.call('ZREM', at .. 'u', seq)
 end
@@ -273,3 +315,4 @@ class Script:
 
 PUT, TAKE, DROP, SWAP = Script(_PUT), Script(_TAKE), Script(_DROP), Script(_SWAP)
 RELEASE, APPEND, FIND, TAIL, PURGE = Script(_RELEASE), Script(_APPEND), Script(_FIND), Script(_TAIL), Script(_PURGE)
+STANDING = Script(_STANDING)

@@ -12,7 +12,7 @@ from threading import Lock, get_ident
 from typing import Any
 
 from ...errors import ConfigurationError, StoreConflictError, StoreUnavailableError
-from ..base import CALLED_BACK, Audit, Effect, Event, Feed, Record, affect
+from ..base import CALLED_BACK, Audit, Effect, Event, Feed, Name, Record, affect
 from . import scripts
 from .address import read_address
 from .checks import check, read_info
@@ -25,10 +25,12 @@ from .rows import (
     events_out,
     feed_in,
     find_out,
+    name_out,
     part,
     record_in,
     record_out,
     records_out,
+    standing_in,
 )
 from .wire import Command, Refused
 
@@ -237,6 +239,9 @@ class RedisStore:
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         raise _asks()
+
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        return standing_in(names, await self._run(scripts.STANDING, [now, *map(name_out, names)], look=True))
 
     def changed(self) -> bool:
         raise _asks()
