@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
@@ -58,6 +58,7 @@ class Watchword:
         url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
             ``postgresql://user:password@host/database`` or ``redis://host`` (then ``keys`` or ``ring`` is needed).
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
+        migrate: ``never`` refuses to open a database that ``watchword db upgrade`` has not been run on.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
         anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
         session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
@@ -82,6 +83,7 @@ class Watchword:
         *,
         issuer: str,
         audience: str | Sequence[str],
+        migrate: Literal["auto", "never"] = "auto",
         keys: str | Path | None = None,
         ring: KeyRing | None = None,
         clock: Clock | None = None,
@@ -107,7 +109,7 @@ class Watchword:
     ) -> None:
         self.risk = risk = risk_of(profile)
         self.clock: Clock = clock or SystemClock()
-        self.store = open_store(url)
+        self.store = open_store(url, migrate=migrate)
         self.issuer = issuer
         if policy is not None and not callable(getattr(policy, "decide", None)):
             raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")

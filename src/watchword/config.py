@@ -131,6 +131,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     issuer: str
     audience: str
+    migrate: Literal["auto", "never"] = "auto"
     keys: str | None = None
     environment: Literal["live", "test"] = "live"
     strict: bool = False

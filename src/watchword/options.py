@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Required, TypedDict
+from typing import Literal, Required, TypedDict
 
 from msgspec.structs import asdict
 
@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
 
     issuer: Required[str]
     audience: Required[str | Sequence[str]]
+    migrate: Literal["auto", "never"]
     keys: str | Path | None
     ring: KeyRing | None
     clock: Clock | None
@@ -54,6 +55,7 @@ def keywords(settings: Settings) -> Options:
     return {
         "issuer": settings.issuer,
         "audience": settings.audience,
+        "migrate": settings.migrate,
         "keys": settings.keys,
         "max_staleness": timedelta(seconds=settings.max_staleness),
         "session_idle": timedelta(seconds=settings.session.idle),

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import anyio.lowlevel
 import pytest
+from msgspec.structs import replace
 
 from watchword.errors import ConfigurationError, StoreConflictError
 from watchword.stores.base import SCHEMES, Audit, Event, Feed, Name, Record, Store, open_store
@@ -778,6 +779,22 @@ async def test_purge_removes_any_number(store: Store) -> None:
     assert await store.purge(now=NOW) == 2002
     assert keys(await store.find("session", now=0)) == ["live"]
     assert await store.append() == 801
+
+
+# survey and upgrade
+
+
+async def test_a_survey_counts_what_lives_and_changes_nothing(store: Store) -> None:
+    await store.put(session("a"), session("b", expires_at=NOW + 1), session("c", kind="key:x"))
+    await store.append(revoked("a"), revoked("b", until=NOW), audit=[Audit(name="a", at=5), Audit(name="b", at=4)])
+    [found] = store.survey(now=NOW)
+    assert found.ready
+    assert dict(found.records) == {"key:x": 1, "session": 2}
+    assert (found.head, found.events, found.audit, found.oldest_audit) == (2, 1, 2, 5)
+    assert found.epoch == (await store.tail(0, now=NOW)).epoch
+    assert store.upgrade(str) == []
+    [again] = store.survey(now=NOW)
+    assert replace(again, size=found.size) == found  # the memory of a Redis is never the same
 
 
 # Opening and closing

@@ -76,6 +76,37 @@ class Audit(Struct, frozen=True, kw_only=True):
     seq: int = 0
 
 
+class Survey(Struct, frozen=True, kw_only=True):
+    """What is there, without opening it and without changing it. Nothing in it is secret."""
+
+    scheme: str
+    present: int | None = None
+    """The newest migration of the database; 0 for none, None for a store that needs none."""
+    wanted: int | None = None
+    pending: tuple[str, ...] = ()
+    amiss: str = ""
+    """Why this watchword cannot work with it, in a sentence: another checksum, a newer database, an evicting server."""
+    epoch: str = ""
+    head: int = 0
+    records: Mapping[str, int] = {}
+    """Kind -> live records."""
+    events: int = 0
+    """Live ones."""
+    audit: int = 0
+    oldest_audit: int | None = None
+    """Second."""
+    size: int | None = None
+    """Bytes."""
+    about: Mapping[str, str | int] = {}
+    """What else this store has to say of its server or file."""
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """This watchword can work with it as it is."""
+        return not self.pending and not self.amiss
+
+
 class Feed(Struct, frozen=True):
     """An answer of ``tail``: all live events after the asked number, in order, and ``head``, the newest number ever
     committed, whether or not its event still lives."""
@@ -83,6 +114,14 @@ class Feed(Struct, frozen=True):
     epoch: str
     head: int
     events: Sequence[Event] = ()
+
+
+def behind(pending: Sequence[str]) -> ConfigurationError:
+    """What opening says of a database that must be upgraded first, where it may not do that by itself."""
+    return ConfigurationError(
+        f"the database lacks {', '.join(pending)}, and migrate is 'never'; run: watchword db upgrade",
+        reason="migrations_pending",
+    )
 
 
 CALLED_BACK = "an effect runs inside a write of its store, so it cannot call that store; use the connection it is given"
@@ -116,6 +155,9 @@ class Store(Protocol):
     lasts: bool
     """True when what is written outlives the process: then the keys must outlive it too."""
 
+    migrates: bool
+    """False: to open a database that lacks a migration is a ConfigurationError that names the command to run."""
+
     keys_beside: Path | None
     """Where the key file goes when nobody says: ``app.db`` has ``app.db.keys``.
 
@@ -128,6 +170,20 @@ class Store(Protocol):
 
     def open_blocking(self) -> None:
         """The same for threads: afterwards no verb suspends. ConfigurationError where a store cannot do that."""
+        ...
+
+    def survey(self, *, now: int) -> Sequence[Survey]:
+        """What is there, in each database behind this store; over connections of its own, opened or not. Blocks.
+
+        Raises: StoreUnavailableError, ConfigurationError.
+        """
+        ...
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        """Apply what migrations are pending, all or none; ``told`` hears each name as it begins. Blocks.
+
+        Whoever else is upgrading is waited for. Returns the names. Raises: as ``survey``.
+        """
         ...
 
     async def close(self) -> None:
@@ -242,13 +298,16 @@ SCHEMES: dict[str, str] = {
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, migrate: str = "auto") -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
     Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
-    ``postgresql://user:password@host/database``, ``redis://user:password@host``.
+    ``postgresql://user:password@host/database``, ``redis://user:password@host``. migrate: ``never`` refuses to open a
+    database that lacks a migration, ``auto`` applies it.
     Raises: ConfigurationError for an unknown scheme.
     """
+    if migrate not in ("auto", "never"):
+        raise ConfigurationError(f"migrate is 'auto' or 'never', not {migrate!r}")
     scheme = urlsplit(url.partition("//")[0]).scheme if ":" in url else ""
     target = SCHEMES.get(scheme)
     if target is None:
@@ -263,4 +322,5 @@ def open_store(url: str) -> Store:
         extra = module.rpartition(".")[2]
         raise ConfigurationError(f"{scheme}: needs a driver: pip install 'watchword[{extra}]' ({error})") from error
     store: Store = getattr(case, name)(url)
+    store.migrates = migrate == "auto"
     return store

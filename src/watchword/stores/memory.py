@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -13,7 +13,7 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Name, Record, affect
+from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Name, Record, Survey, affect
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -108,6 +108,7 @@ class MemoryStore:
     pulls_inline = True
     pushes = False
     lasts = False
+    migrates = True
     keys_beside: Path | None = None
 
     def __init__(self, url: str = "memory:") -> None:
@@ -134,6 +135,27 @@ class MemoryStore:
         with self._lock:
             if self._opened is None:
                 self._opened, self._seen = _Tables(), -1
+
+    def survey(self, *, now: int) -> list[Survey]:
+        with self._lock:
+            tables = self._opened
+            if tables is None:
+                return [Survey(scheme="memory")]
+            living = {kind: sum(row.record.live(now) for row in rows.values()) for kind, rows in tables.rows.items()}
+            return [
+                Survey(
+                    scheme="memory",
+                    epoch=tables.epoch,
+                    head=tables.head,
+                    records={kind: number for kind, number in sorted(living.items()) if number},
+                    events=sum(event.until > now for event in tables.events),
+                    audit=len(tables.audit),
+                    oldest_audit=tables.audit[0][0].at if tables.audit else None,
+                )
+            ]
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        return []
 
     async def close(self) -> None:
         self.close_blocking()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
@@ -22,11 +22,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ..errors import ConfigurationError, StoreUnavailableError
-from .base import Feed, Name, Record
+from .base import Feed, Name, Record, Survey, behind
 from .postgres_loop import LoopPool
 from .postgres_pool import GRACE, Pool, ThreadPool, closed, hold
 from .postgres_wire import Link, LostError, transact, unavailable
-from .sql import APPLIED, STANDING, Job, Migration, Row, SQLVerbs, T, migrate, migrations, pending
+from .sql import APPLIED, STANDING, Job, Migration, Row, SQLVerbs, T, migrate, migrations, pending, unheard
+from .sql_survey import survey
 
 OLDEST = 14
 """The oldest major version of the server that is taken."""
@@ -42,6 +43,15 @@ _SETTINGS = """
 and a commit that returned is on disk, whatever the role's default is."""
 
 _STANDING = STANDING.format("SELECT * FROM unnest(?::text[], ?::text[])")
+_SIZE = (
+    "SELECT to_regclass('watchword_migrations') IS NOT NULL,"
+    " COALESCE((SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c"
+    " WHERE c.relkind = 'r' AND c.relname LIKE 'watchword_%' AND pg_table_is_visible(c.oid)), 0)"
+)
+_ABOUT = (
+    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'synchronous_standby_names')"
+    " UNION ALL SELECT 'standby', pg_is_in_recovery()::text ORDER BY 1"
+)
 
 _open_stores: WeakSet[PostgresStore] = WeakSet()
 
@@ -171,28 +181,72 @@ class PostgresStore(SQLVerbs):
             link = self._connect()
             undo.callback(link.close)
             check(link.pgconn.server_version, link.connection.info.parameter_status("server_encoding"))
-            try:
-                hold(link, transact(link, _migrated(migrations("postgres")), once=True), _MIGRATING, _no_effect)
-            except LostError as error:
-                raise unavailable(str(error)) from None
-            except StoreUnavailableError as error:
-                if error.reason.startswith("postgres_42"):
-                    raise ConfigurationError(
-                        f"the tables cannot be made: {error}; open the store once as a role that may create them"
-                    ) from None
-                raise
+            known = migrations("postgres")
+            self._do(link, _migrated(known) if self.migrates else _looked(known))
             undo.pop_all()
             return link
 
+    def _do(self, link: Link, job: Job[T]) -> T:
+        """Run a job that looks at the tables, or makes them. Blocks."""
+        try:
+            return hold(link, transact(link, job, once=True), _MIGRATING, _no_effect)
+        except LostError as error:
+            raise unavailable(str(error)) from None
+        except StoreUnavailableError as error:
+            if error.reason.startswith("postgres_42"):
+                raise ConfigurationError(
+                    f"the tables cannot be made: {error}; run watchword db upgrade as a role that may create them"
+                ) from None
+            raise
 
-def _migrated(known: list[Migration]) -> Job[None]:
-    """Nothing is locked where nothing is to be done: then a role that may not create tables is good enough."""
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        with closing(self._connect()) as link:
+            wait = f"{ceil(self._patience * 1000)}ms"
+            return self._do(link, _migrated(migrations("postgres"), told, wait))
+
+    def survey(self, *, now: int) -> list[Survey]:
+        with closing(self._connect()) as link:
+
+            def ask(sql: str, parameters: Row = ()) -> list[Row]:
+                try:
+                    return hold(link, link.ask_once(sql, parameters), _MIGRATING, _no_effect).rows
+                except LostError as error:
+                    raise unavailable(str(error)) from None
+
+            link.connection.execute("SET statement_timeout = 0")
+            [(there, size)] = ask(_SIZE)
+            about = {"server": link.connection.info.parameter_status("server_version") or ""}
+            about |= dict(ask(_ABOUT))
+            known = migrations("postgres")
+            return [survey(ask, known, scheme="postgresql", there=there, now=now, about=about, size=size)]
+
+
+def _there() -> Job[bool]:
     there = yield "SELECT to_regclass('watchword_migrations') IS NOT NULL", ()
-    if there.rows[0][0] and not pending(known, (yield APPLIED, ()).rows):
-        return
+    return bool(there.rows[0][0])
+
+
+def _looked(known: list[Migration]) -> Job[None]:
+    """Raises: ConfigurationError where a migration is pending."""
+    wanting = pending(known, (yield APPLIED, ()).rows if (yield from _there()) else [])
+    if wanting:
+        raise behind([migration.name for migration in wanting])
+
+
+def _migrated(known: list[Migration], told: Callable[[str], object] = unheard, wait: str = "") -> Job[list[str]]:
+    """Nothing is locked where nothing is to be done: then a role that may not create tables is good enough.
+
+    ``wait``: as long as it takes for whoever else is upgrading, and so long (``2000ms``) for any lock after that.
+    """
+    if (yield from _there()) and not pending(known, (yield APPLIED, ()).rows):
+        return []
     yield "SET LOCAL statement_timeout = 0", ()
+    if wait:
+        yield "SET LOCAL lock_timeout = 0", ()
     yield "SELECT pg_advisory_xact_lock(?)", (_LOCK,)
-    yield from migrate(known)
+    if wait:
+        yield "SELECT set_config('lock_timeout', ?, true)", (wait,)
+    return (yield from migrate(known, told))
 
 
 def check(version: int, encoding: str | None) -> None:

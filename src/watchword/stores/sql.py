@@ -9,7 +9,7 @@ Statements mark their parameters with ``?`` and hold no other question mark.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar
@@ -172,6 +172,7 @@ def _purge(now: int, locking: str) -> Job[int]:
 class SQLVerbs:
     """The asynchronous verbs of a Store over two words of its own: ``_write`` a job, ``_read`` one statement."""
 
+    migrates = True
     purge_locking = ""
     """What makes the choice of records to purge lock them, where a transaction can overtake another."""
 
@@ -293,15 +294,25 @@ def pending(known: Sequence[Migration], applied: Sequence[Row]) -> list[Migratio
     return [migration for migration in known if migration.number not in checksums]
 
 
-def migrate(known: Sequence[Migration]) -> Job[None]:
-    """Bring the database up to ``known``. Run it in one transaction that excludes every other writer."""
+def unheard(name: str) -> None:
+    """Where nobody wants to hear how far a migration is."""
+
+
+def migrate(known: Sequence[Migration], told: Callable[[str], object] = unheard) -> Job[list[str]]:
+    """Bring the database up to ``known``. Run it in one transaction that excludes every other writer.
+
+    ``told`` hears the name of each migration as it begins. Returns the names.
+    """
     yield (
         "CREATE TABLE IF NOT EXISTS watchword_migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
         (),
     )
     done = yield APPLIED, ()
-    for migration in pending(known, done.rows):
+    wanting = pending(known, done.rows)
+    for migration in wanting:
+        told(migration.name)
         for statement in migration.statements:
             yield statement, ()
         yield "INSERT INTO watchword_migrations (number, name, checksum) VALUES (?, ?, ?)", migration[:3]
+    return [migration.name for migration in wanting]

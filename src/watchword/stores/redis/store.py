@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
 
 from ...errors import ConfigurationError, StoreConflictError, StoreUnavailableError
-from ..base import CALLED_BACK, Audit, Effect, Event, Feed, Name, Record, affect
+from ..base import CALLED_BACK, Audit, Effect, Event, Feed, Name, Record, Survey, affect
 from . import scripts
 from .address import read_address
 from .checks import check, read_info
@@ -32,6 +32,7 @@ from .rows import (
     records_out,
     standing_in,
 )
+from .survey import survey
 from .wire import Command, Refused
 
 AUDIT_ROWS = 100_000
@@ -49,6 +50,7 @@ class RedisStore:
     pulls_inline = False
     pushes = True
     lasts = True
+    migrates = True
     keys_beside: Path | None = None
 
     def __init__(self, url: str) -> None:
@@ -103,6 +105,12 @@ class RedisStore:
             raise
         for caution in self.cautions:
             log.warning("%s: %s", self.address, caution)
+
+    def survey(self, *, now: int) -> list[Survey]:
+        return [survey(self.address, self._at, now)]
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        return []
 
     async def close(self) -> None:
         self.close_blocking()
