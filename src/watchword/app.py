@@ -60,7 +60,8 @@ class Watchword:
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         migrate: ``never`` refuses to open a database that ``watchword db upgrade`` has not been run on.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
-        anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
+        anywhere. audit_retention: how long rows of the audit trail are kept (for ever unless said).
+        max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
         session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
         service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
         them; a new key file then has no signing keys.
@@ -87,6 +88,7 @@ class Watchword:
         keys: str | Path | None = None,
         ring: KeyRing | None = None,
         clock: Clock | None = None,
+        audit_retention: timedelta | None = None,
         max_staleness: timedelta = timedelta(seconds=5),
         session_idle: timedelta = timedelta(minutes=30),
         session_absolute: timedelta | None = None,
@@ -189,6 +191,7 @@ class Watchword:
             roles=self.roles,
             drop_key=self._drop_key,
         )
+        self._janitor = Janitor(self.store, self.clock, audit_retention)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -359,7 +362,7 @@ class Watchword:
             drop_key(self.ring, self.key_file, kid)
 
     def _chores(self) -> list[Chore]:
-        chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), Janitor(self.store, self.clock)]
+        chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), self._janitor]
         chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))

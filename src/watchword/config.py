@@ -136,6 +136,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     environment: Literal["live", "test"] = "live"
     strict: bool = False
     profile: Literal["default", "high_risk"] = "default"
+    audit_retention: Annotated[int, Meta(ge=86_400, le=10**10)] | None = None
     max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()

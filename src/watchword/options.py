@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     keys: str | Path | None
     ring: KeyRing | None
     clock: Clock | None
+    audit_retention: timedelta | None
     max_staleness: timedelta
     session_idle: timedelta
     session_absolute: timedelta | None
@@ -57,6 +58,7 @@ def keywords(settings: Settings) -> Options:
         "audience": settings.audience,
         "migrate": settings.migrate,
         "keys": settings.keys,
+        "audit_retention": None if settings.audit_retention is None else timedelta(seconds=settings.audit_retention),
         "max_staleness": timedelta(seconds=settings.max_staleness),
         "session_idle": timedelta(seconds=settings.session.idle),
         "session_absolute": timedelta(seconds=settings.session.absolute),

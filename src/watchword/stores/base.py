@@ -13,6 +13,8 @@ The rules every store keeps, and that ``tests/contracts`` holds it to:
 - ``take`` removes and returns: of any number of parallel takes exactly one gets the record.
 - Events get the next number when they are committed, never before: who has read up to N will never see a number
   below N appear. Numbers start at 1. ``epoch`` names the life of the feed; a new epoch means: forget, read all again.
+- The feed is compact: an event takes the place of an earlier one about the same name, with the later ``until`` of both.
+  So one who reads on from any position misses no fact, and the feed is as long as there are names in it.
 - Before ``open`` and after ``close`` every verb is ConfigurationError; to open an open store again changes nothing.
 - An *effect* is a plain function that a caller joins to a ``swap``: it runs in the swap's own transaction, on the
   store's connection, at most once. What it raises comes out of the verb, and then nothing is written.
@@ -123,6 +125,11 @@ def behind(pending: Sequence[str]) -> ConfigurationError:
         reason="migrations_pending",
     )
 
+
+EVERYTHING: Name = ("everything", "")
+COVERED = ("token", "session", "family", "subject", "client", "roles")
+"""What a later ``everything`` stands for, if it is remembered as long: each of these stops only what was issued before
+it, and so before ``everything``. A key is not among them: whoever stole it can sign what says it was issued later."""
 
 CALLED_BACK = "an effect runs inside a write of its store, so it cannot call that store; use the connection it is given"
 
@@ -278,8 +285,12 @@ class Store(Protocol):
         """The audit trail above a row number, oldest first."""
         ...
 
-    async def purge(self, *, now: int) -> int:
-        """Remove expired records and events; returns how many."""
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
+        """Remove expired records and events, and events that a later ``everything`` stands for; returns how many.
+
+        With ``audit_before``, audit rows from before that second as well; without it none. In small transactions, so
+        that other writers never wait long; any number of processes may do it at once.
+        """
         ...
 
 

@@ -13,7 +13,7 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Name, Record, Survey, affect
+from .base import CALLED_BACK, COVERED, EVERYTHING, NO_NEWS, Audit, Effect, Event, Feed, Name, Record, Survey, affect
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -46,7 +46,8 @@ class _Tables:
         self.groups: dict[tuple[str, str], dict[str, _Row]] = {}
         self.events: list[Event] = []
         self.standing: dict[Name, Event] = {}
-        """The newest event of each name, with the latest end of them all."""
+        """The one event of each name."""
+        self.audited = 0
         self.audit: list[tuple[Audit, bytes]] = []
 
     def row(self, kind: str, key: str) -> _Row | None:
@@ -89,12 +90,29 @@ class _Tables:
             self.add(_Row(self.created, replace(record, data={}, version=1), data))
         for event in events:
             self.head += 1
-            self.events.append(numbered := replace(event, seq=self.head))
-            before = self.standing.get(name := (event.what, event.value), numbered)
-            self.standing[name] = replace(numbered, at=0, until=max(before.until, event.until))
+            before = self.standing.get(name := (event.what, event.value), event)
+            if before is not event:
+                del self.events[self.place(before.seq) - 1]
+            self.events.append(replace(event, seq=self.head, until=max(before.until, event.until)))
+            self.standing[name] = replace(self.events[-1], at=0)
         for entry, detail in audit:
-            self.audit.append((replace(entry, detail={}, seq=len(self.audit) + 1), detail))
+            self.audited += 1
+            self.audit.append((replace(entry, detail={}, seq=self.audited), detail))
         self.commits += 1
+
+    def place(self, seq: int) -> int:
+        """How many events have this number or a lower one."""
+        return bisect_right(self.events, seq, key=lambda event: event.seq)
+
+    def forget(self, now: int) -> None:
+        """Let go of events that have ended, or that a later ``everything`` stands for."""
+        last = self.standing.get(EVERYTHING)
+        self.events = [event for event in self.events if event.until > now and not _covered(event, last)]
+        self.standing = {(event.what, event.value): replace(event, at=0) for event in self.events}
+
+
+def _covered(event: Event, last: Event | None) -> bool:
+    return last is not None and event.what in COVERED and event.seq < last.seq and event.until <= last.until
 
 
 def _trail(audit: Sequence[Audit]) -> list[tuple[Audit, bytes]]:
@@ -256,8 +274,7 @@ class MemoryStore:
     def _feed(self, after: int, now: int, limit: int) -> Feed:
         with self._lock:
             tables = self._tables
-            start = bisect_right(tables.events, after, key=lambda event: event.seq)
-            events = [event for event in tables.events[start:] if event.until > now]
+            events = [event for event in tables.events[tables.place(after) :] if event.until > now]
             if len(events) > limit:
                 del events[limit:]
                 return Feed(tables.epoch, events[-1].seq, tuple(events))
@@ -288,21 +305,22 @@ class MemoryStore:
         with self._lock:
             found = [
                 (entry, detail)
-                for entry, detail in self._tables.audit[max(after, 0) :]
-                if subject is None or entry.subject == subject
+                for entry, detail in self._tables.audit
+                if entry.seq > after and (subject is None or entry.subject == subject)
             ]
         return [replace(entry, detail=_decode(detail)) for entry, detail in found[: max(limit, 0)]]
 
-    async def purge(self, *, now: int) -> int:
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         with self._lock:
             tables = self._tables
             dead = [row.record for rows in tables.rows.values() for row in rows.values() if not row.record.live(now)]
             for record in dead:
                 tables.remove(record)
-            before = len(tables.events)
-            tables.events = [event for event in tables.events if event.until > now]
-            tables.standing = {name: event for name, event in tables.standing.items() if event.until > now}
-            removed = len(dead) + before - len(tables.events)
+            before = len(tables.events) + len(tables.audit)
+            tables.forget(now)
+            if audit_before is not None:
+                tables.audit = [(entry, detail) for entry, detail in tables.audit if entry.at >= audit_before]
+            removed = len(dead) + before - len(tables.events) - len(tables.audit)
             if removed:
                 tables.commits += 1
             return removed

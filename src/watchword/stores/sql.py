@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.json import Decoder, Encoder
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import Audit, Effect, Event, Feed, Name, Record
+from .base import COVERED, Audit, Effect, Event, Feed, Name, Record
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -55,6 +55,7 @@ _SWAP = (
 _DROP = "DELETE FROM watchword_records WHERE kind = ? AND key = ?"
 _HEAD = "SELECT head FROM watchword_feed"
 _NUMBERS = "UPDATE watchword_feed SET head = head + ? RETURNING head"
+_SUPERSEDED = "DELETE FROM watchword_events WHERE what = ? AND value = ? RETURNING until"
 _EVENT = "INSERT INTO watchword_events (seq, what, value, at, until) VALUES (?, ?, ?, ?, ?)"
 TAIL = (  # one statement, so head and events are of one moment
     "SELECT epoch, head, seq, what, value, at, until FROM watchword_feed LEFT JOIN (SELECT * FROM watchword_events"
@@ -71,7 +72,19 @@ _AUDITED = "SELECT seq, name, at, subject, detail FROM watchword_audit WHERE seq
 _PURGE_RECORDS = (
     "DELETE FROM watchword_records WHERE id IN (SELECT id FROM watchword_records WHERE expires_at <= ? LIMIT ?{})"
 )
-_PURGE_EVENTS = "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events WHERE until <= ? LIMIT ?)"
+_PURGE_EVENTS = (
+    "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events WHERE until <= ? LIMIT ?{})"
+)
+_NAMES = ", ".join(repr(what) for what in COVERED)
+_LAST = "FROM watchword_events WHERE what = 'everything' AND value = '' ORDER BY seq DESC LIMIT 1"
+_PURGE_COVERED = (
+    "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events"  # noqa: S608 - words of ours
+    f" WHERE seq < (SELECT seq {_LAST}) AND until <= (SELECT until {_LAST})"
+    f" AND what IN ({_NAMES}) LIMIT ?{{}})"
+)
+_PURGE_AUDIT = (  # rows come in the order of their time, give or take, so the oldest are looked at and no more
+    "DELETE FROM watchword_audit WHERE at < ? AND seq IN (SELECT seq FROM watchword_audit ORDER BY seq LIMIT ?{})"
+)
 APPLIED = "SELECT number, name, checksum FROM watchword_migrations ORDER BY number"
 _PURGE_STEP = 500
 """So many rows in one purging transaction: other writers never wait long behind it."""
@@ -112,7 +125,9 @@ def _note(events: Sequence[Event], audit: Sequence[Audit]) -> Job[None]:
         done = yield _NUMBERS, (len(events),)
         first = done.rows[0][0] - len(events) + 1
         for seq, event in enumerate(events, first):
-            yield _EVENT, (seq, event.what, event.value, event.at, event.until)
+            older = yield _SUPERSEDED, (event.what, event.value)
+            until = max([event.until, *(row[0] for row in older.rows)])
+            yield _EVENT, (seq, event.what, event.value, event.at, until)
     for a in audit:
         yield _AUDIT, (a.name, a.at, a.subject, _encode(a.detail))
 
@@ -163,10 +178,15 @@ def _drop(kind: str, key: str, events: Sequence[Event], audit: Sequence[Audit]) 
     return True
 
 
-def _purge(now: int, locking: str) -> Job[int]:
-    records = yield _PURGE_RECORDS.format(locking), (now, _PURGE_STEP)
-    events = yield _PURGE_EVENTS, (now, _PURGE_STEP)
-    return records.touched + events.touched
+def _purge(now: int, audit_before: int | None, locking: str) -> Job[int]:
+    done = [
+        (yield _PURGE_RECORDS.format(locking), (now, _PURGE_STEP)),
+        (yield _PURGE_EVENTS.format(locking), (now, _PURGE_STEP)),
+        (yield _PURGE_COVERED.format(locking), (_PURGE_STEP,)),
+    ]
+    if audit_before is not None:
+        done.append((yield _PURGE_AUDIT.format(locking), (audit_before, _PURGE_STEP)))
+    return sum(one.touched for one in done)
 
 
 class SQLVerbs:
@@ -174,7 +194,7 @@ class SQLVerbs:
 
     migrates = True
     purge_locking = ""
-    """What makes the choice of records to purge lock them, where a transaction can overtake another."""
+    """What makes the choice of rows to purge lock them, where a transaction can overtake another."""
 
     async def _write(self, job: Job[T]) -> T:
         """Run the job in a transaction of its own, and return when that is committed."""
@@ -246,10 +266,10 @@ class SQLVerbs:
             for seq, name, at, whose, detail in rows
         ]
 
-    async def purge(self, *, now: int) -> int:
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         removed, step = 0, _PURGE_STEP
         while step >= _PURGE_STEP:
-            step = await self._write(_purge(now, self.purge_locking))
+            step = await self._write(_purge(now, audit_before, self.purge_locking))
             removed += step
         return removed
 

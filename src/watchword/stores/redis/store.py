@@ -12,7 +12,7 @@ from threading import Lock, get_ident
 from typing import Any
 
 from ...errors import ConfigurationError, StoreConflictError, StoreUnavailableError
-from ..base import CALLED_BACK, Audit, Effect, Event, Feed, Name, Record, Survey, affect
+from ..base import CALLED_BACK, COVERED, Audit, Effect, Event, Feed, Name, Record, Survey, affect
 from . import scripts
 from .address import read_address
 from .checks import check, read_info
@@ -269,10 +269,15 @@ class RedisStore:
             after = page[-1] if page else after
         return found[: max(limit, 0)]
 
-    async def purge(self, *, now: int) -> int:
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         removed, more = 0, 1
+        before = "" if audit_before is None else audit_before
         while more:
-            count, more = await self._run(scripts.PURGE, [now, _STEP])
+            count, more = await self._run(scripts.PURGE, [now, _STEP, before])
+            removed += count
+        after: bytes | None = b"0"
+        while after is not None:
+            count, after = await self._run(scripts.COMPACT, [after, _STEP, " ".join(COVERED)])
             removed += count
         return removed
 
