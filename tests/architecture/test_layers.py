@@ -230,6 +230,7 @@ RULES = [
                     "base",
                     "sql",
                     "sql_survey",
+                    "breaker",
                     "sqlite_writer",
                     "postgres_wire",
                     "postgres_pool",

@@ -341,7 +341,7 @@ async def test_a_write_holds_the_lock_before_it_reads(store: SQLiteStore, strang
         yield "UPDATE watchword_feed SET head = ?", (before.rows[0][0] + 1,)
         return int(before.rows[0][0])
 
-    assert await store._write(job()) == 1
+    assert await store._write(job) == 1
     assert await store.append() == 2
 
 

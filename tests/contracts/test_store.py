@@ -780,6 +780,21 @@ async def test_purge_removes_any_number(store: Store) -> None:
     assert await store.append() == 801
 
 
+# tally
+
+
+async def test_what_was_written_and_removed_is_counted(store: Store) -> None:
+    await store.put(Record(kind="s", key="k", data={}), Record(kind="s", key="l", data={}, expires_at=1))
+    event = Event(what="session", value="a", at=0, until=NOW + 9)
+    assert not await store.swap(Record(kind="s", key="k", data={}), version=9, events=[event])
+    assert await store.swap(Record(kind="s", key="k", data={}), version=1, events=[event])
+    assert await store.drop("s", "k", events=[event])
+    assert not await store.drop("s", "k", events=[event])
+    await store.append(event, event)
+    await store.purge(now=NOW)
+    assert (store.tally.published, store.tally.removed, store.tally.errors) == (4, 1, 0)
+
+
 # survey and upgrade
 
 

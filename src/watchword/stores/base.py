@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from ..errors import ConfigurationError
+from .breaker import Breaker
 
 Effect = Callable[[Any], object]
 """What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: a
@@ -126,6 +127,20 @@ def behind(pending: Sequence[str]) -> ConfigurationError:
     )
 
 
+class Tally:
+    """What one store has counted since it was made; for metrics. Threads that count at once may lose one."""
+
+    __slots__ = ("errors", "published", "removed")
+
+    def __init__(self) -> None:
+        self.errors = 0
+        """Verbs that were StoreUnavailableError."""
+        self.published = 0
+        """Events written to the feed."""
+        self.removed = 0
+        """Rows purged."""
+
+
 EVERYTHING: Name = ("everything", "")
 COVERED = ("token", "session", "family", "subject", "client", "roles")
 """What a later ``everything`` stands for, if it is remembered as long: each of these stops only what was issued before
@@ -162,6 +177,8 @@ class Store(Protocol):
     lasts: bool
     """True when what is written outlives the process: then the keys must outlive it too."""
 
+    tally: Tally
+
     migrates: bool
     """False: to open a database that lacks a migration is a ConfigurationError that names the command to run."""
 
@@ -170,6 +187,11 @@ class Store(Protocol):
 
     None: they have to be named, or, where the store does not last, are made at each opening.
     """
+
+    @property
+    def breaker(self) -> Breaker | None:
+        """What keeps a server that fails from being asked again and again; None for a store that has no server."""
+        ...
 
     async def open(self) -> None:
         """Connect and migrate, for use under an event loop. ConfigurationError if that cannot be."""

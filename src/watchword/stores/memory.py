@@ -13,7 +13,21 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import CALLED_BACK, COVERED, EVERYTHING, NO_NEWS, Audit, Effect, Event, Feed, Name, Record, Survey, affect
+from .base import (
+    CALLED_BACK,
+    COVERED,
+    EVERYTHING,
+    NO_NEWS,
+    Audit,
+    Effect,
+    Event,
+    Feed,
+    Name,
+    Record,
+    Survey,
+    Tally,
+    affect,
+)
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -127,11 +141,13 @@ class MemoryStore:
     pushes = False
     lasts = False
     migrates = True
+    breaker = None
     keys_beside: Path | None = None
 
     def __init__(self, url: str = "memory:") -> None:
         if url not in ("memory:", "memory://"):
             raise ConfigurationError(f"a memory store has nothing to configure: write 'memory:', not {url!r}")
+        self.tally = Tally()
         self._lock = RLock()  # of a thread's own, so that an effect that calls the store is told so
         self._in_effect = False
         self._opened: _Tables | None = None
@@ -224,6 +240,7 @@ class MemoryStore:
             tables.remove(row.record)
             tables.add(_Row(row.number, replace(record, data={}, version=version + 1), data))
             tables.write(new, events, trail)
+            self.tally.published += len(events)
         return True
 
     def _run(self, effect: Effect) -> None:
@@ -242,6 +259,7 @@ class MemoryStore:
             trail = _trail(audit)
             tables.remove(row.record)
             tables.write((), events, trail)
+            self.tally.published += len(events)
         return True
 
     async def find(
@@ -269,6 +287,7 @@ class MemoryStore:
             tables = self._tables
             if events or audit:
                 tables.write((), events, _trail(audit))
+                self.tally.published += len(events)
             return tables.head
 
     def _feed(self, after: int, now: int, limit: int) -> Feed:
@@ -323,4 +342,5 @@ class MemoryStore:
             removed = len(dead) + before - len(tables.events) - len(tables.audit)
             if removed:
                 tables.commits += 1
+                self.tally.removed += removed
             return removed

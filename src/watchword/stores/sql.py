@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.json import Decoder, Encoder
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import COVERED, Audit, Effect, Event, Feed, Name, Record
+from .base import COVERED, Audit, Effect, Event, Feed, Name, Record, Tally
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -196,8 +196,13 @@ class SQLVerbs:
     purge_locking = ""
     """What makes the choice of rows to purge lock them, where a transaction can overtake another."""
 
-    async def _write(self, job: Job[T]) -> T:
-        """Run the job in a transaction of its own, and return when that is committed."""
+    tally: Tally
+
+    async def _write(self, begin: Callable[[], Job[T]], *, again: bool = True) -> T:
+        """Run a job in a transaction of its own, and return when that is committed.
+
+        ``again``: it may be begun anew where the database took it back for the sake of another transaction.
+        """
         raise NotImplementedError
 
     async def _read(self, sql: str, parameters: Row) -> list[Row]:
@@ -205,14 +210,14 @@ class SQLVerbs:
         raise NotImplementedError
 
     async def put(self, *records: Record, audit: Sequence[Audit] = ()) -> None:
-        await self._write(_put_audited(records, audit))
+        await self._write(lambda: _put_audited(records, audit))
 
     async def get(self, kind: str, key: str, *, now: int) -> Record | None:
         rows = await self._read(GET, (kind, key, now))
         return record(rows[0]) if rows else None
 
     async def take(self, kind: str, key: str, *, now: int, audit: Sequence[Audit] = ()) -> Record | None:
-        return await self._write(_take(kind, key, now, audit))
+        return await self._write(lambda: _take(kind, key, now, audit))
 
     async def swap(
         self,
@@ -224,10 +229,14 @@ class SQLVerbs:
         audit: Sequence[Audit] = (),
         effect: Effect | None = None,
     ) -> bool:
-        return await self._write(_swap(record, version, puts, events, audit, effect))
+        done = await self._write(lambda: _swap(record, version, puts, events, audit, effect), again=effect is None)
+        self.tally.published += len(events) if done else 0
+        return done
 
     async def drop(self, kind: str, key: str, *, events: Sequence[Event] = (), audit: Sequence[Audit] = ()) -> bool:
-        return await self._write(_drop(kind, key, events, audit))
+        done = await self._write(lambda: _drop(kind, key, events, audit))
+        self.tally.published += len(events) if done else 0
+        return done
 
     async def find(
         self, kind: str, *, now: int, subject: str | None = None, group: str | None = None, limit: int = 1000
@@ -241,9 +250,12 @@ class SQLVerbs:
         return [record(row) for row in rows]
 
     async def append(self, *events: Event, audit: Sequence[Audit] = ()) -> int:
+        head: int
         if events or audit:
-            return await self._write(_append(events, audit))
-        head: int = (await self._read(_HEAD, ()))[0][0]
+            head = await self._write(lambda: _append(events, audit))
+            self.tally.published += len(events)
+            return head
+        head = (await self._read(_HEAD, ()))[0][0]
         return head
 
     async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
@@ -269,7 +281,8 @@ class SQLVerbs:
     async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         removed, step = 0, _PURGE_STEP
         while step >= _PURGE_STEP:
-            step = await self._write(_purge(now, audit_before, self.purge_locking))
+            step = await self._write(lambda: _purge(now, audit_before, self.purge_locking))
+            self.tally.removed += step
             removed += step
         return removed
 

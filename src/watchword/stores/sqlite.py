@@ -18,8 +18,8 @@ from threading import Lock
 from urllib.parse import unquote, urlsplit
 from weakref import WeakSet
 
-from ..errors import ConfigurationError
-from .base import NO_NEWS, Feed, Name, Survey, behind
+from ..errors import ConfigurationError, StoreUnavailableError
+from .base import NO_NEWS, Feed, Name, Survey, Tally, behind
 from .sql import STANDING, TAIL, Job, Row, SQLVerbs, T, feed, migrate, migrations, unheard
 from .sql_survey import survey
 from .sqlite_writer import MISUSE, ThreadWriter, Writer, closed, commit, unavailable
@@ -41,11 +41,13 @@ class SQLiteStore(SQLVerbs):
     pulls_inline = True
     pushes = False
     lasts = True
+    breaker = None
 
     def __init__(self, url: str, *, busy_timeout: timedelta = timedelta(milliseconds=500)) -> None:
         self.path = _path(url)
         self.keys_beside: Path | None = Path(f"{self.path}.keys")
         self.suspends = True
+        self.tally = Tally()
         self._busy_timeout = busy_timeout.total_seconds()
         self._lock = Lock()  # holds the reader, and opening and closing
         self._reader: sqlite3.Connection | None = None
@@ -183,11 +185,15 @@ class SQLiteStore(SQLVerbs):
         if writer is not None:
             writer.close_blocking()
 
-    async def _write(self, job: Job[T]) -> T:
+    async def _write(self, begin: Callable[[], Job[T]], *, again: bool = True) -> T:
         writer = self._writer
         if writer is None:
             raise closed()
-        return await writer.write(job)
+        try:
+            return await writer.write(begin())
+        except StoreUnavailableError:
+            self.tally.errors += 1
+            raise
 
     def _rows(self, sql: str, parameters: Row) -> list[Row]:
         try:
@@ -198,6 +204,7 @@ class SQLiteStore(SQLVerbs):
         except MISUSE:
             raise
         except sqlite3.Error as error:
+            self.tally.errors += 1
             raise unavailable(error) from error
 
     async def _read(self, sql: str, parameters: Row) -> list[Row]:
