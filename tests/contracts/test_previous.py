@@ -285,9 +285,14 @@ async def test_fields_that_a_later_release_adds_are_ignored(ww: Watchword, token
     await test_users_sign_in(ww)
 
 
-async def test_facts_that_only_a_later_release_knows_hurt_nobody(ww: Watchword, tokens: Tokens) -> None:
+async def test_of_facts_that_only_a_later_release_knows_notices_hurt_nobody(ww: Watchword, tokens: Tokens) -> None:
+    """Any other is a revocation that this release cannot judge, so it refuses what it could be about."""
     now = ww.clock.now()
-    await ww.store.append(Event(what="tenant", value="acme", at=now, until=now + 100))
-    ww.view.forget()
+    await ww.store.append(Event(what="notice.later", value="x", at=now, until=now + 100))
     await catch_up(ww.store, ww.view)
     assert ww.access.verify(tokens["access jwt"]).subject == "user-7"
+    await ww.store.append(Event(what="tenant", value="acme", at=now, until=now + 100))
+    await catch_up(ww.store, ww.view)
+    with pytest.raises(TokenRevokedError):
+        ww.access.verify(tokens["access jwt"])
+    assert ww.access.verify(ww.access.issue("user-7").token).subject == "user-7"

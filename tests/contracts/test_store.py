@@ -835,19 +835,19 @@ async def test_what_was_written_with_a_superseding_event_fails_with_it(store: St
 
 
 async def test_everything_stands_for_what_came_before_it_but_for_keys(store: Store) -> None:
-    before = ("token", "session", "family", "subject", "client", "roles", "key", "tenant")
+    before = ("token", "session", "family", "subject", "signed_in", "client", "roles", "key", "tenant")
     await store.append(*(Event(what=what, value="x", at=NOW, until=NOW + 50) for what in before))
     await store.append(revoked("longer", until=NOW + 101), everything(NOW + 100), revoked("later"))
-    assert await store.purge(now=NOW) == 6
-    left = [("key", "x", 7, NOW + 50), ("tenant", "x", 8, NOW + 50), ("session", "longer", 9, NOW + 101)]
-    left += [("everything", "", 10, NOW + 100), ("session", "later", 11, NOW + 100)]
+    assert await store.purge(now=NOW) == 7
+    left = [("key", "x", 8, NOW + 50), ("tenant", "x", 9, NOW + 50), ("session", "longer", 10, NOW + 101)]
+    left += [("everything", "", 11, NOW + 100), ("session", "later", 12, NOW + 100)]
     assert await facts(store) == left
     assert await store.purge(now=NOW) == 0
     names: list[Name] = [("token", "x"), ("key", "x"), ("session", "later")]
     assert [event.what for event in (await store.standing(names, now=NOW)).events] == ["key", "session"]
     await store.append(everything(NOW + 200))
     assert await store.purge(now=NOW) == 2
-    assert await facts(store) == [*left[:2], ("everything", "", 12, NOW + 200)]
+    assert await facts(store) == [*left[:2], ("everything", "", 13, NOW + 200)]
 
 
 async def test_a_storm_and_then_everything_leaves_a_small_feed(store: Store) -> None:

@@ -142,7 +142,7 @@ class Tally:
 
 
 EVERYTHING: Name = ("everything", "")
-COVERED = ("token", "session", "family", "subject", "client", "roles")
+COVERED = ("token", "session", "family", "subject", "signed_in", "roles", "client")
 """What a later ``everything`` stands for, if it is remembered as long: each of these stops only what was issued before
 it, and so before ``everything``. A key is not among them: whoever stole it can sign what says it was issued later."""
 

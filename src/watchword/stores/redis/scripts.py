@@ -325,7 +325,7 @@ return {removed + #numbers + old, (#names == step or #numbers == step or old == 
 # Looks at the events above a number, and below that of the last "everything", a page at a time.
 _COMPACT = """
 local from, step, covered = arg(), tonumber(arg()), {}
-for word in string.gmatch(arg(), '%a+') do covered[word] = true end
+for word in string.gmatch(arg(), '%S+') do covered[word] = true end
 local found, lasts = standing('everything:')
 if not found then return {0, false} end
 local last, removed = string.match(found, '^%d+'), 0
