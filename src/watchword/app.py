@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
@@ -58,8 +58,10 @@ class Watchword:
         url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
             ``postgresql://user:password@host/database`` or ``redis://host`` (then ``keys`` or ``ring`` is needed).
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
+        migrate: ``never`` refuses to open a database that ``watchword db upgrade`` has not been run on.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
-        anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
+        anywhere. audit_retention: how long rows of the audit trail are kept (for ever unless said).
+        max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
         on_stale: what they do then: ``closed``; ``ask``, one read of the store per request (with a max_staleness of 0
         always: the plain blocklist); ``open``, for ``open_for`` at most, and only where that is of low risk.
         session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
@@ -84,9 +86,11 @@ class Watchword:
         *,
         issuer: str,
         audience: str | Sequence[str],
+        migrate: Literal["auto", "never"] = "auto",
         keys: str | Path | None = None,
         ring: KeyRing | None = None,
         clock: Clock | None = None,
+        audit_retention: timedelta | None = None,
         max_staleness: timedelta = timedelta(seconds=5),
         on_stale: OnStale = "closed",
         open_for: timedelta = timedelta(0),
@@ -111,7 +115,7 @@ class Watchword:
     ) -> None:
         self.risk = risk = risk_of(profile)
         self.clock: Clock = clock or SystemClock()
-        self.store = open_store(url)
+        self.store = open_store(url, migrate=migrate)
         self.issuer = issuer
         if policy is not None and not callable(getattr(policy, "decide", None)):
             raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")
@@ -196,6 +200,7 @@ class Watchword:
             roles=self.roles,
             drop_key=self._drop_key,
         )
+        self._janitor = Janitor(self.store, self.clock, audit_retention)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -370,7 +375,7 @@ class Watchword:
             drop_key(self.ring, self.key_file, kid)
 
     def _chores(self) -> list[Chore]:
-        chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), Janitor(self.store, self.clock)]
+        chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), self._janitor]
         chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))

@@ -300,7 +300,9 @@ async def test_two_stores_on_one_file_agree_on_one_winner(path: Path) -> None:
     await stores[0].put(record("k"))
     for version in range(1, 11):
         swaps = [
-            store.swap(record("k"), version=version, events=[revoked(f"{n}")]) for n in range(5) for store in stores
+            store.swap(record("k"), version=version, events=[revoked(f"{version}-{n}")])
+            for n in range(5)
+            for store in stores
         ]
         answers = await asyncio.gather(*swaps, return_exceptions=True)
         assert answers.count(True) == 1
@@ -339,7 +341,7 @@ async def test_a_write_holds_the_lock_before_it_reads(store: SQLiteStore, strang
         yield "UPDATE watchword_feed SET head = ?", (before.rows[0][0] + 1,)
         return int(before.rows[0][0])
 
-    assert await store._write(job()) == 1
+    assert await store._write(job) == 1
     assert await store.append() == 2
 
 

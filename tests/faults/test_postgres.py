@@ -256,6 +256,49 @@ async def test_a_deadlock_ends_one_of_the_two_and_writes_none_of_it(
     assert await store.get("session", "a", now=NOW) == session("a")
 
 
+async def test_what_the_server_took_back_for_a_deadlock_is_begun_again(
+    postgres: Postgres, schema: str, way: str
+) -> None:
+    """F-10. Ours holds the record and wants the feed; the other one holds the feed and wants the record."""
+    store = PostgresStore(postgres.url(schema=schema), patience=timedelta(seconds=20))
+    await opened(store, way)
+    await store.put(session("k"))
+    begun: list[int] = []
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'watchword'"
+    with postgres.connect(schema) as other, postgres.connect() as watcher, ThreadPoolExecutor(2) as threads:
+        other.execute("BEGIN")
+        other.execute("SET LOCAL deadlock_timeout = '30s'")  # so that ours is the one that is taken back
+        other.execute("UPDATE watchword_feed SET head = head")
+        swap = partial(store.swap, session("k", data={"n": 1}), version=1, events=[revoked("a")])
+        ours = asyncio.create_task(swap()) if way == "loop" else asyncio.wrap_future(threads.submit(drive, swap()))
+        while not watcher.execute(waiting).fetchone():
+            await anyio.lowlevel.checkpoint()
+        theirs = threads.submit(other.execute, "UPDATE watchword_records SET version = version RETURNING 1")
+        begun.append(len((await asyncio.wrap_future(theirs)).fetchall()))
+        other.execute("COMMIT")
+        assert await ours is True
+    assert begun == [1]
+    assert (await store.tail(0, now=NOW)).head == 1
+    assert (store.tally.errors, store.breaker.state) == (1, "closed")
+    await store.close()
+
+
+async def test_an_effect_is_never_begun_again(postgres: Postgres, schema: str, way: str) -> None:
+    store = PostgresStore(postgres.url(schema=schema))
+    await opened(store, way)
+    await store.put(session("k"))
+    ran: list[int] = []
+
+    def effect(connection: psycopg.Connection[Any]) -> None:
+        ran.append(1)
+        raise StoreUnavailableError("as after a deadlock", reason="postgres_40P01")
+
+    with pytest.raises(StoreUnavailableError):
+        await store.swap(session("k"), version=1, effect=effect)
+    assert ran == [1]
+    await store.close()
+
+
 async def test_when_every_connection_is_busy_the_next_waits_no_longer_than_patience(
     store: PostgresStore, way: str
 ) -> None:
@@ -276,6 +319,8 @@ async def test_when_every_connection_is_busy_the_next_waits_no_longer_than_patie
             tasks = [asyncio.wrap_future(threads.submit(drive, swap())) for swap in swaps]  # type: ignore[misc]
         await asyncio.to_thread(begun.wait, 30)
         error = await failing(store.get("session", "0", now=NOW))
+        assert (await store.tail(0, now=NOW)).head == 0  # the feed is heard all the same
+        assert store.breaker.state == "closed"
         ending.set()
         assert await asyncio.gather(*tasks) == [True] * 3
     assert "all 3 connections were busy for 0.5 s" in str(error)
@@ -289,8 +334,8 @@ async def test_a_number_waits_for_the_transaction_that_took_the_one_before(
     postgres: Postgres, store: PostgresStore, schema: str, way: str
 ) -> None:
     """Who has read up to N never sees a number below N appear, and a number taken in vain is given again."""
-    run: Callable[[], Coroutine[Any, Any, int]] = partial(store.append, revoked("mine"))
     for end, mine in (("COMMIT", 2), ("ROLLBACK", 3)):
+        run: Callable[[], Coroutine[Any, Any, int]] = partial(store.append, revoked(f"mine {end}"))
         with postgres.connect(schema) as other, postgres.connect() as watcher, ThreadPoolExecutor(1) as thread:
             other.execute("BEGIN")
             other.execute("UPDATE watchword_feed SET head = head + 1")
@@ -491,6 +536,14 @@ async def test_the_loop_goes_on_while_an_effect_blocks(postgres: Postgres) -> No
 
 
 # Opening
+
+
+def test_the_time_it_may_take_is_said_in_the_url(postgres: Postgres) -> None:
+    assert PostgresStore(postgres.url(schema="x"))._patience == 2
+    assert PostgresStore(postgres.url(schema="x", timeout="0.25"))._patience == 0.25
+    for wrong in ("0", "0.01", "31", "1e1", "2&timeout=2", "", "-1"):
+        with pytest.raises(ConfigurationError, match=r"from 0\.05 to 30"):
+            PostgresStore(postgres.url(schema="x") + f"&timeout={wrong}")
 
 
 @pytest.mark.parametrize("way", ["loop"])

@@ -111,10 +111,23 @@ local function standing(name)
   return found, found and tonumber(string.match(found, ':(-?%d+)$'))
 end
 
+local function unlist(seq)
+  redis.call('ZREMRANGEBYSCORE', at .. 'f', seq, seq)
+  redis.call('ZREM', at .. 'u', seq)
+end
+
 local function block(name, seq, dies)
-  local _, before = standing(name)
+  local found, before = standing(name)
   local latest = string.format('%.0f', math.max(before or tonumber(dies), tonumber(dies)))
+  if found then unlist(string.match(found, '^%d+')) end
   redis.call('SET', at .. 'b:' .. name, seq .. ':' .. latest, 'EXAT', ends(latest))
+  return latest
+end
+
+local function about(member)
+  local seq, dies, text = string.match(member, '^(%d+):(-?%d+):(.*)$')
+  local fact = cjson.decode(text)
+  return fact[1], string.gsub(string.gsub(fact[1], '%%', '%%25'), ':', '%%3A') .. ':' .. fact[2], seq, tonumber(dies)
 end
 
 local function publish()
@@ -123,8 +136,8 @@ local function publish()
   for _ = 1, count do
     local name, dies, fact = arg(), arg(), arg()
     seq = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'head', 1))
+    dies = block(name, seq, dies)
     local last = ends(dies)
-    block(name, seq, dies)
     add(at .. 'f', seq, seq .. ':' .. dies .. ':' .. fact, last)
     add(at .. 'u', dies, seq, last)
   end
@@ -280,7 +293,7 @@ return {life, head(), found}
 )
 
 _PURGE = """
-local now, step = arg(), tonumber(arg())
+local now, step, before = arg(), tonumber(arg()), arg()
 local removed, names = 0, redis.call('ZRANGEBYSCORE', at .. 'x', '-inf', now, 'LIMIT', 0, step)
 for _, name in ipairs(names) do
   local colon = string.find(name, ':', 1, true)
@@ -292,15 +305,41 @@ end
 local numbers = redis.call('ZRANGEBYSCORE', at .. 'u', '-inf', now, 'LIMIT', 0, step)
 for _, seq in ipairs(numbers) do
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', at .. 'f', seq, seq)) do
-    local fact = cjson.decode(string.match(member, '^%d+:%-?%d+:(.*)$'))
-    local name = string.gsub(string.gsub(fact[1], '%%', '%%25'), ':', '%%3A') .. ':' .. fact[2]
+    local _, name = about(member)
     local _, dies = standing(name)
     if dies and dies <= tonumber(now) then redis.call('DEL', at .. 'b:' .. name) end
   end
-  redis.call('ZREMRANGEBYSCORE', at .. 'f', seq, seq)
-  redis.call('ZREM', at .. 'u', seq)
+  unlist(seq)
 end
-return {removed + #numbers, (#names == step or #numbers == step) and 1 or 0}
+local old = 0
+if before ~= '' then
+  for _, member in ipairs(redis.call('ZRANGE', at .. 'a', 0, step - 1)) do
+    if cjson.decode(string.match(member, ':(.*)$'))[2] < tonumber(before) then
+      old = old + redis.call('ZREM', at .. 'a', member)
+    end
+  end
+end
+return {removed + #numbers + old, (#names == step or #numbers == step or old == step) and 1 or 0}
+"""
+
+# Looks at the events above a number, and below that of the last "everything", a page at a time.
+_COMPACT = """
+local from, step, covered = arg(), tonumber(arg()), {}
+for word in string.gmatch(arg(), '%S+') do covered[word] = true end
+local found, lasts = standing('everything:')
+if not found then return {0, false} end
+local last, removed = string.match(found, '^%d+'), 0
+local page = redis.call('ZRANGEBYSCORE', at .. 'f', '(' .. from, '(' .. last, 'LIMIT', 0, step)
+for _, member in ipairs(page) do
+  local what, name, seq, dies = about(member)
+  if covered[what] and dies <= lasts then
+    unlist(seq)
+    redis.call('DEL', at .. 'b:' .. name)
+    removed = removed + 1
+  end
+  from = seq
+end
+return {removed, #page == step and from}
 """
 
 
@@ -315,4 +354,4 @@ class Script:
 
 PUT, TAKE, DROP, SWAP = Script(_PUT), Script(_TAKE), Script(_DROP), Script(_SWAP)
 RELEASE, APPEND, FIND, TAIL, PURGE = Script(_RELEASE), Script(_APPEND), Script(_FIND), Script(_TAIL), Script(_PURGE)
-STANDING = Script(_STANDING)
+STANDING, COMPACT = Script(_STANDING), Script(_COMPACT)
