@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: taxonomy help demo test check lint types bench soak fuzz cost conformance test-all-pythons clean
+.PHONY: taxonomy events help demo test check lint types bench soak faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -42,13 +42,21 @@ types: $(VENV)/.ready ## mypy --strict
 soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once (ten minutes or so)
 	@WATCHWORD_SOAK=200 $(BIN)/python -m pytest -q tests/properties/test_exactly_once.py $(ARGS)
 
+faults: $(VENV)/.ready ## break what watchword stands on, and write docs/reference/faults.md (half an hour or so)
+	@$(BIN)/python -m tests.faults.run --scale full --json docs/reference/faults.jsonl $(ARGS); wrong=$$?; \
+		$(BIN)/python -m tests.faults.page && exit $$wrong
+
 taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds, and each kind presented to each verifier
 	@$(BIN)/python -m tests.contracts.taxonomy_page
+
+events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
+	@$(BIN)/python -m tests.contracts.events_page
 
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
 	@$(BIN)/python benchmarks/redis_lookups.py $(ARGS)
+	@$(BIN)/python benchmarks/blocklist.py $(ARGS)
 
 # atheris has wheels for some Pythons and systems alone, so it stays out of [dev] and has an environment of its own.
 fuzz: $(VENV)-fuzz/.ready ## search for inputs that break a reader: make fuzz SECONDS=600

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .authn.authenticator import Authenticator
 from .authn.bearers import Bearers
 from .authn.binding import Binding, BindingPolicy
 from .authn.risk import ProfileName, risk_of
-from .clock import Clock, SystemClock
+from .clock import Clock, SteadyClock, SystemClock
 from .config import Settings, read_settings
 from .errors import ConfigurationError, WatchwordError
-from .keys.key import Key
-from .keys.ring import KeyRing, Slot
-from .keys.sources import load_or_create
+from .keys.ring import KeyRing
+from .keys.sources import fresh_slots, load_or_create
 from .options import Options as Options
 from .options import keywords as keywords
 from .policy.base import Decision, Facts, Policy, authorize
 from .principal import Principal
 from .revocation.event import Revocation
-from .revocation.feed import catch_up, catch_up_now
-from .revocation.view import View
+from .revocation.feed import catch_up_now
+from .revocation.matrix import Word
+from .revocation.view import OnStale, View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
 from .runtime.last_used import LastUsed
-from .runtime.refresh import KeyFileRefresh
+from .runtime.refresh import KeyFileRefresh, drop_key
 from .runtime.revoker import Revoker
 from .runtime.ticker import Chore, TaskTicker, ThreadTicker
 from .runtime.ticker import drive as drive
+from .runtime.verifiers import Verifier, Verifiers
 from .stores.base import Audit, open_store
 from .tokens.access import AccessTokens
 from .tokens.api_keys import ApiKeys
@@ -56,8 +58,12 @@ class Watchword:
         url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
             ``postgresql://user:password@host/database`` or ``redis://host`` (then ``keys`` or ``ring`` is needed).
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
+        migrate: ``never`` refuses to open a database that ``watchword db upgrade`` has not been run on.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
-        anywhere. max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
+        anywhere. audit_retention: how long rows of the audit trail are kept (for ever unless said).
+        max_staleness: how old the last word about revocations may be (5 s) before checks refuse to answer.
+        on_stale: what they do then: ``closed``; ``ask``, one read of the store per request (with a max_staleness of 0
+        always: the plain blocklist); ``open``, for ``open_for`` at most, and only where that is of low risk.
         session_idle, session_absolute, access_lifetime, refresh_grace, opaque_access_lifetime, sealed_lifetime,
         service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
         them; a new key file then has no signing keys.
@@ -80,10 +86,14 @@ class Watchword:
         *,
         issuer: str,
         audience: str | Sequence[str],
+        migrate: Literal["auto", "never"] = "auto",
         keys: str | Path | None = None,
         ring: KeyRing | None = None,
         clock: Clock | None = None,
+        audit_retention: timedelta | None = None,
         max_staleness: timedelta = timedelta(seconds=5),
+        on_stale: OnStale = "closed",
+        open_for: timedelta = timedelta(0),
         session_idle: timedelta = timedelta(minutes=30),
         session_absolute: timedelta | None = None,
         session_limit: int | None = None,
@@ -105,7 +115,7 @@ class Watchword:
     ) -> None:
         self.risk = risk = risk_of(profile)
         self.clock: Clock = clock or SystemClock()
-        self.store = open_store(url)
+        self.store = open_store(url, migrate=migrate)
         self.issuer = issuer
         if policy is not None and not callable(getattr(policy, "decide", None)):
             raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")
@@ -115,16 +125,20 @@ class Watchword:
             raise ConfigurationError("this store has no place for a key file beside it: name one with keys='app.keys'")
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
-        self.view = View(max_staleness=max_staleness, clock=self.clock, lock=threading.Lock())
+        risk.stale(on_stale, open_for)
+        self.view = View(
+            max_staleness=max_staleness, clock=self.clock, lock=threading.Lock(), on_stale=on_stale, open_for=open_for
+        )
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
+        kept: dict[str, Any] = {"view": self.view, "clock": SteadyClock(self.clock)}
         self.sessions = Sessions(
             self.store,
             idle=session_idle,
             absolute=session_absolute,
             limit=session_limit,
             on_limit=on_session_limit,
-            **shared,
+            **kept,
         )
         self.access = AccessTokens(
             self.ring,
@@ -138,7 +152,7 @@ class Watchword:
             strict=strict,
             **shared,
         )
-        self.refresh = RefreshTokens(self.store, self.ring, grace=risk.grace(refresh_grace), **shared)
+        self.refresh = RefreshTokens(self.store, self.ring, grace=risk.grace(refresh_grace), **kept)
         ours: dict[str, Any] = {"issuer": issuer, **shared}
         alone = first(audience)[0]
         self.opaque_access = OpaqueAccessTokens(
@@ -146,7 +160,8 @@ class Watchword:
             audience=audience,
             lifetime=risk.lifetime(opaque_access_lifetime),
             cap=risk.access_cap,
-            **ours,
+            issuer=issuer,
+            **kept,
         )
         self.sealed = SealedTokens(
             self.ring,
@@ -165,17 +180,27 @@ class Watchword:
             lazy=True,
             **ours,
         )
-        self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **shared)
-        self.roles = Roles(self.store, self.view, self.clock, api_keys=self.api_keys)
-        self.one_time = OneTimeTokens(self.store, every=one_time_every, **shared)
-        self.devices = Devices(self.store, self.sessions, self.refresh, **shared)
+        self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **kept)
+        self.roles = Roles(self.store, api_keys=self.api_keys, **kept)
+        self.one_time = OneTimeTokens(self.store, every=one_time_every, **kept)
+        self.devices = Devices(self.store, self.sessions, self.refresh, **kept)
         names = (issuer, *first(audience))
         self.binding = Binding(self.ring, clock=self.clock, names=names, policy=risk.binding(binding))
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)
         secrets: tuple[Authenticates, ...] = (*self._carried, self.refresh, self.one_time)
         kinds: tuple[Authenticates, ...] = (*secrets, self.access, self.service)
         check_formats(formats, [self.sealed.kind, *(one.kind for one in kinds)])
-        self._revoker = Revoker(self.store, self.view, kinds, self.api_keys)
+        self._verifiers = Verifiers(self.store, self.view)
+        self._revoker = Revoker(
+            self.store,
+            self.view,
+            kinds,
+            api_keys=self.api_keys,
+            sessions=self.sessions,
+            roles=self.roles,
+            drop_key=self._drop_key,
+        )
+        self._janitor = Janitor(self.store, self.clock, audit_retention)
         self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
@@ -193,7 +218,7 @@ class Watchword:
         try:
             await self.store.open()
             self._wire()
-            await catch_up(self.store, self.view)
+            await self._verifiers.join(asyncio.get_running_loop())
         except BaseException:
             await self.close()
             raise
@@ -207,7 +232,7 @@ class Watchword:
             else:
                 ticker.stop()
         self._unwire()
-        await self._drain()
+        await self._drain(asyncio.get_running_loop())
         await self.store.close()
 
     def open_blocking(self) -> None:
@@ -218,7 +243,7 @@ class Watchword:
             if self.store.suspends:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
-            drive(catch_up(self.store, self.view))
+            drive(self._verifiers.join(None))
         except BaseException:
             self.close_blocking()
             raise
@@ -229,7 +254,7 @@ class Watchword:
             if isinstance(ticker, ThreadTicker):
                 ticker.stop()
         self._unwire()
-        drive(self._drain())
+        drive(self._drain(None))
         self.store.close_blocking()
 
     def authenticator(
@@ -265,15 +290,45 @@ class Watchword:
         client: str | None = None,
         key: str | None = None,
         everything: bool = False,
+        wait: bool = False,
+        timeout: timedelta | None = None,
     ) -> Revocation:
         """Stop a token of ours, or all that a session, family, subject, client, key or everything stands for.
 
         Exactly one keyword. Returns after the fact is durable and this process applies it; other processes follow
         within ``max_staleness``, normally within milliseconds. A token that has ended by itself needs nothing; one
-        that is not ours is a TokenError.
+        that is not ours is a TokenError. A key is also taken off the ring, unless that is your own, and replaced.
+
+        ``wait``: return when every process that follows has heard it, or refuses by itself: after its
+        ``max_staleness``, or ``timeout`` if that is shorter, those that did not answer are ``missing``.
         """
         given = {"session": session, "family": family, "subject": subject, "client": client, "key": key}
-        return await self._revoker.revoke(token=token, everything=everything, **given)
+        done = await self._revoker.revoke(token=token, everything=everything, **given)
+        return await self._verifiers.heard(done, timeout) if wait else done
+
+    async def subject_changed(
+        self,
+        subject: str,
+        what: Word,
+        *,
+        keep: str | None = None,
+        roles: Iterable[str] | None = None,
+        api_keys: bool = False,
+        wait: bool = False,
+        timeout: timedelta | None = None,
+    ) -> Revocation:
+        """Something happened to a subject: end what the event matrix says dies of it; after your own record changed.
+
+        Parameters: what: ``password``, ``disabled``, ``roles``, ``suspicious``, ``device_lost``. keep, with a new
+        password: the session, an id or a token, that may go on. api_keys, with it: those end too. roles: what they are
+        now; unsaid, all sign in again. wait, timeout: as for ``revoke``.
+        """
+        done = await self._revoker.subject_changed(subject, what, keep=keep, roles=roles, api_keys=api_keys)
+        return await self._verifiers.heard(done, timeout) if wait else done
+
+    async def verifiers(self) -> list[Verifier]:
+        """The processes that follow this store, how far each had heard when it last said so, and when that was."""
+        return await self._verifiers.list()
 
     async def authorize(
         self, who: Principal, action: str, resource: Facts | None = None, context: Facts | None = None
@@ -292,26 +347,35 @@ class Watchword:
 
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
-            fresh = _fresh_slots(signing=not self.access.single_service)
+            fresh = fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
         if self.access.single_service:
             self.access.check_ring()
         self.view.forget()
-        self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
+        pulls = self.store.pulls_inline and self.view.max_staleness
+        self.view.pull = (lambda: catch_up_now(self.store, self.view)) if pulls else None
+        self.view.ask = self.store.standing
+        if self.store.pulls_inline or not self.store.suspends:
+            self.view.ask_now = lambda names, *, now: drive(self.store.standing(names, now=now))
 
     def _unwire(self) -> None:
         self._tickers = []
         self.view.forget()
-        self.view.pull = _open_first
+        self.view.pull, self.view.ask, self.view.ask_now = _open_first, None, None
         if self._own_ring is None:
             self.ring.adopt(None)
 
-    async def _drain(self) -> None:
-        with suppress(WatchwordError):  # what cannot be written now is lost; the rest closes all the same
-            await self.api_keys.flush()
+    async def _drain(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        for last in (self.api_keys.flush(), self._verifiers.leave(loop)):
+            with suppress(WatchwordError):  # what cannot be written now is lost; the rest closes all the same
+                await last
+
+    def _drop_key(self, kid: str) -> None:
+        if self._own_ring is None:
+            drop_key(self.ring, self.key_file, kid)
 
     def _chores(self) -> list[Chore]:
-        chores: list[Chore] = [Follower(self.store, self.view), Janitor(self.store, self.clock)]
+        chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), self._janitor]
         chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))
@@ -337,10 +401,3 @@ class Watchword:
 
 def _open_first() -> None:
     raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")
-
-
-def _fresh_slots(*, signing: bool) -> list[Slot]:
-    """The keys of a new installation: ES256 for JWT, v4.public for PASETO, v4.local to seal, HS256 for our own MACs."""
-    pairs = (Key.generate("ES256"), Key.generate("v4.public")) if signing else ()
-    keys = (*pairs, Key.generate("v4.local"), Key.generate("HS256", use="mac"))
-    return [Slot(key, announced_at=0, activates_at=0) for key in keys]

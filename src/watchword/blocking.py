@@ -62,6 +62,7 @@ class Sessions(_Face[sessions.Sessions]):
     list = _now(sessions.Sessions.list)
     end = _now(sessions.Sessions.end)
     end_all = _now(sessions.Sessions.end_all)
+    outlive = _now(sessions.Sessions.outlive)
     revocation_of = _now(sessions.Sessions.revocation_of)
 
 
@@ -136,6 +137,7 @@ class Roles(_Face[roles.Roles]):
     """``tokens.roles.Roles`` for threads."""
 
     set = _now(roles.Roles.set)
+    changed = _now(roles.Roles.changed)
     of = _now(roles.Roles.of)
 
 
@@ -161,6 +163,8 @@ class Watchword(_Face[app.Watchword]):
         self.devices = Devices(lambda: self._opened().devices)
 
     revoke = _now(app.Watchword.revoke)
+    subject_changed = _now(app.Watchword.subject_changed)
+    verifiers = _now(app.Watchword.verifiers)
     authorize = _now(app.Watchword.authorize)
     end = _now(app.Watchword.end)
     events = _now(app.Watchword.events)

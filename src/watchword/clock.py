@@ -8,6 +8,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
+AHEAD = 3600
+"""Seconds by which a wall clock may be wrong for a while: so much later than it says is anything forgotten for good."""
+
 
 class Clock(Protocol):
     """What the rest of watchword asks of time."""
@@ -35,6 +38,23 @@ class SystemClock:
         return int(time.time())
 
     monotonic = staticmethod(_boot_seconds)
+
+
+class SteadyClock:
+    """Another clock whose wall never goes back: what has ended by it stays ended when the machine's clock is set back.
+
+    For records, which nobody but their store's nodes sees. Not for what is signed: the whole world compares that.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._latest = clock, 0
+        self.monotonic = clock.monotonic
+
+    def now(self) -> int:
+        now = self._clock.now()
+        if now > self._latest:
+            self._latest = now
+        return self._latest
 
 
 class FrozenClock:

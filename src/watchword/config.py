@@ -131,11 +131,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     issuer: str
     audience: str
+    migrate: Literal["auto", "never"] = "auto"
     keys: str | None = None
     environment: Literal["live", "test"] = "live"
     strict: bool = False
     profile: Literal["default", "high_risk"] = "default"
-    max_staleness: Annotated[float, Meta(gt=0, le=86_400)] = 5.0
+    audit_retention: Annotated[int, Meta(ge=86_400, le=10**10)] | None = None
+    max_staleness: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
+    on_stale: Literal["closed", "open", "ask"] = "closed"
+    open_for: Annotated[float, Meta(ge=0)] = 0.0
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     refresh: RefreshSettings = RefreshSettings()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Required, TypedDict
+from typing import Literal, Required, TypedDict
 
 from msgspec.structs import asdict
 
@@ -16,6 +16,7 @@ from .config import Settings
 from .keys.ring import KeyRing
 from .policy.base import Policy
 from .policy.rbac import RBAC, Role
+from .revocation.view import OnStale
 from .tokens.base import KINDS
 from .tokens.sessions import SessionInfo
 
@@ -25,10 +26,14 @@ class Options(TypedDict, total=False):
 
     issuer: Required[str]
     audience: Required[str | Sequence[str]]
+    migrate: Literal["auto", "never"]
     keys: str | Path | None
     ring: KeyRing | None
     clock: Clock | None
+    audit_retention: timedelta | None
     max_staleness: timedelta
+    on_stale: OnStale
+    open_for: timedelta
     session_idle: timedelta
     session_absolute: timedelta | None
     session_limit: int | None
@@ -54,8 +59,12 @@ def keywords(settings: Settings) -> Options:
     return {
         "issuer": settings.issuer,
         "audience": settings.audience,
+        "migrate": settings.migrate,
         "keys": settings.keys,
+        "audit_retention": None if settings.audit_retention is None else timedelta(seconds=settings.audit_retention),
         "max_staleness": timedelta(seconds=settings.max_staleness),
+        "on_stale": settings.on_stale,
+        "open_for": timedelta(seconds=settings.open_for),
         "session_idle": timedelta(seconds=settings.session.idle),
         "session_absolute": timedelta(seconds=settings.session.absolute),
         "session_limit": settings.session.limit,

@@ -12,7 +12,7 @@ from msgspec import Struct, ValidationError, inspect, json
 
 from .clock import Clock, SystemClock
 from .encoding import dump_json
-from .errors import ClaimError, ConfigurationError, InsufficientScopeError, StepUpRequiredError
+from .errors import ClaimError, ConfigurationError, InsufficientScopeError, StaleRevocationError, StepUpRequiredError
 
 T = TypeVar("T")
 _ABOUT_A_NAME = ("Object missing required field `", "Object contains unknown field `")
@@ -66,6 +66,8 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     """The device fingerprint the credential was issued with, as salted HMACs; opaque to everyone but the binding."""
     changed: frozenset[str] = frozenset()
     """Signals of that fingerprint that this request does not show again: ``device``, ``agent``, ``network``."""
+    stale: bool = False
+    """Taken in an open window (``on_stale="open"``): whether it is revoked, nobody could say."""
     raw_claims: Mapping[str, Any] = {}
 
     @property
@@ -81,6 +83,11 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
         """
         return typed(self.raw_claims, as_)
 
+    def ensure_known(self) -> None:
+        """Raise StaleRevocationError if this was taken on a stale word: then it is good for low-risk requests alone."""
+        if self.stale:
+            raise StaleRevocationError("this was taken on a stale word about revocations, which is not enough here")
+
     def __repr__(self) -> str:
         return f"Principal(subject={self.subject!r}, kind={self.kind!r}, token_id={self.token_id!r})"
 
@@ -89,8 +96,11 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     ) -> None:
         """Raise unless every needed scope and the role are there, and the sign-in is no older than ``fresh``.
 
-        Raises: InsufficientScopeError; StepUpRequiredError, also where it is not known when the user signed in.
+        Raises: InsufficientScopeError; StepUpRequiredError, also where it is not known when the user signed in;
+        StaleRevocationError for a role or a fresh sign-in of what was taken on a stale word.
         """
+        if role is not None or fresh is not None:
+            self.ensure_known()
         missing = [scope for scope in needed if scope not in self.scopes]
         if missing:
             raise InsufficientScopeError(f"needs scope {' '.join(missing)!r}", scope=" ".join(needed))

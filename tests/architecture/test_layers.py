@@ -226,7 +226,16 @@ RULES = [
             {
                 "tokens": {"base", "roles", "cards", "personal", "names", "seen", "signed", "refresh_wire"},
                 "formats": {"base", "compact"},
-                "stores": {"base", "sql", "sqlite_writer", "postgres_wire", "postgres_pool", "postgres_loop"},
+                "stores": {
+                    "base",
+                    "sql",
+                    "sql_survey",
+                    "breaker",
+                    "sqlite_writer",
+                    "postgres_wire",
+                    "postgres_pool",
+                    "postgres_loop",
+                },
             }
         ),
         reports=(

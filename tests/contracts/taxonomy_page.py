@@ -82,7 +82,10 @@ def _keys(kind: Kind) -> str:
 
 
 def kinds_table() -> str:
-    rows = ["kind | format | keys | `typ` | begins | audience | kept apart by | life (at most) | carried in | stored"]
+    rows = [
+        "kind | format | keys | `typ` | begins | audience | kept apart by | life (at most) | carried in | stored"
+        " | past the lease"
+    ]
     rows.append("|".join("---" for _ in rows[0].split("|")))
     for kind in KINDS.values():
         rows.append(
@@ -98,6 +101,7 @@ def kinds_table() -> str:
                     f"{_time(kind.life)} ({_time(kind.cap)})",
                     ", ".join(kind.carriers),
                     kind.stored,
+                    "refused, asked, or open" if kind.opens else "refused or asked",
                 )
             )
         )

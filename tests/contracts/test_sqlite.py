@@ -300,7 +300,9 @@ async def test_two_stores_on_one_file_agree_on_one_winner(path: Path) -> None:
     await stores[0].put(record("k"))
     for version in range(1, 11):
         swaps = [
-            store.swap(record("k"), version=version, events=[revoked(f"{n}")]) for n in range(5) for store in stores
+            store.swap(record("k"), version=version, events=[revoked(f"{version}-{n}")])
+            for n in range(5)
+            for store in stores
         ]
         answers = await asyncio.gather(*swaps, return_exceptions=True)
         assert answers.count(True) == 1
@@ -339,7 +341,7 @@ async def test_a_write_holds_the_lock_before_it_reads(store: SQLiteStore, strang
         yield "UPDATE watchword_feed SET head = ?", (before.rows[0][0] + 1,)
         return int(before.rows[0][0])
 
-    assert await store._write(job()) == 1
+    assert await store._write(job) == 1
     assert await store.append() == 2
 
 
@@ -618,3 +620,13 @@ async def test_an_answer_comes_after_its_commit(looped: SQLiteStore, stranger: s
         return stranger.execute("SELECT key FROM watchword_records WHERE key = ?", (f"{n}",)).fetchall() != []
 
     assert all(await asyncio.gather(*(put_and_look(n) for n in range(200))))
+
+
+async def test_standing_searches_the_index_whatever_the_length_of_the_feed(path: Path) -> None:
+    store = await opened(path)
+    sql, parameters = store._standing([("token", "a"), ("subject", "b")])
+    with closing(sqlite3.connect(store.path)) as reader:
+        plan = [row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {sql}", (*parameters, NOW))]
+    await store.close()
+    assert any("SEARCH watchword_events USING INDEX watchword_events_name" in step for step in plan)
+    assert not any(step.startswith("SCAN watchword_events") for step in plan)

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import anyio.lowlevel
 import pytest
+from msgspec.structs import replace
 
 from watchword.errors import ConfigurationError, StoreConflictError
-from watchword.stores.base import SCHEMES, Audit, Event, Feed, Record, Store, open_store
+from watchword.stores.base import SCHEMES, Audit, Event, Feed, Name, Record, Store, open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -351,7 +352,10 @@ async def test_one_of_fifty_swaps_over_one_version_wins(store: Store) -> None:
 
     async def swap(n: int, version: int) -> bool:
         return await store.swap(
-            session("k", data={"n": n}), version=version, puts=[session(f"{version}-{n}")], events=[revoked(f"{n}")]
+            session("k", data={"n": n}),
+            version=version,
+            puts=[session(f"{version}-{n}")],
+            events=[revoked(f"{version}-{n}")],
         )
 
     for version in range(1, 6):
@@ -700,6 +704,59 @@ async def test_the_audit_trail_is_read_from_a_number_on_and_by_subject(store: St
     assert await store.audited(subject="nobody") == await store.audited(limit=0) == []
 
 
+# standing
+
+
+SEVERAL = [("session", "a"), ("session", "b\x00:é"), ("sub:ject%", "a"), ("everything", "")]
+
+
+async def test_standing_names_what_is_revoked_of_what_is_asked_about(store: Store) -> None:
+    empty = await store.tail(0, now=NOW)
+    assert await store.standing(SEVERAL, now=NOW) == empty
+    about = [Event(what=what, value=value, at=NOW, until=NOW + 9) for what, value in SEVERAL]
+    await store.append(revoked("other"), *about)
+    found = await store.standing(SEVERAL, now=NOW)
+    assert (found.epoch, found.head) == (empty.epoch, 5)
+    assert [((one.what, one.value), one.seq, one.until, one.at) for one in found.events] == [
+        (name, seq, NOW + 9, 0) for seq, name in enumerate(SEVERAL, 2)
+    ]
+    assert await store.standing(SEVERAL[2:0:-1], now=NOW) == Feed(empty.epoch, 5, found.events[1:3])
+    assert await store.standing([("session", "nobody"), ("token", "a")], now=NOW) == Feed(empty.epoch, 5)
+    assert await store.standing([], now=NOW) == Feed(empty.epoch, 5)
+
+
+async def test_a_name_is_revoked_until_its_second(store: Store) -> None:
+    await store.append(revoked("a", until=NOW + 1))
+    assert (await store.standing([("session", "a")], now=NOW)).events
+    assert not (await store.standing([("session", "a")], now=NOW + 1)).events
+
+
+async def test_a_name_revoked_twice_has_the_newest_number_and_the_latest_end(store: Store) -> None:
+    await store.append(revoked("a", until=NOW + 1), revoked("a", until=NOW + 9))
+    await store.append(revoked("b", until=NOW + 9), revoked("b", until=NOW + 1))
+    names: list[Name] = [("session", "a"), ("session", "b")]
+    assert await store.purge(now=NOW + 1) == 0
+    found = (await store.standing(names, now=NOW + 8)).events
+    assert [(one.value, one.seq, one.until) for one in found] == [("a", 2, NOW + 9), ("b", 4, NOW + 9)]
+    assert await store.purge(now=NOW + 9) == 2
+    assert await store.standing(names, now=NOW) == Feed((await store.tail(0, now=NOW)).epoch, 4)
+
+
+async def test_whatever_writes_an_event_is_seen_by_standing(store: Store) -> None:
+    await store.put(session("k"), session("l"))
+    assert not await store.swap(session("k"), version=7, events=[revoked("lost")])
+    assert await store.swap(session("k"), version=1, events=[revoked("swapped")])
+    assert await store.drop("session", "l", events=[revoked("dropped")])
+    found = await store.standing([("session", value) for value in ("lost", "swapped", "dropped")], now=NOW)
+    assert [one.value for one in found.events] == ["swapped", "dropped"]
+
+
+async def test_standing_takes_a_thousand_names(store: Store) -> None:
+    names = [("session", f"{n}") for n in range(1000)]
+    await store.append(*(revoked(value) for _, value in names))
+    assert [(one.what, one.value) for one in (await store.standing(names, now=NOW)).events] == names
+
+
 # purge
 
 
@@ -723,6 +780,115 @@ async def test_purge_removes_any_number(store: Store) -> None:
     assert await store.append() == 801
 
 
+# tally
+
+
+async def test_what_was_written_and_removed_is_counted(store: Store) -> None:
+    await store.put(Record(kind="s", key="k", data={}), Record(kind="s", key="l", data={}, expires_at=1))
+    event = Event(what="session", value="a", at=0, until=NOW + 9)
+    assert not await store.swap(Record(kind="s", key="k", data={}), version=9, events=[event])
+    assert await store.swap(Record(kind="s", key="k", data={}), version=1, events=[event])
+    assert await store.drop("s", "k", events=[event])
+    assert not await store.drop("s", "k", events=[event])
+    await store.append(event, event)
+    await store.purge(now=NOW)
+    assert (store.tally.published, store.tally.removed, store.tally.errors) == (4, 1, 0)
+
+
+# survey and upgrade
+
+
+async def test_a_survey_counts_what_lives_and_changes_nothing(store: Store) -> None:
+    await store.put(session("a"), session("b", expires_at=NOW + 1), session("c", kind="key:x"))
+    await store.append(revoked("a"), revoked("b", until=NOW), audit=[Audit(name="a", at=5), Audit(name="b", at=4)])
+    [found] = store.survey(now=NOW)
+    assert found.ready
+    assert dict(found.records) == {"key:x": 1, "session": 2}
+    assert (found.head, found.events, found.audit, found.oldest_audit) == (2, 1, 2, 5)
+    assert found.epoch == (await store.tail(0, now=NOW)).epoch
+    assert store.upgrade(str) == []
+    [again] = store.survey(now=NOW)
+    assert replace(again, size=found.size) == found  # the memory of a Redis is never the same
+
+
+async def test_an_event_takes_the_place_of_the_one_before_it_and_keeps_the_later_end(store: Store) -> None:
+    await store.append(revoked("a", until=NOW + 9), revoked("b"), revoked("a", until=NOW + 1))
+    assert await facts(store) == [("session", "b", 2, NOW + 100), ("session", "a", 3, NOW + 9)]
+    await store.put(session("a"), session("b"))
+    await store.swap(session("a"), version=1, events=[revoked("a", until=NOW + 20)])
+    await store.drop("session", "b", events=[revoked("b", until=NOW + 1), revoked("c")])
+    after = [("session", "a", 4, NOW + 20), ("session", "b", 5, NOW + 100), ("session", "c", 6, NOW + 100)]
+    assert await facts(store) == after
+    assert await store.append() == 6
+    assert [event.seq for event in (await store.tail(4, now=NOW)).events] == [5, 6]
+    assert await store.purge(now=NOW + 20) == 1
+    assert await facts(store) == after[1:]
+
+
+async def test_what_was_written_with_a_superseding_event_fails_with_it(store: Store) -> None:
+    await store.append(revoked("a", until=NOW + 9))
+    await store.put(session("k"), session("there"))
+    with pytest.raises(StoreConflictError):
+        await store.swap(session("k"), version=1, puts=[session("there")], events=[revoked("a")])
+    assert not await store.swap(session("k"), version=7, events=[revoked("a")])
+    assert await facts(store) == [("session", "a", 1, NOW + 9)]
+
+
+async def test_everything_stands_for_what_came_before_it_but_for_keys(store: Store) -> None:
+    before = ("token", "session", "family", "subject", "signed_in", "client", "roles", "key", "tenant")
+    await store.append(*(Event(what=what, value="x", at=NOW, until=NOW + 50) for what in before))
+    await store.append(revoked("longer", until=NOW + 101), everything(NOW + 100), revoked("later"))
+    assert await store.purge(now=NOW) == 7
+    left = [("key", "x", 8, NOW + 50), ("tenant", "x", 9, NOW + 50), ("session", "longer", 10, NOW + 101)]
+    left += [("everything", "", 11, NOW + 100), ("session", "later", 12, NOW + 100)]
+    assert await facts(store) == left
+    assert await store.purge(now=NOW) == 0
+    names: list[Name] = [("token", "x"), ("key", "x"), ("session", "later")]
+    assert [event.what for event in (await store.standing(names, now=NOW)).events] == ["key", "session"]
+    await store.append(everything(NOW + 200))
+    assert await store.purge(now=NOW) == 2
+    assert await facts(store) == [*left[:2], ("everything", "", 13, NOW + 200)]
+
+
+async def test_a_storm_and_then_everything_leaves_a_small_feed(store: Store) -> None:
+    """F-39, in small; more than one page of what is let go of, behind a page of what is not."""
+    await store.append(*(Event(what="key", value=f"{n}", at=NOW, until=NOW + 50) for n in range(600)))
+    for _ in range(2):
+        await store.append(*(Event(what="subject", value=f"{n}", at=NOW, until=NOW + 50) for n in range(1100)))
+    assert len((await store.tail(0, now=NOW)).events) == 1700
+    await store.append(everything(NOW + 50))
+    assert await store.purge(now=NOW) == 1100
+    assert len((await store.tail(0, now=NOW)).events) == 601
+
+
+def everything(until: int) -> Event:
+    return Event(what="everything", value="", at=NOW, until=until)
+
+
+async def facts(store: Store) -> list[tuple[str, str, int, int]]:
+    """All of the feed."""
+    return [(event.what, event.value, event.seq, event.until) for event in (await store.tail(0, now=0)).events]
+
+
+async def test_the_trail_is_pruned_on_request_alone_and_goes_on_counting(store: Store) -> None:
+    await store.append(audit=[Audit(name=f"{at}", at=at, subject="u") for at in (1, 5, 4, 6)])
+    assert await store.purge(now=NOW) == 0
+    assert await store.purge(now=NOW, audit_before=1) == 0
+    assert await store.purge(now=NOW, audit_before=5) == 2
+    assert await names(store) == ["5", "6"]
+    await store.append(audit=[Audit(name="7", at=7, subject="u")])
+    trail = await store.audited()
+    assert [(row.name, row.seq - trail[0].seq) for row in trail] == [("5", 0), ("6", 2), ("7", 3)]
+    assert [row.name for row in await store.audited(after=trail[0].seq, subject="u")] == ["6", "7"]
+    assert [row.name for row in await store.audited(after=trail[1].seq, limit=1)] == ["7"]
+
+
+async def test_any_number_of_rows_of_the_trail_is_pruned(store: Store) -> None:
+    await store.append(audit=[Audit(name="a", at=at) for at in range(1201)])
+    assert await store.purge(now=NOW, audit_before=1200) == 1200
+    assert [row.at for row in await store.audited()] == [1200]
+
+
 # Opening and closing
 
 
@@ -736,6 +902,7 @@ VERBS: dict[str, Callable[[Store], Coroutine[Any, Any, object]]] = {
     "append": lambda store: store.append(revoked("x")),
     "append nothing": lambda store: store.append(),
     "tail": lambda store: store.tail(0, now=NOW),
+    "standing": lambda store: store.standing([("session", "x")], now=NOW),
     "audited": lambda store: store.audited(),
     "purge": lambda store: store.purge(now=NOW),
 }

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
 from tests.services.postgres import Postgres
 from tests.services.valkey import Server
 from watchword.errors import WatchwordError
-from watchword.stores.base import Audit, Event, Feed, Record, Store, open_store
+from watchword.stores.base import EVERYTHING, Audit, Event, Feed, Record, Store, open_store
 
 TIMES = st.integers(0, 12)
 KINDS = st.sampled_from(["session", "family"])
@@ -34,7 +35,10 @@ RECORDS = st.builds(
     group=OWNERS,
     expires_at=st.none() | TIMES,
 )
-EVENTS = st.lists(st.builds(Event, what=KINDS, value=KEYS, at=TIMES, until=TIMES, seq=st.integers(0, 9)), max_size=3)
+FACTS = st.builds(Event, what=st.sampled_from(["session", "family", "key"]), value=KEYS, at=TIMES, until=TIMES)
+EVENTS = st.lists(
+    FACTS | st.builds(Event, what=st.just("everything"), value=st.just(""), at=TIMES, until=TIMES), max_size=3
+)
 AUDIT = st.lists(st.builds(Audit, name=KEYS, at=TIMES, subject=OWNERS, detail=DATA, seq=st.integers(0, 9)), max_size=2)
 
 Verb = Callable[[Store], Coroutine[Any, Any, Any]]
@@ -121,13 +125,21 @@ class SideBySide(RuleBasedStateMachine):
     def tail(self, after: int, now: int, limit: int) -> None:
         self.ask_feed(after, now, limit)
 
+    @rule(now=TIMES)
+    def standing(self, now: int) -> None:
+        feed: Feed = outcome(self.stores[0].tail(0, now=now, limit=1000))
+        names = [(what, value) for what in ("session", "family", "key") for value in ("k1", "k2", "k3", "k4")]
+        for store in self.stores:
+            found: Feed = outcome(store.standing([*names, EVERYTHING], now=now))
+            assert found.events == tuple(replace(one, at=0) for one in feed.events)
+
     @rule(after=st.integers(0, 20), subject=OWNERS, limit=LIMITS)
     def audited(self, after: int, subject: str | None, limit: int) -> None:
         self.ask(lambda store: store.audited(after=after, subject=subject, limit=limit))
 
-    @rule(now=TIMES)
-    def purge(self, now: int) -> None:
-        self.ask(lambda store: store.purge(now=now))
+    @rule(now=TIMES, audit_before=st.none() | TIMES)
+    def purge(self, now: int, audit_before: int | None) -> None:
+        self.ask(lambda store: store.purge(now=now, audit_before=audit_before))
 
     @invariant()
     def everything_is_the_same(self) -> None:

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import psycopg
 import pytest
 
-from tests.faults.cut_proxy import CutProxy
+from tests.faults.proxy import FaultProxy
 from tests.services.postgres import Postgres
 from watchword.app import Watchword, drive
 from watchword.clock import SystemClock
@@ -32,6 +32,8 @@ PATIENCE = timedelta(seconds=0.5)
 BOUND = 5.0
 """Seconds: patience, its grace and a second try, on a machine that has other work."""
 WAYS = ["loop", "threads"]
+SYNC = b"S\x00\x00\x00\x04"
+"""With which a client of PostgreSQL ends a round trip, unless it sends a plain query."""
 
 
 def session(key: str, **changes: Any) -> Record:
@@ -61,10 +63,9 @@ def schema(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def proxy(postgres: Postgres) -> Iterator[CutProxy]:
-    made = CutProxy(postgres.port)
-    yield made
-    made.close()
+def proxy(postgres: Postgres) -> Iterator[FaultProxy]:
+    with FaultProxy(postgres.port) as made:
+        yield made
 
 
 @pytest.fixture
@@ -76,13 +77,13 @@ async def store(postgres: Postgres, schema: str, way: str) -> AsyncIterator[Post
 
 
 @pytest.fixture
-async def behind(postgres: Postgres, schema: str, proxy: CutProxy, way: str) -> AsyncIterator[PostgresStore]:
+async def behind(postgres: Postgres, schema: str, proxy: FaultProxy, way: str) -> AsyncIterator[PostgresStore]:
     """A store that reaches its server through the proxy."""
     url = postgres.url(schema=schema, port=proxy.port, sslmode="disable", gssencmode="disable")
     made = PostgresStore(url, patience=PATIENCE)
     await opened(made, way)
     yield made
-    proxy.speak()
+    proxy.heal()
     await made.close()
 
 
@@ -167,7 +168,7 @@ async def test_what_was_acknowledged_survives_a_crash_and_the_rest_is_whole_or_n
 # The connection is cut in the middle
 
 
-async def test_a_cut_before_the_commit_writes_nothing(behind: PostgresStore, proxy: CutProxy) -> None:
+async def test_a_cut_before_the_commit_writes_nothing(behind: PostgresStore, proxy: FaultProxy) -> None:
     await behind.put(session("k"))
     proxy.cut_at(b"COMMIT\x00", delivered=False)
     error = await failing(behind.swap(session("k", data={}), version=1, puts=[session("next")], events=[revoked("a")]))
@@ -176,7 +177,7 @@ async def test_a_cut_before_the_commit_writes_nothing(behind: PostgresStore, pro
     assert await behind.append() == 0
 
 
-async def test_a_lost_answer_to_the_commit_is_not_taken_for_a_no(behind: PostgresStore, proxy: CutProxy) -> None:
+async def test_a_lost_answer_to_the_commit_is_not_taken_for_a_no(behind: PostgresStore, proxy: FaultProxy) -> None:
     """F-09: it was written; the error says that nobody knows, and no verb is said a second time."""
     await behind.put(session("k"))
     ran: list[object] = []
@@ -191,7 +192,7 @@ async def test_a_lost_answer_to_the_commit_is_not_taken_for_a_no(behind: Postgre
 
 @pytest.mark.parametrize("words", [b"BEGIN", b"SELECT kind"])
 async def test_a_cut_before_anything_was_done_is_begun_again(
-    behind: PostgresStore, proxy: CutProxy, words: bytes
+    behind: PostgresStore, proxy: FaultProxy, words: bytes
 ) -> None:
     proxy.cut_at(words, delivered=True)
     await behind.put(session("k"))
@@ -199,7 +200,7 @@ async def test_a_cut_before_anything_was_done_is_begun_again(
     assert await behind.find("session", now=NOW) == [session("k")]
 
 
-async def test_a_cut_in_the_middle_of_a_transaction_takes_it_back(behind: PostgresStore, proxy: CutProxy) -> None:
+async def test_a_cut_in_the_middle_of_a_transaction_takes_it_back(behind: PostgresStore, proxy: FaultProxy) -> None:
     await behind.put(session("k"))
     proxy.cut_at(b"INSERT INTO watchword_events", delivered=True)
     error = await failing(behind.swap(session("k"), version=1, events=[revoked("a")]))
@@ -209,15 +210,15 @@ async def test_a_cut_in_the_middle_of_a_transaction_takes_it_back(behind: Postgr
 
 
 async def test_a_connection_that_falls_silent_is_left_and_never_used_again(
-    behind: PostgresStore, proxy: CutProxy
+    behind: PostgresStore, proxy: FaultProxy
 ) -> None:
     """F-07: nothing is closed, nothing comes; what was asked then is never answered to another."""
     await behind.put(session("k"), session("other"))
-    proxy.fall_silent()
+    proxy.half_open()
     error = await failing(behind.get("session", "k", now=NOW))
     assert "no answer" in str(error)
     await failing(behind.drop("session", "k"))
-    proxy.speak()
+    proxy.heal()
     assert await behind.get("session", "other", now=NOW) == session("other")
     assert await behind.get("session", "gone", now=NOW) is None
 
@@ -255,6 +256,49 @@ async def test_a_deadlock_ends_one_of_the_two_and_writes_none_of_it(
     assert await store.get("session", "a", now=NOW) == session("a")
 
 
+async def test_what_the_server_took_back_for_a_deadlock_is_begun_again(
+    postgres: Postgres, schema: str, way: str
+) -> None:
+    """F-10. Ours holds the record and wants the feed; the other one holds the feed and wants the record."""
+    store = PostgresStore(postgres.url(schema=schema), patience=timedelta(seconds=20))
+    await opened(store, way)
+    await store.put(session("k"))
+    begun: list[int] = []
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'watchword'"
+    with postgres.connect(schema) as other, postgres.connect() as watcher, ThreadPoolExecutor(2) as threads:
+        other.execute("BEGIN")
+        other.execute("SET LOCAL deadlock_timeout = '30s'")  # so that ours is the one that is taken back
+        other.execute("UPDATE watchword_feed SET head = head")
+        swap = partial(store.swap, session("k", data={"n": 1}), version=1, events=[revoked("a")])
+        ours = asyncio.create_task(swap()) if way == "loop" else asyncio.wrap_future(threads.submit(drive, swap()))
+        while not watcher.execute(waiting).fetchone():
+            await anyio.lowlevel.checkpoint()
+        theirs = threads.submit(other.execute, "UPDATE watchword_records SET version = version RETURNING 1")
+        begun.append(len((await asyncio.wrap_future(theirs)).fetchall()))
+        other.execute("COMMIT")
+        assert await ours is True
+    assert begun == [1]
+    assert (await store.tail(0, now=NOW)).head == 1
+    assert (store.tally.errors, store.breaker.state) == (1, "closed")
+    await store.close()
+
+
+async def test_an_effect_is_never_begun_again(postgres: Postgres, schema: str, way: str) -> None:
+    store = PostgresStore(postgres.url(schema=schema))
+    await opened(store, way)
+    await store.put(session("k"))
+    ran: list[int] = []
+
+    def effect(connection: psycopg.Connection[Any]) -> None:
+        ran.append(1)
+        raise StoreUnavailableError("as after a deadlock", reason="postgres_40P01")
+
+    with pytest.raises(StoreUnavailableError):
+        await store.swap(session("k"), version=1, effect=effect)
+    assert ran == [1]
+    await store.close()
+
+
 async def test_when_every_connection_is_busy_the_next_waits_no_longer_than_patience(
     store: PostgresStore, way: str
 ) -> None:
@@ -275,6 +319,8 @@ async def test_when_every_connection_is_busy_the_next_waits_no_longer_than_patie
             tasks = [asyncio.wrap_future(threads.submit(drive, swap())) for swap in swaps]  # type: ignore[misc]
         await asyncio.to_thread(begun.wait, 30)
         error = await failing(store.get("session", "0", now=NOW))
+        assert (await store.tail(0, now=NOW)).head == 0  # the feed is heard all the same
+        assert store.breaker.state == "closed"
         ending.set()
         assert await asyncio.gather(*tasks) == [True] * 3
     assert "all 3 connections were busy for 0.5 s" in str(error)
@@ -288,8 +334,8 @@ async def test_a_number_waits_for_the_transaction_that_took_the_one_before(
     postgres: Postgres, store: PostgresStore, schema: str, way: str
 ) -> None:
     """Who has read up to N never sees a number below N appear, and a number taken in vain is given again."""
-    run: Callable[[], Coroutine[Any, Any, int]] = partial(store.append, revoked("mine"))
     for end, mine in (("COMMIT", 2), ("ROLLBACK", 3)):
+        run: Callable[[], Coroutine[Any, Any, int]] = partial(store.append, revoked(f"mine {end}"))
         with postgres.connect(schema) as other, postgres.connect() as watcher, ThreadPoolExecutor(1) as thread:
             other.execute("BEGIN")
             other.execute("UPDATE watchword_feed SET head = head + 1")
@@ -345,11 +391,11 @@ async def test_news_comes_with_a_commit_and_not_before(store: PostgresStore, pos
 
 
 async def test_who_cannot_listen_waits_the_time_out_and_listens_again_when_it_can(
-    behind: PostgresStore, proxy: CutProxy, postgres: Postgres, caplog: pytest.LogCaptureFixture
+    behind: PostgresStore, proxy: FaultProxy, postgres: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = SystemClock()
     await behind.news(timeout=30)
-    proxy.cut_all()
+    proxy.cut()
     await behind.news(timeout=30)  # the end of the connection may have been news
     postgres.stop()
     try:
@@ -371,19 +417,25 @@ async def test_who_cannot_listen_waits_the_time_out_and_listens_again_when_it_ca
 # Round trips
 
 
-async def test_lookups_of_one_turn_share_one_round_trip(postgres: Postgres, schema: str, proxy: CutProxy) -> None:
+async def test_lookups_of_one_turn_share_one_round_trip(postgres: Postgres, schema: str, proxy: FaultProxy) -> None:
     store = PostgresStore(postgres.url(schema=schema, port=proxy.port, sslmode="disable", gssencmode="disable"))
     await store.open()
     await store.put(*(session(f"{n}", expires_at=NOW + n) for n in range(100)), session("5", kind="family"))
     await asyncio.gather(store.get("session", "0", now=0), store.get("session", "1", now=0))  # prepared from here on
-    before = proxy.questions
+    asked: list[bytes] = []
+
+    def noted(chunk: bytes, _: bytes) -> bytes:
+        asked.append(chunk)
+        return chunk
+
+    proxy.rewrite(noted, "up")
     found = await asyncio.gather(
         *(store.get("session", f"{n}", now=NOW) for n in range(100)),
         *(store.get("session", "7", now=now) for now in (NOW + 6, NOW + 7)),
         *(store.get("family", f"{n}", now=NOW) for n in (5, 6)),
         store.get("session", "gone", now=NOW),
     )
-    assert proxy.questions - before == 1
+    assert sum(chunk.count(SYNC) + chunk.startswith(b"Q") for chunk in asked) == 1
     assert found[0] is None  # it ends at that very second
     assert found[1:100] == [session(f"{n}", expires_at=NOW + n) for n in range(1, 100)]
     assert [one is not None for one in found[100:]] == [True, False, True, False, False]
@@ -486,6 +538,14 @@ async def test_the_loop_goes_on_while_an_effect_blocks(postgres: Postgres) -> No
 # Opening
 
 
+def test_the_time_it_may_take_is_said_in_the_url(postgres: Postgres) -> None:
+    assert PostgresStore(postgres.url(schema="x"))._patience == 2
+    assert PostgresStore(postgres.url(schema="x", timeout="0.25"))._patience == 0.25
+    for wrong in ("0", "0.01", "31", "1e1", "2&timeout=2", "", "-1"):
+        with pytest.raises(ConfigurationError, match=r"from 0\.05 to 30"):
+            PostgresStore(postgres.url(schema="x") + f"&timeout={wrong}")
+
+
 @pytest.mark.parametrize("way", ["loop"])
 async def test_of_many_that_open_an_empty_database_one_makes_the_tables(postgres: Postgres, way: str) -> None:
     url = postgres.fresh()
@@ -535,7 +595,7 @@ def test_a_database_that_another_release_changed_is_refused(
         other.execute(change.encode())
     with pytest.raises(ConfigurationError, match=match):
         store.open_blocking()
-    assert [one.name for one in migrations("postgres")] == ["0001_tables.sql"]
+    assert [one.name for one in migrations("postgres")] == ["0001_tables.sql", "0002_standing.sql"]
 
 
 def test_an_old_server_and_another_encoding_are_refused() -> None:

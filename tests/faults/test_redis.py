@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import require
-from tests.services.proxy import Proxy
+from tests.faults.proxy import FaultProxy
 from tests.services.valkey import Server, program, wait_until
 from watchword.clock import SystemClock
 from watchword.errors import ConfigurationError, StoreUnavailableError
@@ -51,8 +51,8 @@ def own(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def proxy(valkey: Server) -> Iterator[Proxy]:
-    with Proxy(valkey.port) as proxy:
+def proxy(valkey: Server) -> Iterator[FaultProxy]:
+    with FaultProxy(valkey.port) as proxy:
         yield proxy
 
 
@@ -108,19 +108,19 @@ async def test_what_lost_its_data_has_a_new_epoch(tmp_path: Path, opened: Start,
 
 
 async def test_a_write_whose_answer_is_lost_happened_once_and_says_that_nobody_knows(
-    valkey: Server, proxy: Proxy, opened: Start
+    valkey: Server, proxy: FaultProxy, opened: Start
 ) -> None:
     prefix = os.urandom(6).hex()
     store = await opened(f"redis://127.0.0.1:{proxy.port}?prefix={prefix}")
     other = await opened(f"redis://{valkey.place}?prefix={prefix}")
     await store.append(revoked("first"))
-    proxy.mode = "cut"
+    proxy.cut_at(b"EVALSHA", delivered=True)
     error = await failed(store.append(revoked("a")))
     assert error.reason == "commit_unknown"
     with valkey.client() as client:
         wait_until(lambda: client.hget(f"{{{prefix}}}:m", "head") == b"2", "the write never arrived")
     assert await other.append() == 2
-    proxy.mode = "pass"
+    proxy.heal()
     assert await store.append() == 2
 
 
@@ -136,19 +136,31 @@ async def test_a_lookup_whose_connection_was_cut_is_asked_again_and_nobody_notic
 
 
 async def test_a_silent_server_is_503_in_time_and_its_late_answers_are_nobody_elses(
-    proxy: Proxy, opened: Start
+    proxy: FaultProxy, opened: Start
 ) -> None:
     """F-07: the connection that was given up is closed, so an answer to another question is never taken for ours."""
     store = await opened(f"redis://127.0.0.1:{proxy.port}?prefix={os.urandom(6).hex()}&timeout=0.1")
     await store.put(session("a", data={"n": 1}), session("b", data={"n": 2}))
     clock = SystemClock()
-    proxy.mode = "silent"
+    proxy.stall("down")
     began = clock.monotonic()
     assert "no answer in time" in str(await failed(store.drop("session", "nobody")))
     assert clock.monotonic() - began < 1
     assert "Redis" in str(await failed(store.get("session", "a", now=NOW)))
-    proxy.mode = "pass"
+    proxy.heal()
     assert await store.get("session", "b", now=NOW) == session("b", data={"n": 2})
+
+
+async def test_a_password_that_is_changed_under_us_is_503_until_it_is_ours_again(own: Server, opened: Start) -> None:
+    """F-06. At opening it is a ConfigurationError; later it must not be a 500."""
+    store = await opened(own.fresh())
+    with own.client() as client:
+        client.config_set("requirepass", "another")
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        assert "password" in str(await failed(store.get("session", "k", now=NOW)))
+        assert "password" in str(await failed(store.append(revoked("a"))))
+        client.config_set("requirepass", "")
+    assert await store.append(revoked("a")) == 1
 
 
 async def test_an_evicting_server_is_refused_and_a_full_one_writes_nothing_and_forgets_nothing(
@@ -180,7 +192,7 @@ async def test_a_failover_to_a_stale_replica_loses_acknowledged_writes_unless_th
     tmp_path: Path, opened: Start, wait: int
 ) -> None:
     """F-04. The replica's line stalls; 1,000 revocations; the primary dies; the replica takes over."""
-    with Server(binary(), tmp_path / "primary") as primary, Proxy(primary.port) as line:
+    with Server(binary(), tmp_path / "primary") as primary, FaultProxy(primary.port) as line:
         options = ("--replicaof", f"127.0.0.1 {line.port}", "--repl-diskless-load", "swapdb")
         with Server(binary(), tmp_path / "replica", *options) as replica, replica.client() as client:
             wait_until(lambda: client.info("replication")["master_link_status"] == "up", "no replication")
@@ -189,7 +201,7 @@ async def test_a_failover_to_a_stale_replica_loses_acknowledged_writes_unless_th
             await _in_time(lambda: store.append(revoked("before")))
             before = await store.tail(0, now=NOW)
             wait_until(lambda: client.dbsize() >= 3, "the first write was not replicated")
-            line.mode = "silent"
+            line.stall("down")
             acknowledged = 0
             for n in range(3 if wait else 1000):
                 with suppress(StoreUnavailableError):

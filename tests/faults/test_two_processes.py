@@ -1,10 +1,9 @@
-"""F-21, F-36, I4: two processes on one store. What one revokes, the other refuses, however it is scheduled."""
+"""F-21, F-30, F-36, I4: two processes on one store. What one revokes, the other refuses, however it is scheduled."""
 
 from __future__ import annotations
 
+import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,34 +11,9 @@ from statistics import quantiles
 
 import pytest
 
+from tests.faults.verifier import Verifier
 from watchword.blocking import Watchword
 from watchword.clock import SystemClock
-
-VERIFIER = Path(__file__).with_name("verifier_process.py")
-
-
-class Verifier:
-    """The other process, and the lines it says."""
-
-    def __init__(self, url: str, keys: Path, max_staleness: float) -> None:
-        command = [sys.executable, str(VERIFIER), url, str(keys), str(max_staleness)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.said() == "open"
-
-    def said(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def watch(self, mode: str, token: str) -> None:
-        """Returns once the other process has accepted the token for the first time."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{mode} {token}\n")
-        self.process.stdin.flush()
-        assert self.said() == "ready"
-
-    def verdict(self) -> tuple[float, float]:
-        last, first = self.said().split()
-        return float(last), float(first)
 
 
 @pytest.fixture(params=["sqlite", "postgres", "valkey"])
@@ -55,15 +29,18 @@ P99 = {"sqlite": 0.1, "postgresql": 0.05, "redis": 0.05}
 
 
 @contextmanager
-def _pair(url: str, tmp_path: Path, max_staleness: float) -> Iterator[tuple[Watchword, Verifier]]:
+def _pair(
+    url: str, tmp_path: Path, max_staleness: float, *, keys_apart: bool = False
+) -> Iterator[tuple[Watchword, Verifier]]:
     keys = tmp_path / "app.keys"
     with Watchword(url, keys=keys, issuer="https://as.test", audience="https://api.test") as ww:
-        other = Verifier(url, keys, max_staleness)
+        ww.open()
+        theirs = Path(shutil.copy(keys, tmp_path / "other.keys")) if keys_apart else keys
+        other = Verifier(url, theirs, max_staleness)
         try:
             yield ww, other
         finally:
-            other.process.kill()
-            other.process.communicate()
+            other.close()
 
 
 def test_a_revocation_reaches_the_other_process_in_time_p99_of_200(url: str, tmp_path: Path) -> None:
@@ -74,7 +51,7 @@ def test_a_revocation_reaches_the_other_process_in_time_p99_of_200(url: str, tmp
             other.watch("polite", token)
             ww.revoke(token=token)
             returned = clock.monotonic()
-            last, _ = other.verdict()
+            last, *_ = other.verdict()
             delays.append(max(0.0, last - returned))
     p50, p99 = (quantiles(delays, n=100)[rank - 1] for rank in (50, 99))
     assert p99 <= P99[url.partition(":")[0]], f"p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, max {max(delays):.3f} s"
@@ -95,6 +72,58 @@ def test_past_max_staleness_nothing_revoked_is_accepted(url: str, tmp_path: Path
             while pause and clock.monotonic() < returned + bound:
                 ww.access.issue("user-8")  # work goes on here while the other stands still
             other.process.send_signal(signal.SIGCONT)
-            last, first = other.verdict()
+            last, first, *_ = other.verdict()
             assert last < returned + bound, f"accepted {last - returned:.3f} s after the revocation had returned"
             assert first > returned - bound
+
+
+def test_f30_a_compromised_key_is_refused_by_one_who_has_not_seen_the_new_key_file(url: str, tmp_path: Path) -> None:
+    """The other process has a key file of its own, which nobody touches: the feed alone tells it."""
+    clock, bound = SystemClock(), 5.0
+    with _pair(url, tmp_path, max_staleness=bound, keys_apart=True) as (ww, other):
+        for form in ("jwt", "paseto"):
+            token, kid = ww.access.issue("user-7", format=form).token, ww.ring.active("sign", format=form).kid
+            other.watch("polite", token)
+            ww.revoke(key=kid)
+            returned = clock.monotonic()
+            last, *_ = other.verdict()
+            assert last < returned + bound / 5, f"accepted {last - returned:.3f} s after the key was revoked"
+            assert ww.ring.active("sign", format=form).kid != kid
+            ww.access.verify(ww.access.issue("user-7", format=form).token)
+
+
+def test_waiting_names_the_other_process_once_it_has_heard(url: str, tmp_path: Path) -> None:
+    clock, bound = SystemClock(), 10.0
+    with _pair(url, tmp_path, max_staleness=bound) as (ww, other):
+        for _ in range(3):
+            token = ww.access.issue("user-7").token
+            other.watch("polite", token)
+            began = clock.monotonic()
+            done = ww.revoke(subject="user-7", wait=True)
+            returned = clock.monotonic()
+            assert done.missing == ()
+            assert [name.split(":")[1] for name in done.acknowledged[1:]] == [str(other.process.pid)]
+            assert returned - began < bound / 2
+            last, *_ = other.verdict()
+            assert last < returned, "it was refused before the call returned"
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
+def test_waiting_names_who_does_not_answer_and_by_then_it_refuses(
+    url: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    clock, bound = SystemClock(), 1.0
+    with _pair(url, tmp_path, max_staleness=bound) as (ww, other):
+        token = ww.access.issue("user-7").token
+        other.watch("polite", token)
+        other.process.send_signal(how)
+        began = clock.monotonic()
+        done = ww.revoke(token=token, wait=True)
+        returned = clock.monotonic()
+        assert done.acknowledged == ("self",)
+        assert [name.split(":")[1] for name in done.missing] == [str(other.process.pid)]
+        assert bound <= returned - began < 4 * bound
+        if how is signal.SIGSTOP:
+            other.process.send_signal(signal.SIGCONT)
+            last, *_ = other.verdict()
+            assert last < returned, "past the bound nothing revoked is accepted, heard or not"

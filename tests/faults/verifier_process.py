@@ -1,7 +1,8 @@
 """A second process for the two-process tests: verifies the tokens it is sent until each is refused, and says when.
 
 Arguments: the URL of the store, the key file, max_staleness in seconds. Each line on stdin is ``<mode> <token>``; the
-answers are ``ready`` and ``<last accepted> <first refused>`` in boot-time seconds, both taken before the verify began.
+answers are ``ready`` and ``<last accepted> <first refused> <its end> <its status>``, the first two in boot-time seconds
+and taken before the verify began; the status is 401, or 503 when the lease had run out.
 ``polite`` yields to the event loop between verifies, so that the follower runs; ``greedy`` never does, so that only the
 lease can bring news.
 """
@@ -22,14 +23,14 @@ def _say(*words: object) -> None:
     sys.stdout.flush()
 
 
-async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, float]:
+async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, float, float, int]:
     last = 0.0
     while True:
         began = ww.clock.monotonic()
         try:
             ww.access.verify(token)
-        except (TokenRevokedError, StaleRevocationError):
-            return last, began
+        except (TokenRevokedError, StaleRevocationError) as error:
+            return last, began, ww.clock.monotonic(), error.status
         if not last:
             _say("ready")
         last = began
@@ -43,11 +44,10 @@ async def _main(url: str, keys: str, max_staleness: float) -> None:
         url, keys=keys, issuer="https://as.test", audience="https://api.test", max_staleness=bound
     ) as ww:
         _say("open")
-        for line in sys.stdin:
+        while line := await asyncio.to_thread(sys.stdin.readline):  # the follower goes on meanwhile
             mode, token = line.split()
-            await catch_up(ww.store, ww.view)  # reading stdin stopped the follower
-            last, first = await _refused(ww, token, polite=mode == "polite")
-            _say(last, first)
+            await catch_up(ww.store, ww.view)  # a greedy round has let the lease run out
+            _say(*await _refused(ww, token, polite=mode == "polite"))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,11 @@ class Postgres:
         self._server.stderr.close()
         self._server = None
 
+    @property
+    def pid(self) -> int:
+        assert self._server is not None
+        return self._server.pid
+
     def remove(self) -> None:
         if self._server is not None:
             self.stop()

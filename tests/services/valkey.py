@@ -56,6 +56,7 @@ class Server:
     def __init__(self, program: str, folder: Path, *options: str, durable: bool = False) -> None:
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         yes = "yes" if durable else "no"
         self.command = [program, *options, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder)]
         if "--sentinel" not in options:
@@ -84,6 +85,11 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
 
     @property
     def bus(self) -> int:

@@ -43,7 +43,8 @@ from watchword.errors import (
     WrongIssuerError,
 )
 from watchword.keys.key import Key
-from watchword.revocation.event import Revocation
+from watchword.keys.sources import read_file
+from watchword.revocation.event import Revocation, event
 from watchword.revocation.feed import catch_up
 from watchword.tokens.base import Issued
 from watchword.tokens.devices import Devices
@@ -173,6 +174,7 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "Sessions.list": lambda: ww.sessions.list("u"),
         "Sessions.end": lambda: ww.sessions.end("s"),
         "Sessions.end_all": lambda: ww.sessions.end_all("u"),
+        "Sessions.outlive": lambda: ww.sessions.outlive(event("signed_in", "u", now=NOW), "s"),
         "Sessions.revocation_of": lambda: ww.sessions.revocation_of(SESSION),
         "AccessTokens.issue": lambda: ww.access.issue("u"),
         "AccessTokens.verify": lambda: ww.access.verify(JWT),
@@ -221,10 +223,13 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "Devices.end": lambda: ww.devices.end("u", "s"),
         "Devices.end_all": lambda: ww.devices.end_all("u"),
         "Roles.set": lambda: ww.roles.set("u", ["admin"]),
+        "Roles.changed": lambda: ww.roles.changed("u"),
         "Roles.of": lambda: ww.roles.of("u"),
         "RefreshTokens.unproven": lambda: ww.refresh.unproven(REFRESH),
         "Watchword.end": lambda: ww.end(CALLER),
         "Watchword.revoke": lambda: ww.revoke(subject="u"),
+        "Watchword.subject_changed": lambda: ww.subject_changed("u", "password"),
+        "Watchword.verifiers": lambda: ww.verifiers(),
         "Watchword.events": lambda: ww.events(),
     }
 
@@ -670,6 +675,47 @@ async def test_revoking_again_is_no_error(ww: Watchword) -> None:
         assert (await ww.revoke(session=str(session.session_id))).seq == number
     assert (await ww.revoke(token=session.token)).seq == 4
     assert (await ww.revoke(family="never was")).seq == 5
+
+
+async def test_a_revoked_key_is_taken_off_the_ring_and_its_file(url: str, clock: FrozenClock, tmp_path: Path) -> None:
+    async with made(url, clock) as ww:
+        old = ww.ring.active("sign")
+        token = ww.access.issue("u").token
+        await ww.revoke(key=old.kid)
+        with pytest.raises(TokenRevokedError, match="key"):
+            ww.access.verify(token)
+        fresh = ww.access.issue("u").token
+        ww.access.verify(fresh)
+        assert old.kid not in {key["kid"] for key in ww.ring.jwks()["keys"]}
+        if ww.key_file is not None:
+            assert [slot.key.kid for slot in read_file(ww.key_file) if slot.revoked] == [old.kid]
+            AccessTokens(KeyRing.load(ww.key_file, clock=clock), issuer=ISSUER, audience=API).verify(fresh)
+            with pytest.raises(TokenRevokedError):
+                AccessTokens(KeyRing.load(ww.key_file, clock=clock), issuer=ISSUER, audience=API).verify(token)
+        before = [slot.key.kid for slot in ww.ring]
+        await ww.revoke(key=old.kid)
+        await ww.revoke(key="of somebody else")
+        assert [slot.key.kid for slot in ww.ring] == before
+
+
+async def test_a_ring_of_ones_own_is_not_changed_by_a_revocation(clock: FrozenClock) -> None:
+    ring = KeyRing.of(Key.generate("ES256"), Key.generate("HS256", use="mac"), clock=clock)
+    async with made("memory:", clock, ring=ring) as ww:
+        token = ww.access.issue("u").token
+        await ww.revoke(key=ring.active().kid)
+        assert len(ring) == 2
+        with pytest.raises(TokenRevokedError):
+            ww.access.verify(token)
+
+
+async def test_the_revocation_of_a_key_stands_when_its_file_cannot_be_read(tmp_path: Path, clock: FrozenClock) -> None:
+    async with made(f"sqlite:///{tmp_path}/app.db", clock) as ww:
+        token, kid = ww.access.issue("u").token, ww.ring.active().kid
+        (tmp_path / "app.db.keys").write_text("{}")
+        with pytest.raises(ConfigurationError, match="not a whole"):
+            await ww.revoke(key=kid)
+        with pytest.raises(TokenRevokedError):
+            ww.access.verify(token)
 
 
 # the trail

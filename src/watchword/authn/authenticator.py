@@ -9,11 +9,12 @@ each kind's ``authenticate`` walks them in this order, and every TokenError says
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from ..errors import BindingError, MalformedTokenError, PrefixClashError, TokenError
 from ..principal import Principal
-from ..tokens.base import Authenticates, Bindable
+from ..revocation.view import OnStale
+from ..tokens.base import Authenticates, Bindable, Stage
 from ..web.cookies import CookiePolicy
 from ..web.csrf import origin
 from ..web.messages import Connection
@@ -44,15 +45,15 @@ class Authenticator:
         self.binding = binding
         self._end = end
         self._routes: dict[tuple[str, str], Authenticates] = {}
-        self._stages: dict[Authenticates, Callable[[object], Awaitable[Principal]]] = {}
+        self._stages: dict[Authenticates, Stage] = {}
         for kind in kinds:
             self._stages[kind] = kind.unproven if isinstance(kind, Bindable) else kind.authenticate
             for carrier in kind.kind.carriers:
                 for start in kind.kind.starts:
                     self._claim(carrier, start, kind)
 
-    async def authenticate(self, connection: Connection) -> Principal | None:
-        """The caller; None when nothing was presented.
+    async def authenticate(self, connection: Connection, *, on_stale: OnStale | None = None) -> Principal | None:
+        """The caller; None when nothing was presented. ``on_stale``: see ``routes.declared``.
 
         Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
         """
@@ -60,17 +61,17 @@ class Authenticator:
         if credential is None:
             return None
         try:
-            return await self._walk(connection, credential)
+            return await self._walk(connection, credential, on_stale)
         except TokenError as error:
             if credential.carrier == "dpop":
                 error.scheme = "DPoP"
             raise
 
-    async def _walk(self, connection: Connection, credential: Credential) -> Principal:
+    async def _walk(self, connection: Connection, credential: Credential, on_stale: OnStale | None) -> Principal:
         kind = self._route(credential)
         # First of all a cookie must come from its own page: another site cannot even keep a session alive.
         check_page(connection, credential, self.origins)
-        who = await self._stages[kind](credential.token)
+        who = await self._stages[kind](credential.token, on_stale=on_stale)
         if self.binding is not None:
             return await self.binding.check(connection, credential, who, self._end)
         if who.jkt is not None or credential.carrier == "dpop":

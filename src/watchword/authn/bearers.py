@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from ..encoding import LARGE_HEADER, LARGE_TOKEN
 from ..errors import TokenError
 from ..formats.compact import read_header, split
 from ..keys.discovery import is_text
 from ..keys.ring import KeyRing
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..stores.base import Event
 from ..tokens.access import AccessTokens
-from ..tokens.base import Authenticates
+from ..tokens.base import Authenticates, Stage
 
 
 class Bearers:
@@ -26,24 +25,24 @@ class Bearers:
         self.kind = own.kind
         self._own, self._ring, self._others = own, ring, others
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The Principal; ``issuer`` says whose, None for our own. Raises: what the one whose token it is raises."""
-        return await self._asked(self._own.authenticate, untrusted)
+        return await self._asked(self._own.authenticate, untrusted, on_stale)
 
-    async def unproven(self, untrusted: object) -> Principal:
+    async def unproven(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """As ``authenticate``, without *binding*: what is bound is our own, for others' bound tokens are refused."""
-        return await self._asked(self._own.unproven, untrusted)
+        return await self._asked(self._own.unproven, untrusted, on_stale)
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         return await self._own.revocation_of(untrusted)
 
-    async def _asked(self, own: Callable[[object], Awaitable[Principal]], untrusted: object) -> Principal:
+    async def _asked(self, own: Stage, untrusted: object, on_stale: OnStale | None) -> Principal:
         try:
-            return await own(untrusted)
+            return await own(untrusted, on_stale=on_stale)
         except TokenError:
             if self._is_ours(untrusted):
                 raise
-        return await self._others.authenticate(untrusted)
+        return await self._others.authenticate(untrusted, on_stale=on_stale)
 
     def _is_ours(self, untrusted: object) -> bool:
         """A PASETO is; a JWT is, when its key id is on our ring. Raises: MalformedTokenError for what is neither."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError
+from ..revocation.view import OnStale
 from .binding import BindingPolicy
 
 ProfileName = Literal["default", "high_risk"]
@@ -21,6 +22,13 @@ class Risk(Struct, frozen=True, kw_only=True):
     refresh_grace: timedelta | None = None
     fresh: timedelta | None = None
     required: bool = False
+    opens: bool = True
+    """Whether anything may be taken past the lease of the view."""
+
+    def stale(self, on_stale: OnStale, open_for: timedelta) -> None:
+        """Raise ConfigurationError for an open window that this profile does not allow."""
+        if not self.opens and (on_stale == "open" or open_for):
+            raise ConfigurationError("profile='high_risk' never takes a stale word: on_stale is 'closed' or 'ask'")
 
     def grace(self, wanted: timedelta) -> timedelta:
         return wanted if self.refresh_grace is None else min(wanted, self.refresh_grace)
@@ -39,7 +47,11 @@ class Risk(Struct, frozen=True, kw_only=True):
 RISKS: dict[str, Risk] = {
     "default": Risk(),
     "high_risk": Risk(
-        access_cap=timedelta(minutes=5), refresh_grace=timedelta(0), fresh=timedelta(minutes=15), required=True
+        access_cap=timedelta(minutes=5),
+        refresh_grace=timedelta(0),
+        fresh=timedelta(minutes=15),
+        required=True,
+        opens=False,
     ),
 }
 

@@ -8,6 +8,7 @@ import click
 
 from .. import __version__
 from .commands import EXIT_CODES, Commands, json_option, say_json
+from .db import db
 from .demo import demo
 from .serve import serve
 from .users import users
@@ -38,5 +39,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (demo, serve, users):
+for command in (db, demo, serve, users):
     watchword.add_command(command)

@@ -83,7 +83,7 @@ def enable(name: str, config: str, as_json: bool) -> None:
 @config_option
 @json_option
 def passwd(name: str, config: str, as_json: bool) -> None:
-    """Give NAME a new password; every session and token of NAME is dead at once."""
+    """Give NAME a new password; every session and token of NAME is dead at once, and API keys live on."""
     open_accounts = _opener(config)
     password = _new_password()
     account = open_accounts(lambda accounts: accounts.set_password(name, password))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from ..errors import AlgorithmError, ConfigurationError, UnknownKeyError
+from ..errors import AlgorithmError, ConfigurationError, TokenRevokedError, UnknownKeyError
 from ..keys.ring import KeyRing, Slot
 
 
@@ -143,6 +143,8 @@ class Vouched:
 def usable(ring: KeyRing, kid: str, algorithm: str, use: str = "sign") -> Slot:
     """The slot of ``kid`` if its key may verify (or, with ``use="seal"``, open) this algorithm's tokens now."""
     slot = ring.find(kid)
+    if slot is not None and slot.revoked:
+        raise TokenRevokedError("the key of this token was revoked")
     if slot is None or slot.key.use != use or not slot.verifies(ring.clock.now()):
         raise UnknownKeyError
     if slot.key.algorithm.name != algorithm:

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from ..app import Watchword
 from ..errors import ConfigurationError
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Issued, words
 from ..web.cookies import CookiePolicy
 from . import asgi
@@ -50,6 +51,19 @@ class _Optional(_Caller):
         self, connection: HTTPConnection, _bearer: Annotated[None, Depends(_BEARER)] = None
     ) -> Principal | None:
         return await self._core.optional()
+
+
+class _Declared(_Caller):
+    """The caller of a route that says what it does past the lease."""
+
+    def __init__(self, core: asgi.Auth, on_stale: OnStale) -> None:
+        super().__init__(core)
+        self._on_stale = on_stale
+
+    async def __call__(
+        self, connection: HTTPConnection, _bearer: Annotated[None, Depends(_BEARER)] = None
+    ) -> Principal:
+        return await self._core.require(on_stale=self._on_stale)
 
 
 class Auth(_Caller):
@@ -100,15 +114,20 @@ class Auth(_Caller):
         role: str | None = None,
         permission: str | None = None,
         fresh: timedelta | None = None,
+        on_stale: OnStale | None = None,
+        privileged: bool = False,
     ) -> Callable[..., Awaitable[Principal]]:
         """For ``Depends``: the caller, with all these scopes and the role, signed in no longer than ``fresh`` ago.
 
-        ``permission``: what the policy must allow. Raises: ConfigurationError where there is no policy to ask.
+        ``permission``: what the policy must allow. ``on_stale``: what this route does when the last word about
+        revocations is too old; ``privileged``: it is never open then. Raises: ConfigurationError where there is no
+        policy to ask, or for ``open`` where that cannot be.
         """
         needed = words(scopes, "scopes")
         if permission is not None and self._core.ww.policy is None:
             raise ConfigurationError(f"nobody could ever have {permission!r}: Watchword(…, policy=…) is missing")
-        caller = Security(self, scopes=needed)
+        word = self._core.declared(on_stale, role=role, permission=permission, fresh=fresh, privileged=privileged)
+        caller = Security(self if word is None else _Declared(self._core, word), scopes=needed)
 
         async def required(who: Principal = caller) -> Principal:
             self._core.check(who, *needed, role=role, fresh=fresh)

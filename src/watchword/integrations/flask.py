@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from flask import Flask, Response
 
@@ -14,6 +13,7 @@ from ..errors import ConfigurationError, WatchwordError
 from ..principal import Principal
 from . import wsgi
 from .visit import refusal
+from .words import Rule
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -49,17 +49,13 @@ class Auth(wsgi.Auth):
         """The caller. Raises: as ``demand``, NothingPresentedError among them."""
         return self.demand()
 
-    def require(
-        self, *scopes: str, role: str | None = None, permission: str | None = None, fresh: timedelta | None = None
-    ) -> Callable[[V], V]:
-        """For a view, below its route: its caller has all these scopes and the role, and signed in that recently.
+    def require(self, *scopes: str, **rule: Unpack[Rule]) -> Callable[[V], V]:
+        """For a view, below its route: its caller has all these scopes, and is what the rule asks for.
 
-        ``permission``: what the policy must allow. Raises: ConfigurationError where there is no policy to ask, or when
-        it is written without parentheses.
+        Parameters: as for ``Words.require``. Raises: ConfigurationError when it is written without parentheses.
         """
         if any(callable(one) for one in scopes):
             raise ConfigurationError("write @auth.require(), with parentheses")
-        rule: dict[str, Any] = {"role": role, "permission": permission, "fresh": fresh}
 
         def guarded(view: V) -> V:
             if iscoroutinefunction(view):

@@ -4,8 +4,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from litestar import Litestar, Request, Response
 from litestar.config.app import AppConfig
@@ -15,12 +14,13 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPluginProtocol
 
 from ..app import Watchword
-from ..errors import ConfigurationError, WatchwordError
+from ..errors import WatchwordError
 from ..principal import Principal
 from ..tokens.base import Authenticates, Issued
 from ..web.cookies import CookiePolicy
 from . import asgi
 from .visit import refusal
+from .words import Rule
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
@@ -76,19 +76,17 @@ class Auth(InitPluginProtocol):
         """
         return await self._core.optional()
 
-    def require(
-        self, *scopes: str, role: str | None = None, permission: str | None = None, fresh: timedelta | None = None
-    ) -> Guard:
-        """A guard: the caller has all these scopes and the role, and signed in no longer than ``fresh`` ago.
+    def require(self, *scopes: str, **rule: Unpack[Rule]) -> Guard:
+        """A guard: the caller has all these scopes, and is what the rule asks for.
 
-        ``permission``: what the policy must allow. Raises: ConfigurationError where there is no policy to ask.
+        Parameters: as for ``Words.require``. Raises: ConfigurationError where there is no policy to ask for a
+        permission, and for an ``on_stale`` that this route cannot have.
         """
-        if permission is not None and self._core.ww.policy is None:
-            raise ConfigurationError("there is no policy to ask: Watchword(…, policy=RBAC(…))")
+        self._core.check_rule(rule)
         core = self._core
 
         async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-            who = await core.require(*scopes, role=role, permission=permission, fresh=fresh)
+            who = await core.require(*scopes, **rule)
             connection.scope["user"] = who
 
         return guard

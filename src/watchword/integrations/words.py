@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from ..app import Watchword
 from ..authn.credentials import extract
+from ..authn.routes import declared
 from ..errors import AccessDeniedError, ConfigurationError, TokenError
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..tokens.base import KINDS, Authenticates, Issued
 from ..web.cookies import CookiePolicy, read_cookies
 from ..web.csrf import check_sender
@@ -18,6 +20,16 @@ from .visit import NothingPresentedError, Visit, current
 
 _ACCESS = ("access", "opaque_access")
 _REMEMBERED = int(KINDS["session"].cap.total_seconds())
+
+
+class Rule(TypedDict, total=False):
+    """What a route asks of its caller beside scopes: the parameters of ``Words.require``."""
+
+    role: str | None
+    permission: str | None
+    fresh: timedelta | None
+    on_stale: OnStale | None
+    privileged: bool
 
 
 class Words:
@@ -44,15 +56,15 @@ class Words:
         self.cookie = self._authenticator.cookie
         self._lasting_cookie = replace(self.cookie, max_age=_REMEMBERED)
 
-    async def optional(self) -> Principal | None:
-        """The caller; None only when nothing was presented.
+    async def optional(self, *, on_stale: OnStale | None = None) -> Principal | None:
+        """The caller; None only when nothing was presented. ``on_stale``: as for ``require``.
 
         Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
         """
-        visit = self._visit()
-        if visit.who is not None:
+        visit, word = self._visit(), on_stale or self.ww.view.on_stale
+        if visit.who is not None and (word == "open" or not visit.who.stale):
             return visit.who
-        who = await self._authenticator.authenticate(visit.connection)
+        who = await self._authenticator.authenticate(visit.connection, on_stale=on_stale)
         if not visit.connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
             visit.who = who
         return who
@@ -63,21 +75,55 @@ class Words:
         role: str | None = None,
         permission: str | None = None,
         fresh: timedelta | None = None,
+        on_stale: OnStale | None = None,
+        privileged: bool = False,
     ) -> Principal:
         """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
 
         Without ``fresh``: what the profile of the Watchword asks for. ``permission``: what the policy must allow;
-        whether for this one thing, ``ww.authorize`` tells.
+        whether for this one thing, ``ww.authorize`` tells. ``on_stale``: what is done here when the last word about
+        revocations is too old, where that is not what the Watchword says; ``privileged``: this is never done on a stale
+        word, nor is what needs a role, a permission or a fresh sign-in.
         Raises: NothingPresentedError, InsufficientScopeError, StepUpRequiredError, PolicyDeniedError, and what
         ``optional`` raises.
         """
-        who = await self.optional()
+        word = self.declared(on_stale, role=role, permission=permission, fresh=fresh, privileged=privileged)
+        who = await self.optional(on_stale=word)
         if who is None:
             raise NothingPresentedError
         self.check(who, *scopes, role=role, fresh=fresh)
         if permission is not None:
             await self.ww.authorize(who, permission)
         return who
+
+    def declared(
+        self,
+        on_stale: OnStale | None,
+        *,
+        role: str | None,
+        permission: str | None,
+        fresh: timedelta | None,
+        privileged: bool,
+    ) -> OnStale | None:
+        """What a route does past the lease. Raises: ConfigurationError, see ``authn.routes``."""
+        privileged = privileged or role is not None or permission is not None or fresh is not None
+        return declared(on_stale, self.ww.view, privileged=privileged)
+
+    def check_rule(self, rule: Rule) -> None:
+        """For frameworks that know a route's rule before its first request.
+
+        Raises: ConfigurationError where there is no policy to ask, or for ``open`` where that cannot be.
+        """
+        permission = rule.get("permission")
+        if permission is not None and self.ww.policy is None:
+            raise ConfigurationError(f"nobody could ever have {permission!r}: Watchword(…, policy=…) is missing")
+        self.declared(
+            rule.get("on_stale"),
+            role=rule.get("role"),
+            permission=permission,
+            fresh=rule.get("fresh"),
+            privileged=rule.get("privileged", False),
+        )
 
     def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
         """``require``, for a caller who is known already."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from ..blocking import Watchword
 from ..errors import WatchwordError
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..runtime.ticker import drive
 from ..tokens.base import Authenticates, Issued
 from ..web.cookies import CookiePolicy
 from ..web.messages import Connection, Reply
 from .visit import Visit, enter, leave, refusal
-from .words import Words
+from .words import Rule, Words
 
 Environ = dict[str, Any]
 Write = Callable[[bytes], object]
@@ -58,21 +58,16 @@ class Auth:
             self._words = Words(core, owner=self, **self._options)
         return self._words
 
-    def optional(self) -> Principal | None:
-        """The caller; None only when nothing was presented.
+    def optional(self, *, on_stale: OnStale | None = None) -> Principal | None:
+        """The caller; None only when nothing was presented. ``on_stale``: as for ``Words.require``.
 
         Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
         """
-        return drive(self.words.optional())
+        return drive(self.words.optional(on_stale=on_stale))
 
-    def demand(
-        self, *scopes: str, role: str | None = None, permission: str | None = None, fresh: timedelta | None = None
-    ) -> Principal:
-        """The caller, who has all these scopes and the role, and signed in no longer than ``fresh`` ago.
-
-        ``permission``: what the policy must allow. Raises: as ``Words.require``.
-        """
-        return drive(self.words.require(*scopes, role=role, permission=permission, fresh=fresh))
+    def demand(self, *scopes: str, **rule: Unpack[Rule]) -> Principal:
+        """The caller, who has all these scopes, and is what the rule asks for: see ``Words.require``."""
+        return drive(self.words.require(*scopes, **rule))
 
     def sign_in(
         self,

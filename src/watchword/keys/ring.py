@@ -46,7 +46,7 @@ class RotationPolicy(Struct, frozen=True, kw_only=True):
 class Slot:
     """One key on a ring with the times of its life (seconds since 1970); its state follows from the clock."""
 
-    __slots__ = ("activates_at", "announced_at", "key", "retires_at", "signs_until")
+    __slots__ = ("activates_at", "announced_at", "key", "retires_at", "revoked", "signs_until")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Slot:
         activates_at: int,
         signs_until: int | None = None,
         retires_at: int | None = None,
+        revoked: bool = False,
     ) -> None:
         if not isinstance(key, Key):
             raise no_key(key)
@@ -66,9 +67,11 @@ class Slot:
         self.activates_at = activates_at
         self.signs_until = signs_until
         self.retires_at = retires_at
+        self.revoked = revoked
+        """Retired before its time, because it is in the wrong hands."""
 
     def state(self, now: int) -> State:
-        if self.retires_at is not None and now >= self.retires_at:
+        if self.revoked or (self.retires_at is not None and now >= self.retires_at):
             return State.RETIRED
         if now < self.activates_at:
             return State.ANNOUNCED
@@ -78,7 +81,8 @@ class Slot:
 
     def verifies(self, now: int) -> bool:
         """Whether tokens of this key are good at all: active or retiring."""
-        return now >= self.activates_at and (self.retires_at is None or now < self.retires_at)
+        alive = self.retires_at is None or now < self.retires_at
+        return now >= self.activates_at and alive and not self.revoked
 
 
 class KeyRing:
@@ -198,6 +202,18 @@ class KeyRing:
         self.retire(kid)
         self._place(Slot(fresh, announced_at=now, activates_at=now))
         return fresh
+
+    def revoke(self, kid: str) -> None:
+        """The key is in the wrong hands: it verifies nothing from now on, and if it was the signer, a fresh one is.
+
+        ``Watchword.revoke(key=…)`` calls it for a ring of its own, after it has told the others.
+        """
+        slot, signs = self._known(kid), self._known(kid).state(self.clock.now()) is State.ACTIVE
+        slot.revoked = True
+        if signs and slot.key.can_sign:
+            self.replace(kid)
+        else:
+            self.retire(kid)
 
     def retire(self, kid: str) -> None:
         """From now on this key verifies nothing."""

@@ -29,7 +29,7 @@ def _written(slot: Slot) -> dict[str, Any]:
         "activates_at": slot.activates_at,
         "signs_until": slot.signs_until,
         "retires_at": slot.retires_at,
-    }
+    } | ({"revoked": True} if slot.revoked else {})
 
 
 def _slot(row: dict[str, Any]) -> Slot:
@@ -40,7 +40,7 @@ def _slot(row: dict[str, Any]) -> Slot:
     for name, time in times.items():
         if type(time) is not int and (time is not None or name in ("announced_at", "activates_at")):
             raise TypeError(f"{name} is not a whole number of seconds")
-    return Slot(key, **times)
+    return Slot(key, **times, revoked=row.get("revoked", False) is not False)
 
 
 def read_file(path: str | Path) -> list[Slot]:
@@ -72,6 +72,13 @@ def _parse(raw: bytes, path: str | Path) -> list[Slot]:
         return [_slot(row) for row in document["keys"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not a whole {FORMAT} file") from error
+
+
+def fresh_slots(*, signing: bool) -> list[Slot]:
+    """The keys of a new installation: ES256 for JWT, v4.public for PASETO, v4.local to seal, HS256 for our own MACs."""
+    pairs = (Key.generate("ES256"), Key.generate("v4.public")) if signing else ()
+    keys = (*pairs, Key.generate("v4.local"), Key.generate("HS256", use="mac"))
+    return [Slot(key, announced_at=0, activates_at=0) for key in keys]
 
 
 def write_file(path: str | Path, slots: Iterable[Slot]) -> None:

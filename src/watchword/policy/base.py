@@ -56,7 +56,11 @@ async def authorize(
     resource: Facts | None,
     context: Facts | None,
 ) -> Decision:
-    """Ask, write down what is to be recorded, and raise PolicyDeniedError unless the answer is yes."""
+    """Ask, write down what is to be recorded, and raise PolicyDeniedError unless the answer is yes.
+
+    Raises StaleRevocationError for a caller who was taken on a stale word: a policy may go by roles.
+    """
+    who.ensure_known()
     decision = await policy.decide(who, action, resource, context)
     if policy.recorded:
         detail = {name: shown(str(value)) for name, value in (("action", action), *_told(decision))}

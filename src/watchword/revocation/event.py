@@ -9,11 +9,25 @@ from ..stores.base import Event
 
 BY_NAME = ("token", "session", "family", "key")
 """Dead from now on, whatever its age: the value names one thing that is never issued again."""
-BY_CUTOFF = ("subject", "client", "everything", "roles")
+BY_CUTOFF = ("subject", "signed_in", "roles", "client", "everything")
 """A cut-off: what was issued before this event is dead, what comes after lives.
 
-Decided by ``rev``, never by a clock. ``roles`` ends only what carries a copy of the subject's roles.
+Decided by ``rev``, never by a clock. ``signed_in`` ends what the subject is signed in with, ``roles`` only what carries
+a copy of the subject's roles: see ``reaches``.
 """
+SUBJECT_CUTS = ("subject", "signed_in", "roles")
+"""Those of one subject."""
+NOTICES = ("acknowledge", "changed")
+"""Events that revoke nothing; a view passes them on to whoever waits for them. ``acknowledge``: say how far you have
+heard. ``changed``: a record was written, look at it again."""
+NOTICE = "notice."
+"""How any later sort of notice begins, so that a process of this version passes it over.
+
+An event of a sort that is neither known here nor so marked is a revocation of a later version: a view takes it for a
+cut-off of everything, rather than let pass what it cannot judge.
+"""
+OUTLIVES_SIGN_INS = ("api_key", "service")
+"""Kinds with which no person is signed in: a new password does not end them."""
 READS_ROLES = ("session", "refresh")
 """Kinds that read their subject's roles anew after a change, and so outlive it."""
 BORN_WITH_ROLES = ("access", "opaque_access")
@@ -29,6 +43,8 @@ KEY_LIFE = 10 * 365 * 86_400
 
 So long is everything remembered, too, and the revocation of an API key without an end.
 """
+NOTICE_LIFE = 60
+"""Seconds that a notice is there to be heard."""
 MARGIN = 120
 """Seconds added to each event's life: the largest leeway twice."""
 
@@ -39,6 +55,26 @@ class Revocation(Struct, frozen=True):
     seq: int
     acknowledged: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+def reaches(what: str, kind: str, *, roles: bool) -> bool:
+    """Whether a cut-off of this sort counts for a credential of this kind; ``roles``: whether it carries any."""
+    if what == "roles":
+        return kind not in READS_ROLES and (roles or kind in BORN_WITH_ROLES)
+    return what != "signed_in" or kind not in OUTLIVES_SIGN_INS
+
+
+def is_notice(what: str) -> bool:
+    return what in NOTICES or what.startswith(NOTICE)
+
+
+def notice(what: str, value: str, *, now: int) -> Event:
+    """An event that revokes nothing, for those who follow now. Raises: ConfigurationError for a sort that does."""
+    if not is_notice(what):
+        raise ConfigurationError(
+            f"{what!r} is no notice; there are: {', '.join(NOTICES)}, and what begins with {NOTICE!r}"
+        )
+    return Event(what=what, value=value, at=now, until=now + NOTICE_LIFE + MARGIN)
 
 
 def event(what: str, value: str, *, now: int, life: int | None = None) -> Event:

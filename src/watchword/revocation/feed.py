@@ -9,14 +9,18 @@ PAGE = 10_000
 
 
 async def catch_up(store: Store, view: View) -> None:
-    """Bring the view to the head of the feed. Where the store answers inline nothing is awaited."""
-    if store.pulls_inline:
+    """Bring the view to the head of the feed. Where the store answers inline nothing is awaited.
+
+    A view without a lease keeps no list: it hears the head alone, for the ``rev`` of new tokens.
+    """
+    if store.pulls_inline and view.max_staleness:
         catch_up_now(store, view)
         return
     after: int | None = view.seq
     while after is not None:
-        sent_at = view.clock.monotonic()
-        after = _heard(view, await store.tail(after, now=view.clock.now(), limit=PAGE), after, sent_at)
+        sent_at, now = view.clock.monotonic(), view.forgets
+        asking = store.tail(after, now=now, limit=PAGE) if view.max_staleness else store.standing((), now=now)
+        after = _heard(view, await asking, after, sent_at)
 
 
 def catch_up_now(store: Store, view: View) -> None:
@@ -24,7 +28,7 @@ def catch_up_now(store: Store, view: View) -> None:
     after: int | None = view.seq
     while after is not None:
         sent_at = view.clock.monotonic()
-        after = _heard(view, store.tail_now(after, now=view.clock.now()), after, sent_at)
+        after = _heard(view, store.tail_now(after, now=view.forgets), after, sent_at)
 
 
 def _heard(view: View, answer: Feed, asked_after: int, sent_at: float) -> int | None:

@@ -9,20 +9,55 @@ so the lease ends within ``max_staleness`` of it: whatever the network, a paused
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Literal, Protocol, get_args
 
-from ..clock import Clock, SystemClock
+from ..clock import AHEAD, Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
 from ..principal import Principal
-from ..stores.base import Event, Feed
-from .event import BORN_WITH_ROLES, BY_CUTOFF, BY_NAME, READS_ROLES
+from ..stores.base import Event, Feed, Name
+from .event import BY_NAME, is_notice, reaches
 
+log = logging.getLogger("watchword.revocation")
+
+OnStale = Literal["closed", "open", "ask"]
+"""Past the lease: refuse; take what may be taken for ``open_for``; ask the store."""
+LONGEST_OPEN = 900
+"""Seconds that a window may stay open: as long as an access token lives, unless somebody says otherwise."""
 SWEEP_EVERY = 60
-_UNTIL_BITS = 48
-_UNTIL = (1 << _UNTIL_BITS) - 1
-"""A cut-off is kept as one number, ``seq`` above ``until``: a tuple of two would take 80 bytes more."""
+_UNTIL, _LANE = (1 << 48) - 1, (1 << 64) - 1
+_LANES = {
+    "subject": (("subject", 48), ("signed_in", 112), ("roles", 176)),
+    "client": (("client", 48),),
+    "everything": (("everything", 48),),
+}
+"""Table -> the sorts of cut-off in it, each with the bit where its lane begins.
+
+The three of a subject share an entry, so that a check looks once. An entry is one number, ``until`` and above it a
+``seq`` for each lane: a tuple would take 80 bytes more.
+"""
+_CUTS = {what: (table, shift) for table, lanes in _LANES.items() for what, shift in lanes}
+_ROLES = _CUTS["roles"][1]
+
+_WHY = {
+    "roles": "the roles of the subject have changed since; get a new token",
+    "signed_in": "all that the subject was signed in with was revoked; sign in again",
+}
+
+
+class Ask(Protocol):
+    """``standing`` of a store."""
+
+    def __call__(self, names: Sequence[Name], *, now: int) -> Awaitable[Feed]: ...
+
+
+class AskNow(Protocol):
+    """The same, of a store that answers without suspending."""
+
+    def __call__(self, names: Sequence[Name], *, now: int) -> Feed: ...
 
 
 class View:
@@ -30,7 +65,12 @@ class View:
 
     ``check(principal, kid)`` is a handful of dictionary look-ups. ``pull``, where a store can answer at once, is called
     when the lease has run out; without it a stale view refuses to answer (StaleRevocationError, 503). Where several
-    threads may bring answers, ``lock`` keeps them apart; checks never wait for it.
+    threads may bring answers, ``lock`` keeps them apart; checks never wait for it. ``on_notice``: sort of notice -> who
+    is told of one, a plain function that returns at once.
+
+    ``on_stale``, ``open_for``: what ``revocation.stale`` makes of a lease that has run out; ``ask`` and ``ask_now`` are
+    how it reaches the store. Without a lease at all (``max_staleness`` 0, for ``ask`` alone) nothing is kept here.
+    ``taken_stale`` counts what was taken in open windows.
     """
 
     def __init__(
@@ -39,25 +79,43 @@ class View:
         max_staleness: timedelta = timedelta(seconds=5),
         clock: Clock | None = None,
         lock: AbstractContextManager[object] | None = None,
+        on_stale: OnStale = "closed",
+        open_for: timedelta = timedelta(0),
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self._lock = lock or nullcontext()
-        if not isinstance(max_staleness, timedelta):
-            raise ConfigurationError(
-                f"max_staleness is a timedelta, not {type(max_staleness).__name__}: timedelta(seconds=5)"
-            )
-        self.max_staleness = max_staleness.total_seconds()
-        if self.max_staleness <= 0:
-            raise ConfigurationError("max_staleness is more than 0 s: an answer is never newer than its question")
+        self.max_staleness = _seconds(max_staleness, "max_staleness")
+        self.on_stale: OnStale = on_stale
+        self.open_for = _seconds(open_for, "open_for")
+        self._check_policy()
         self.pull: Callable[[], None] | None = None
+        self.on_notice: dict[str, Callable[[Event], None]] = {}
+        self.ask: Ask | None = None
+        self.ask_now: AskNow | None = None
+        self.taken_stale = 0
+        self.window = float("-inf")
+        """The end of the lease behind which the last open window began."""
         self.forget()
+
+    def _check_policy(self) -> None:
+        if self.on_stale not in get_args(OnStale):
+            raise ConfigurationError(f"on_stale is 'closed', 'open' or 'ask', not {self.on_stale!r}")
+        if self.max_staleness < 0 or (self.max_staleness == 0 and self.on_stale != "ask"):
+            raise ConfigurationError(
+                "max_staleness is more than 0 s: an answer is never newer than its question; to ask the store at each "
+                "request: max_staleness=timedelta(0), on_stale='ask'"
+            )
+        if not 0 <= self.open_for <= LONGEST_OPEN:
+            raise ConfigurationError(f"open_for is 0 s (never open) to {LONGEST_OPEN} s")
+        if self.on_stale == "open" and not self.open_for:
+            raise ConfigurationError("on_stale='open' is for a declared time: open_for=timedelta(seconds=30)")
 
     def forget(self) -> None:
         """As if nothing had ever been heard: no lease, no epoch."""
         self.epoch = ""
         self.seq = 0
         self.lease_until = float("-inf")
-        self._hold({what: {} for what in BY_NAME}, {what: {} for what in BY_CUTOFF})
+        self._hold({what: {} for what in BY_NAME}, {table: {} for table in _LANES})
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
@@ -71,6 +129,11 @@ class View:
                 "nothing is known of revocations before that, nor after it was closed"
             )
         return f"{self.epoch}.{self.seq}"
+
+    @property
+    def forgets(self) -> int:
+        """What ended before this second is forgotten: an hour ago, so that a clock that was wrong revives nothing."""
+        return self.clock.now() - AHEAD
 
     def __len__(self) -> int:
         return sum(map(len, self._named.values())) + sum(map(len, self._cut.values()))
@@ -100,7 +163,7 @@ class View:
                 "-inf"
             )  # it vouched for what is let go of here; only the whole snapshot gives a new one
             named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
-            cut: dict[str, dict[str, int]] = {what: {} for what in BY_CUTOFF}
+            cut: dict[str, dict[str, int]] = {table: {} for table in _LANES}
             _apply(feed.events, named, cut)
             self._hold(named, cut)
             self.epoch, self.seq = feed.epoch, feed.head
@@ -108,12 +171,16 @@ class View:
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
-        self._sweep(self.clock.now())
+        self._sweep(self.forgets)
         self._any = len(self) > 0
+        for one in feed.events:
+            told = self.on_notice.get(one.what)
+            if told is not None:
+                told(one)
 
     def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
         self._named, self._cut = named, cut
-        self._rows = (*(named[what] for what in BY_NAME), *(cut[what] for what in BY_CUTOFF))
+        self._rows = (*(named[what] for what in BY_NAME), *(cut[table] for table in _LANES))
         self._any = len(self) > 0
 
     def fresh(self) -> bool:
@@ -125,24 +192,37 @@ class View:
             return
         if self.pull is not None:
             self.pull()
-        if not self.fresh():
-            raise StaleRevocationError(
-                f"no word about revocations for {self.max_staleness:g} s; is the store reachable?"
+        if self.fresh():
+            return
+        if not self.max_staleness:
+            raise ConfigurationError(
+                "with max_staleness=0 the store is asked at each request, and a plain function cannot wait for this "
+                "one: use 'await …authenticate' (or a watchword.blocking.Watchword)"
             )
+        hint = "; 'await …authenticate' would ask it" if self.on_stale == "ask" else ""
+        raise StaleRevocationError(
+            f"no word about revocations for {self.max_staleness:g} s; is the store reachable?{hint}"
+        )
+
+    def asks(self, on_stale: OnStale | None = None) -> bool:
+        """Whether a check is for the store: there is no lease, nor a way to renew it on the spot."""
+        return (on_stale or self.on_stale) == "ask" and self.pull is None and not self.fresh()
 
     def check(self, who: Principal, kid: str | None = None) -> None:
         """Raise TokenRevokedError if the credential, or anything it belongs to, is revoked."""
         if self.clock.monotonic() >= self.lease_until:
             self.ensure_fresh()
-        if not self._any:
-            return
-        tokens, sessions, families, keys, subjects, clients, everything, roles = self._rows
+        if self._any:
+            self.hold_to_known(who, kid)
+
+    def hold_to_known(self, who: Principal, kid: str | None) -> None:
+        """Raise TokenRevokedError for what was heard of, however long ago."""
+        tokens, sessions, families, keys, subjects, clients, everything = self._rows
         if who.token_id in tokens or who.session_id in sessions or who.family_id in families:
             raise TokenRevokedError
         if kid in keys:
             raise TokenRevokedError("the key of this token was revoked")
-        subject = who.subject
-        if subject in subjects or subject in roles or who.client_id in clients or everything:
+        if who.subject in subjects or who.client_id in clients or everything:
             self._hold_to_cutoffs(who)
 
     def roles_changed(self, who: Principal) -> str | None:
@@ -152,10 +232,9 @@ class View:
         """
         self.ensure_fresh()
         epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
-        entry = self._cut["roles"].get(who.subject)
-        if entry is None or not self._issued_before(who.rev, entry >> _UNTIL_BITS):
-            return None
-        return f"{epoch}.{entry >> _UNTIL_BITS}"
+        entry = self._cut["subject"].get(who.subject, 0)
+        seq = entry >> _ROLES & _LANE
+        return f"{epoch}.{seq}" if self._position(who.rev) < seq else None
 
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
@@ -163,27 +242,19 @@ class View:
         return kid in self._named["key"]
 
     def _hold_to_cutoffs(self, who: Principal) -> None:
-        cut = self._cut
-        copied = who.kind not in READS_ROLES and (bool(who.roles) or who.kind in BORN_WITH_ROLES)
-        about = (
-            ("subject", who.subject),
-            ("client", who.client_id),
-            ("everything", ""),
-            ("roles", who.subject if copied else None),
-        )
-        for what, value in about:
-            entry = cut[what].get(value) if value is not None else None
-            if entry is not None and self._issued_before(who.rev, entry >> _UNTIL_BITS):
-                raise TokenRevokedError(
-                    "the roles of the subject have changed since; get a new token"
-                    if what == "roles"
-                    else f"all that {what} held at the time was revoked"
-                )
+        position = self._position(who.rev)
+        for table, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):
+            entry = None if value is None else self._cut[table].get(value)
+            if entry is None:
+                continue
+            for what, shift in _LANES[table]:
+                if position < (entry >> shift & _LANE) and reaches(what, who.kind, roles=bool(who.roles)):
+                    raise TokenRevokedError(_WHY.get(what, f"all that {what} held at the time was revoked"))
 
-    def _issued_before(self, rev: str | None, cutoff: int) -> bool:
-        """A position in another life of the feed, or none at all, is before everything."""
+    def _position(self, rev: str | None) -> int:
+        """The feed number in a ``rev``; 0, which is before everything, for one of another life of the feed or none."""
         epoch, _, seq = (rev or "").rpartition(".")
-        return epoch != self.epoch or not (seq.isascii() and seq.isdigit()) or int(seq[:20]) < cutoff
+        return int(seq[:20]) if epoch == self.epoch and seq.isascii() and seq.isdigit() else 0
 
     def _sweep(self, now: int) -> None:
         if now < self._swept_at + SWEEP_EVERY:
@@ -203,11 +274,30 @@ class View:
         return f"View({rev=}, entries={len(self)}, {'fresh' if self.fresh() else 'stale'})"
 
 
+def _seconds(span: object, what: str) -> float:
+    if not isinstance(span, timedelta):
+        raise ConfigurationError(f"{what} is a timedelta, not {type(span).__name__}: timedelta(seconds=5)")
+    return span.total_seconds()
+
+
 def _apply(events: Iterable[Event], named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
     for one in events:
         if one.what in named:
             named[one.what][one.value] = max(one.until, named[one.what].get(one.value, 0))
-        elif one.what in cut:
-            before = cut[one.what].get(one.value, 0)
-            seq, until = max(one.seq, before >> _UNTIL_BITS), max(one.until, before & _UNTIL)
-            cut[one.what][one.value] = seq << _UNTIL_BITS | until
+        elif not is_notice(one.what):
+            if one.what not in _CUTS:
+                log.error(
+                    "the feed has an event of the sort %a, which this version does not know: all that was issued before"
+                    " it is refused here; upgrade this process",
+                    one.what,
+                )
+            table, shift = _CUTS.get(one.what, _CUTS["everything"])
+            value = "" if table == "everything" else one.value
+            cut[table][value] = _later(cut[table].get(value, 0), shift, one)
+
+
+def _later(entry: int, shift: int, one: Event) -> int:
+    """The entry with this cut-off in its lane: the latest number counts, and the longest memory."""
+    newer = max(one.seq - (entry >> shift & _LANE), 0)
+    longer = max(one.until - (entry & _UNTIL), 0)
+    return entry + (newer << shift) + longer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Store
+from .verifiers import Verifiers
 
 EVERY_INLINE = 0.02
 """Seconds between looks at a store that answers inline; a look that finds nothing new costs a few microseconds."""
@@ -16,19 +17,25 @@ class Follower:
     """One tick asks the feed: where the store pushes, when it has news; inline, if it may have; and anyway in time.
 
     A store that pushes is waited on in the tick itself, so the next tick is due at once, except after a failure.
+    ``verifiers``: where this process says how far it has heard.
     """
 
     name = "follower"
 
-    def __init__(self, store: Store, view: View) -> None:
-        self._store, self._view = store, view
-        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4)
+    def __init__(self, store: Store, view: View, verifiers: Verifiers | None = None) -> None:
+        self._store, self._view, self._verifiers = store, view, verifiers
+        self._every = EVERY_INLINE if store.pulls_inline else min(EVERY_REMOTE, view.max_staleness / 4) or EVERY_REMOTE
         self.seconds = 0 if store.pushes else self._every
 
     async def tick(self) -> None:
+        await self._follow()
+        if self._verifiers is not None:
+            await self._verifiers.tick()
+
+    async def _follow(self) -> None:
         if self._store.pulls_inline:
             left = self._view.lease_until - self._view.clock.monotonic()
-            if self._store.changed() or left < self._view.max_staleness / 2:
+            if self._store.changed() or left < self._view.max_staleness / 2 > 0:
                 await catch_up(self._store, self._view)
             return
         listening, self.seconds = self.seconds == 0, self._every

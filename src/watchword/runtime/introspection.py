@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from ..clock import Clock
 from ..errors import ConfigurationError, KeysUnavailableError, UnavailableError
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..stores.base import Event
 from ..tokens.base import KINDS
 from ..tokens.introspected import MAX_STALENESS, IntrospectedTokens
@@ -102,7 +103,7 @@ class Introspection:
         self._flights: dict[str, Future[Principal]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The Principal behind a token; awaits only when nothing fresh was heard of it.
 
         Raises: MalformedTokenError, TokenNotFoundError, ClaimError and its kin, BindingError; UnavailableError (503).

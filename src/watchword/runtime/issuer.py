@@ -16,6 +16,7 @@ from ..errors import ConfigurationError, KeysUnavailableError, MalformedTokenErr
 from ..keys.discovery import read_jwks
 from ..keys.remote import RemoteKeys, RemotePolicy
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..stores.base import Event
 from ..tokens.foreign import STANDARD, ClaimProfile, ForeignTokens, check_among, kid_among
 from .fetch import Fetched, check_url, fetch
@@ -95,7 +96,7 @@ class Issuer:
         """The Principal behind a token, with the keys that are here; no I/O. Raises: as ``ForeignTokens.verify``."""
         return self.tokens.verify(untrusted)
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The same, but a key that is not here is waited for: one fetch for all, two seconds at most."""
         return await _patiently([self], untrusted)
 
@@ -209,7 +210,7 @@ class Issuers:
                     one.missed(kid)
             raise
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The same, but a key that none of them has is waited for: one fetch from each, two seconds at most."""
         return await _patiently(self._issuers, untrusted)
 

@@ -48,6 +48,20 @@ class KeyFileRefresh:
         return found.st_ino, found.st_mtime_ns
 
 
+def drop_key(ring: KeyRing, path: Path | None, kid: str) -> None:
+    """Take a revoked key off a ring, and off its file, where there is one, for the other processes.
+
+    Raises: KeysUnavailableError when the file cannot be read or written; ConfigurationError when it is broken.
+    """
+    if path is not None:
+        ring.adopt(read_file(path))  # so that nothing is lost that another process has written meanwhile
+    slot = ring.find(kid)
+    if slot is not None and not slot.revoked:
+        ring.revoke(kid)
+        if path is not None:
+            ring.save(path)
+
+
 class RemoteRefresh:
     """Fetches the document of one RemoteKeys when that wants it, and for a token with an unknown key id.
 

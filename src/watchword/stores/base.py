@@ -13,6 +13,8 @@ The rules every store keeps, and that ``tests/contracts`` holds it to:
 - ``take`` removes and returns: of any number of parallel takes exactly one gets the record.
 - Events get the next number when they are committed, never before: who has read up to N will never see a number
   below N appear. Numbers start at 1. ``epoch`` names the life of the feed; a new epoch means: forget, read all again.
+- The feed is compact: an event takes the place of an earlier one about the same name, with the later ``until`` of both.
+  So one who reads on from any position misses no fact, and the feed is as long as there are names in it.
 - Before ``open`` and after ``close`` every verb is ConfigurationError; to open an open store again changes nothing.
 - An *effect* is a plain function that a caller joins to a ``swap``: it runs in the swap's own transaction, on the
   store's connection, at most once. What it raises comes out of the verb, and then nothing is written.
@@ -30,6 +32,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from ..errors import ConfigurationError
+from .breaker import Breaker
 
 Effect = Callable[[Any], object]
 """What a caller does in the transaction of a ``swap``. It is given the store's connection (SQLite: a
@@ -62,6 +65,10 @@ class Event(Struct, frozen=True, kw_only=True):
     seq: int = 0
 
 
+Name = tuple[str, str]
+"""What an event is about: its ``what`` and its ``value``."""
+
+
 class Audit(Struct, frozen=True, kw_only=True):
     """One row of the audit trail. ``detail`` never holds a token."""
 
@@ -72,6 +79,37 @@ class Audit(Struct, frozen=True, kw_only=True):
     seq: int = 0
 
 
+class Survey(Struct, frozen=True, kw_only=True):
+    """What is there, without opening it and without changing it. Nothing in it is secret."""
+
+    scheme: str
+    present: int | None = None
+    """The newest migration of the database; 0 for none, None for a store that needs none."""
+    wanted: int | None = None
+    pending: tuple[str, ...] = ()
+    amiss: str = ""
+    """Why this watchword cannot work with it, in a sentence: another checksum, a newer database, an evicting server."""
+    epoch: str = ""
+    head: int = 0
+    records: Mapping[str, int] = {}
+    """Kind -> live records."""
+    events: int = 0
+    """Live ones."""
+    audit: int = 0
+    oldest_audit: int | None = None
+    """Second."""
+    size: int | None = None
+    """Bytes."""
+    about: Mapping[str, str | int] = {}
+    """What else this store has to say of its server or file."""
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """This watchword can work with it as it is."""
+        return not self.pending and not self.amiss
+
+
 class Feed(Struct, frozen=True):
     """An answer of ``tail``: all live events after the asked number, in order, and ``head``, the newest number ever
     committed, whether or not its event still lives."""
@@ -80,6 +118,33 @@ class Feed(Struct, frozen=True):
     head: int
     events: Sequence[Event] = ()
 
+
+def behind(pending: Sequence[str]) -> ConfigurationError:
+    """What opening says of a database that must be upgraded first, where it may not do that by itself."""
+    return ConfigurationError(
+        f"the database lacks {', '.join(pending)}, and migrate is 'never'; run: watchword db upgrade",
+        reason="migrations_pending",
+    )
+
+
+class Tally:
+    """What one store has counted since it was made; for metrics. Threads that count at once may lose one."""
+
+    __slots__ = ("errors", "published", "removed")
+
+    def __init__(self) -> None:
+        self.errors = 0
+        """Verbs that were StoreUnavailableError."""
+        self.published = 0
+        """Events written to the feed."""
+        self.removed = 0
+        """Rows purged."""
+
+
+EVERYTHING: Name = ("everything", "")
+COVERED = ("token", "session", "family", "subject", "signed_in", "roles", "client")
+"""What a later ``everything`` stands for, if it is remembered as long: each of these stops only what was issued before
+it, and so before ``everything``. A key is not among them: whoever stole it can sign what says it was issued later."""
 
 CALLED_BACK = "an effect runs inside a write of its store, so it cannot call that store; use the connection it is given"
 
@@ -112,11 +177,21 @@ class Store(Protocol):
     lasts: bool
     """True when what is written outlives the process: then the keys must outlive it too."""
 
+    tally: Tally
+
+    migrates: bool
+    """False: to open a database that lacks a migration is a ConfigurationError that names the command to run."""
+
     keys_beside: Path | None
     """Where the key file goes when nobody says: ``app.db`` has ``app.db.keys``.
 
     None: they have to be named, or, where the store does not last, are made at each opening.
     """
+
+    @property
+    def breaker(self) -> Breaker | None:
+        """What keeps a server that fails from being asked again and again; None for a store that has no server."""
+        ...
 
     async def open(self) -> None:
         """Connect and migrate, for use under an event loop. ConfigurationError if that cannot be."""
@@ -124,6 +199,20 @@ class Store(Protocol):
 
     def open_blocking(self) -> None:
         """The same for threads: afterwards no verb suspends. ConfigurationError where a store cannot do that."""
+        ...
+
+    def survey(self, *, now: int) -> Sequence[Survey]:
+        """What is there, in each database behind this store; over connections of its own, opened or not. Blocks.
+
+        Raises: StoreUnavailableError, ConfigurationError.
+        """
+        ...
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        """Apply what migrations are pending, all or none; ``told`` hears each name as it begins. Blocks.
+
+        Whoever else is upgrading is waited for. Returns the names. Raises: as ``survey``.
+        """
         ...
 
     async def close(self) -> None:
@@ -189,6 +278,15 @@ class Store(Protocol):
         """``tail`` in one step, for stores that pull inline; others raise ConfigurationError."""
         ...
 
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        """What the feed says of these names alone: one event for each that is revoked (``until > now``). One read.
+
+        It has the latest end of all events of that name, and at least the number of the newest live one; ``at`` is 0.
+        ``epoch`` and ``head`` are those of ``tail``, of the same moment; without names they are all there is.
+        A store that pulls inline answers without suspending.
+        """
+        ...
+
     def changed(self) -> bool:
         """A cheap hint, for stores that pull inline: False only when surely nothing was committed since the last call.
 
@@ -209,8 +307,12 @@ class Store(Protocol):
         """The audit trail above a row number, oldest first."""
         ...
 
-    async def purge(self, *, now: int) -> int:
-        """Remove expired records and events; returns how many."""
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
+        """Remove expired records and events, and events that a later ``everything`` stands for; returns how many.
+
+        With ``audit_before``, audit rows from before that second as well; without it none. In small transactions, so
+        that other writers never wait long; any number of processes may do it at once.
+        """
         ...
 
 
@@ -229,13 +331,16 @@ SCHEMES: dict[str, str] = {
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, migrate: str = "auto") -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
     Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
-    ``postgresql://user:password@host/database``, ``redis://user:password@host``.
+    ``postgresql://user:password@host/database``, ``redis://user:password@host``. migrate: ``never`` refuses to open a
+    database that lacks a migration, ``auto`` applies it.
     Raises: ConfigurationError for an unknown scheme.
     """
+    if migrate not in ("auto", "never"):
+        raise ConfigurationError(f"migrate is 'auto' or 'never', not {migrate!r}")
     scheme = urlsplit(url.partition("//")[0]).scheme if ":" in url else ""
     target = SCHEMES.get(scheme)
     if target is None:
@@ -250,4 +355,5 @@ def open_store(url: str) -> Store:
         extra = module.rpartition(".")[2]
         raise ConfigurationError(f"{scheme}: needs a driver: pip install 'watchword[{extra}]' ({error})") from error
     store: Store = getattr(case, name)(url)
+    store.migrates = migrate == "auto"
     return store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -13,7 +13,21 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import CALLED_BACK, NO_NEWS, Audit, Effect, Event, Feed, Record, affect
+from .base import (
+    CALLED_BACK,
+    COVERED,
+    EVERYTHING,
+    NO_NEWS,
+    Audit,
+    Effect,
+    Event,
+    Feed,
+    Name,
+    Record,
+    Survey,
+    Tally,
+    affect,
+)
 
 # What goes in is kept as JSON text and read back each time, so that nobody holds a live piece of the store, and JSON
 # means here what it means in every other store.
@@ -45,6 +59,9 @@ class _Tables:
         self.subjects: dict[tuple[str, str], dict[str, _Row]] = {}
         self.groups: dict[tuple[str, str], dict[str, _Row]] = {}
         self.events: list[Event] = []
+        self.standing: dict[Name, Event] = {}
+        """The one event of each name."""
+        self.audited = 0
         self.audit: list[tuple[Audit, bytes]] = []
 
     def row(self, kind: str, key: str) -> _Row | None:
@@ -87,10 +104,29 @@ class _Tables:
             self.add(_Row(self.created, replace(record, data={}, version=1), data))
         for event in events:
             self.head += 1
-            self.events.append(replace(event, seq=self.head))
+            before = self.standing.get(name := (event.what, event.value), event)
+            if before is not event:
+                del self.events[self.place(before.seq) - 1]
+            self.events.append(replace(event, seq=self.head, until=max(before.until, event.until)))
+            self.standing[name] = replace(self.events[-1], at=0)
         for entry, detail in audit:
-            self.audit.append((replace(entry, detail={}, seq=len(self.audit) + 1), detail))
+            self.audited += 1
+            self.audit.append((replace(entry, detail={}, seq=self.audited), detail))
         self.commits += 1
+
+    def place(self, seq: int) -> int:
+        """How many events have this number or a lower one."""
+        return bisect_right(self.events, seq, key=lambda event: event.seq)
+
+    def forget(self, now: int) -> None:
+        """Let go of events that have ended, or that a later ``everything`` stands for."""
+        last = self.standing.get(EVERYTHING)
+        self.events = [event for event in self.events if event.until > now and not _covered(event, last)]
+        self.standing = {(event.what, event.value): replace(event, at=0) for event in self.events}
+
+
+def _covered(event: Event, last: Event | None) -> bool:
+    return last is not None and event.what in COVERED and event.seq < last.seq and event.until <= last.until
 
 
 def _trail(audit: Sequence[Audit]) -> list[tuple[Audit, bytes]]:
@@ -104,11 +140,14 @@ class MemoryStore:
     pulls_inline = True
     pushes = False
     lasts = False
+    migrates = True
+    breaker = None
     keys_beside: Path | None = None
 
     def __init__(self, url: str = "memory:") -> None:
         if url not in ("memory:", "memory://"):
             raise ConfigurationError(f"a memory store has nothing to configure: write 'memory:', not {url!r}")
+        self.tally = Tally()
         self._lock = RLock()  # of a thread's own, so that an effect that calls the store is told so
         self._in_effect = False
         self._opened: _Tables | None = None
@@ -130,6 +169,27 @@ class MemoryStore:
         with self._lock:
             if self._opened is None:
                 self._opened, self._seen = _Tables(), -1
+
+    def survey(self, *, now: int) -> list[Survey]:
+        with self._lock:
+            tables = self._opened
+            if tables is None:
+                return [Survey(scheme="memory")]
+            living = {kind: sum(row.record.live(now) for row in rows.values()) for kind, rows in tables.rows.items()}
+            return [
+                Survey(
+                    scheme="memory",
+                    epoch=tables.epoch,
+                    head=tables.head,
+                    records={kind: number for kind, number in sorted(living.items()) if number},
+                    events=sum(event.until > now for event in tables.events),
+                    audit=len(tables.audit),
+                    oldest_audit=tables.audit[0][0].at if tables.audit else None,
+                )
+            ]
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        return []
 
     async def close(self) -> None:
         self.close_blocking()
@@ -180,6 +240,7 @@ class MemoryStore:
             tables.remove(row.record)
             tables.add(_Row(row.number, replace(record, data={}, version=version + 1), data))
             tables.write(new, events, trail)
+            self.tally.published += len(events)
         return True
 
     def _run(self, effect: Effect) -> None:
@@ -198,6 +259,7 @@ class MemoryStore:
             trail = _trail(audit)
             tables.remove(row.record)
             tables.write((), events, trail)
+            self.tally.published += len(events)
         return True
 
     async def find(
@@ -225,13 +287,13 @@ class MemoryStore:
             tables = self._tables
             if events or audit:
                 tables.write((), events, _trail(audit))
+                self.tally.published += len(events)
             return tables.head
 
     def _feed(self, after: int, now: int, limit: int) -> Feed:
         with self._lock:
             tables = self._tables
-            start = bisect_right(tables.events, after, key=lambda event: event.seq)
-            events = [event for event in tables.events[start:] if event.until > now]
+            events = [event for event in tables.events[tables.place(after) :] if event.until > now]
             if len(events) > limit:
                 del events[limit:]
                 return Feed(tables.epoch, events[-1].seq, tuple(events))
@@ -242,6 +304,13 @@ class MemoryStore:
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         return self._feed(after, now, 10_000)
+
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        with self._lock:
+            tables = self._tables
+            found = {name: tables.standing[name] for name in names if name in tables.standing}
+            live = sorted((event for event in found.values() if event.until > now), key=lambda event: event.seq)
+            return Feed(tables.epoch, tables.head, tuple(live))
 
     def changed(self) -> bool:
         with self._lock:
@@ -255,20 +324,23 @@ class MemoryStore:
         with self._lock:
             found = [
                 (entry, detail)
-                for entry, detail in self._tables.audit[max(after, 0) :]
-                if subject is None or entry.subject == subject
+                for entry, detail in self._tables.audit
+                if entry.seq > after and (subject is None or entry.subject == subject)
             ]
         return [replace(entry, detail=_decode(detail)) for entry, detail in found[: max(limit, 0)]]
 
-    async def purge(self, *, now: int) -> int:
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         with self._lock:
             tables = self._tables
             dead = [row.record for rows in tables.rows.values() for row in rows.values() if not row.record.live(now)]
             for record in dead:
                 tables.remove(record)
-            before = len(tables.events)
-            tables.events = [event for event in tables.events if event.until > now]
-            removed = len(dead) + before - len(tables.events)
+            before = len(tables.events) + len(tables.audit)
+            tables.forget(now)
+            if audit_before is not None:
+                tables.audit = [(entry, detail) for entry, detail in tables.audit if entry.at >= audit_before]
+            removed = len(dead) + before - len(tables.events) - len(tables.audit)
             if removed:
                 tables.commits += 1
+                self.tally.removed += removed
             return removed

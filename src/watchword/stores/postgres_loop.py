@@ -33,27 +33,30 @@ class LoopPool(Pool):
 
     suspends = True
 
-    def __init__(self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, patience: float) -> None:
-        super().__init__(connect, links, size=size, patience=patience)
+    def __init__(self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, **how: Any) -> None:
+        super().__init__(connect, links, size=size, **how)
         self.loop = asyncio.get_running_loop()
-        self._slots = asyncio.Semaphore(size)
+        self._slots, self._spare = asyncio.Semaphore(size), asyncio.Semaphore(1)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._wanted: dict[Place, list[tuple[asyncio.Future[Record | None], int]]] = {}
         self._looking = False
         self._tuning: asyncio.Task[Link] | None = None
 
-    async def run(self, begin: Begin[T]) -> T:
+    async def run(self, begin: Begin[T], *, spare: bool = False) -> T:
         """In a task of its own, so that it comes to its end even when the caller is cancelled."""
         self._check_loop()
-        return await asyncio.shield(self._start(begin))
+        return await asyncio.shield(self._start(begin, self._spare if spare else self._slots))
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     def _check_loop(self) -> None:
         self._check()
         if asyncio.get_running_loop() is not self.loop:
             raise ConfigurationError("the store is open on another event loop; open it on this one")
 
-    def _start(self, begin: Begin[T]) -> asyncio.Task[T]:
-        task = self.loop.create_task(self._run(begin), name="watchword-postgres")
+    def _start(self, begin: Begin[T], slots: asyncio.Semaphore) -> asyncio.Task[T]:
+        task = self.loop.create_task(self._run(begin, slots), name="watchword-postgres")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -63,8 +66,12 @@ class LoopPool(Pool):
         if not task.cancelled():
             task.exception()  # who asked may be gone: then nobody else looks at it
 
-    async def _run(self, begin: Begin[T]) -> T:
-        await self._slot()
+    async def _run(self, begin: Begin[T], slots: asyncio.Semaphore) -> T:
+        with self._guard.watching():
+            return await self._tried(begin, slots)
+
+    async def _tried(self, begin: Begin[T], slots: asyncio.Semaphore) -> T:
+        await self._slot(slots)
         try:
             if self._idle:
                 try:
@@ -77,17 +84,17 @@ class LoopPool(Pool):
         except LostError as error:
             raise unavailable(str(error)) from None
         finally:
-            self._slots.release()
+            slots.release()
 
-    async def _slot(self) -> None:
-        if self._slots.locked():
+    async def _slot(self, slots: asyncio.Semaphore) -> None:
+        if slots.locked():
             try:
                 async with asyncio.timeout(self.patience):
-                    await self._slots.acquire()
+                    await slots.acquire()
             except TimeoutError:
                 raise self._busy() from None
         else:
-            await self._slots.acquire()
+            await slots.acquire()
 
     async def _use(self, link: Link, begin: Begin[T]) -> T:
         try:
@@ -156,7 +163,7 @@ class LoopPool(Pool):
             asked: tuple[str, Row] = _LOOK_ONE, (*kinds, *keys)
         else:
             asked = LOOK, (kinds, keys)
-        task = self._start(lambda link: link.ask(*asked))
+        task = self._start(lambda link: link.ask(*asked), self._slots)
         task.add_done_callback(lambda task: self._found(wanted, task))
 
     def _found(self, wanted: dict[Place, list[tuple[asyncio.Future[Record | None], int]]], task: Any) -> None:

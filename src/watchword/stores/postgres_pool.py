@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import select
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore, Event, get_ident
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
 from ..errors import ConfigurationError, StoreUnavailableError
-from .base import CALLED_BACK, Record
+from .base import CALLED_BACK, Record, Tally
+from .breaker import Breaker
 from .postgres_wire import READ, WRITE, Dialogue, Link, LostError, SilentError, unavailable
 from .sql import GET, record
 
@@ -25,8 +26,40 @@ log = logging.getLogger("watchword.stores")
 T = TypeVar("T")
 Begin = Callable[[Link], Dialogue[T]]
 LISTEN = b"LISTEN watchword"
+BUSY = "pool_busy"
+_UNWELL = {"53", "57", "58", "XX"}
+"""Classes of SQLSTATE that speak of the server (resources, operator, system, internal), not of a statement."""
 GRACE = 0.5
 """Seconds that an answer is waited for beyond patience: so the server's own word about what took too long arrives."""
+
+
+class Guard:
+    """Counts what fails, and for a while asks nothing of a server that failed several times in a row."""
+
+    def __init__(self, breaker: Breaker, tally: Tally) -> None:
+        self._breaker, self._tally = breaker, tally
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Around one question. Raises: StoreUnavailableError without asking, while the breaker is open."""
+        if not self._breaker.allows():
+            self._tally.errors += 1
+            raise unavailable(
+                "it failed several times in a row, and is tried again within a second", reason="breaker_open"
+            )
+        try:
+            yield
+        except StoreUnavailableError as error:
+            self._tally.errors += 1
+            if error.reason.startswith("postgres_") and error.reason[9:11] not in _UNWELL:
+                self._breaker.succeeded()
+            elif error.reason != BUSY:
+                self._breaker.failed()
+            raise
+        except Exception:  # of the caller's job: the server did its part
+            self._breaker.succeeded()
+            raise
+        self._breaker.succeeded()
 
 
 class Pool:
@@ -34,16 +67,26 @@ class Pool:
 
     suspends: bool
 
-    def __init__(self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, patience: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, patience: float, guard: Guard
+    ) -> None:
         self._connect, self._size, self.patience, self.longest = connect, size, patience, patience + GRACE
+        self._guard = guard
         self._idle = list(links)
         self._ear: Link | None = None
         self._hears = True
         self._affecting: set[int] = set()
         self._closed = False
 
-    async def run(self, begin: Begin[T]) -> T:
-        """What a dialogue comes to, on one of the links. Raises: StoreUnavailableError, and what the dialogue does."""
+    async def run(self, begin: Begin[T], *, spare: bool = False) -> T:
+        """What a dialogue comes to, on one of the links. Raises: StoreUnavailableError, and what the dialogue does.
+
+        ``spare``: on a link that is kept for the feed, so that a pool whose links are all taken still hears of news.
+        """
+        raise NotImplementedError
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, as this case waits."""
         raise NotImplementedError
 
     async def look(self, kind: str, key: str, now: int) -> Record | None:
@@ -79,7 +122,9 @@ class Pool:
             self._idle.pop().close()
 
     def _busy(self) -> StoreUnavailableError:
-        return unavailable(f"all {self._size} connections were busy for {self.patience:g} s; nothing was done")
+        return unavailable(
+            f"all {self._size} connections were busy for {self.patience:g} s; nothing was done", reason=BUSY
+        )
 
     def _deaf(self, error: Exception) -> None:
         if self._hears:
@@ -100,13 +145,20 @@ class ThreadPool(Pool):
 
     suspends = False
 
-    def __init__(self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, patience: float) -> None:
-        super().__init__(connect, links, size=size, patience=patience)
-        self._slots = BoundedSemaphore(size)
+    def __init__(self, connect: Callable[[], Link], links: Sequence[Link], *, size: int, **how: Any) -> None:
+        super().__init__(connect, links, size=size, **how)
+        self._slots, self._spare = BoundedSemaphore(size), BoundedSemaphore(1)
 
-    async def run(self, begin: Begin[T]) -> T:
+    async def run(self, begin: Begin[T], *, spare: bool = False) -> T:
         self._check()
-        if not self._slots.acquire(timeout=self.patience):
+        with self._guard.watching():
+            return self._run(begin, self._spare if spare else self._slots)
+
+    async def pause(self, seconds: float) -> None:
+        Event().wait(seconds)
+
+    def _run(self, begin: Begin[T], slots: BoundedSemaphore) -> T:
+        if not slots.acquire(timeout=self.patience):
             raise self._busy()
         try:
             link = self._pop()
@@ -121,7 +173,7 @@ class ThreadPool(Pool):
         except LostError as error:
             raise unavailable(str(error)) from None
         finally:
-            self._slots.release()
+            slots.release()
 
     async def look(self, kind: str, key: str, now: int) -> Record | None:
         rows = (await self.run(lambda link: link.ask(GET, (kind, key, now)))).rows

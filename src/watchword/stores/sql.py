@@ -9,7 +9,7 @@ Statements mark their parameters with ``?`` and hold no other question mark.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.json import Decoder, Encoder
 
 from ..errors import ConfigurationError, StoreConflictError
-from .base import Audit, Effect, Event, Feed, Record
+from .base import COVERED, Audit, Effect, Event, Feed, Name, Record, Tally
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -55,17 +55,36 @@ _SWAP = (
 _DROP = "DELETE FROM watchword_records WHERE kind = ? AND key = ?"
 _HEAD = "SELECT head FROM watchword_feed"
 _NUMBERS = "UPDATE watchword_feed SET head = head + ? RETURNING head"
+_SUPERSEDED = "DELETE FROM watchword_events WHERE what = ? AND value = ? RETURNING until"
 _EVENT = "INSERT INTO watchword_events (seq, what, value, at, until) VALUES (?, ?, ?, ?, ?)"
 TAIL = (  # one statement, so head and events are of one moment
     "SELECT epoch, head, seq, what, value, at, until FROM watchword_feed LEFT JOIN (SELECT * FROM watchword_events"
     " WHERE seq > ? AND until > ? ORDER BY seq LIMIT ?) AS news ON TRUE ORDER BY seq"
 )
+STANDING = (
+    "WITH asked (what, value) AS ({}) SELECT epoch, head, seq, what, value, 0, until FROM watchword_feed LEFT JOIN"
+    " (SELECT max(seq) AS seq, what, value, max(until) AS until FROM asked JOIN watchword_events USING (what, value)"
+    " GROUP BY what, value HAVING max(until) > ?) AS found ON TRUE ORDER BY seq"
+)
+"""Between the braces: the names, as a dialect writes a list of pairs."""
 _AUDIT = "INSERT INTO watchword_audit (name, at, subject, detail) VALUES (?, ?, ?, ?)"
 _AUDITED = "SELECT seq, name, at, subject, detail FROM watchword_audit WHERE seq > ?"
 _PURGE_RECORDS = (
     "DELETE FROM watchword_records WHERE id IN (SELECT id FROM watchword_records WHERE expires_at <= ? LIMIT ?{})"
 )
-_PURGE_EVENTS = "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events WHERE until <= ? LIMIT ?)"
+_PURGE_EVENTS = (
+    "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events WHERE until <= ? LIMIT ?{})"
+)
+_NAMES = ", ".join(repr(what) for what in COVERED)
+_LAST = "FROM watchword_events WHERE what = 'everything' AND value = '' ORDER BY seq DESC LIMIT 1"
+_PURGE_COVERED = (
+    "DELETE FROM watchword_events WHERE seq IN (SELECT seq FROM watchword_events"  # noqa: S608 - words of ours
+    f" WHERE seq < (SELECT seq {_LAST}) AND until <= (SELECT until {_LAST})"
+    f" AND what IN ({_NAMES}) LIMIT ?{{}})"
+)
+_PURGE_AUDIT = (  # rows come in the order of their time, give or take, so the oldest are looked at and no more
+    "DELETE FROM watchword_audit WHERE at < ? AND seq IN (SELECT seq FROM watchword_audit ORDER BY seq LIMIT ?{})"
+)
 APPLIED = "SELECT number, name, checksum FROM watchword_migrations ORDER BY number"
 _PURGE_STEP = 500
 """So many rows in one purging transaction: other writers never wait long behind it."""
@@ -106,7 +125,9 @@ def _note(events: Sequence[Event], audit: Sequence[Audit]) -> Job[None]:
         done = yield _NUMBERS, (len(events),)
         first = done.rows[0][0] - len(events) + 1
         for seq, event in enumerate(events, first):
-            yield _EVENT, (seq, event.what, event.value, event.at, event.until)
+            older = yield _SUPERSEDED, (event.what, event.value)
+            until = max([event.until, *(row[0] for row in older.rows)])
+            yield _EVENT, (seq, event.what, event.value, event.at, until)
     for a in audit:
         yield _AUDIT, (a.name, a.at, a.subject, _encode(a.detail))
 
@@ -157,20 +178,31 @@ def _drop(kind: str, key: str, events: Sequence[Event], audit: Sequence[Audit]) 
     return True
 
 
-def _purge(now: int, locking: str) -> Job[int]:
-    records = yield _PURGE_RECORDS.format(locking), (now, _PURGE_STEP)
-    events = yield _PURGE_EVENTS, (now, _PURGE_STEP)
-    return records.touched + events.touched
+def _purge(now: int, audit_before: int | None, locking: str) -> Job[int]:
+    done = [
+        (yield _PURGE_RECORDS.format(locking), (now, _PURGE_STEP)),
+        (yield _PURGE_EVENTS.format(locking), (now, _PURGE_STEP)),
+        (yield _PURGE_COVERED.format(locking), (_PURGE_STEP,)),
+    ]
+    if audit_before is not None:
+        done.append((yield _PURGE_AUDIT.format(locking), (audit_before, _PURGE_STEP)))
+    return sum(one.touched for one in done)
 
 
 class SQLVerbs:
     """The asynchronous verbs of a Store over two words of its own: ``_write`` a job, ``_read`` one statement."""
 
+    migrates = True
     purge_locking = ""
-    """What makes the choice of records to purge lock them, where a transaction can overtake another."""
+    """What makes the choice of rows to purge lock them, where a transaction can overtake another."""
 
-    async def _write(self, job: Job[T]) -> T:
-        """Run the job in a transaction of its own, and return when that is committed."""
+    tally: Tally
+
+    async def _write(self, begin: Callable[[], Job[T]], *, again: bool = True) -> T:
+        """Run a job in a transaction of its own, and return when that is committed.
+
+        ``again``: it may be begun anew where the database took it back for the sake of another transaction.
+        """
         raise NotImplementedError
 
     async def _read(self, sql: str, parameters: Row) -> list[Row]:
@@ -178,14 +210,14 @@ class SQLVerbs:
         raise NotImplementedError
 
     async def put(self, *records: Record, audit: Sequence[Audit] = ()) -> None:
-        await self._write(_put_audited(records, audit))
+        await self._write(lambda: _put_audited(records, audit))
 
     async def get(self, kind: str, key: str, *, now: int) -> Record | None:
         rows = await self._read(GET, (kind, key, now))
         return record(rows[0]) if rows else None
 
     async def take(self, kind: str, key: str, *, now: int, audit: Sequence[Audit] = ()) -> Record | None:
-        return await self._write(_take(kind, key, now, audit))
+        return await self._write(lambda: _take(kind, key, now, audit))
 
     async def swap(
         self,
@@ -197,10 +229,14 @@ class SQLVerbs:
         audit: Sequence[Audit] = (),
         effect: Effect | None = None,
     ) -> bool:
-        return await self._write(_swap(record, version, puts, events, audit, effect))
+        done = await self._write(lambda: _swap(record, version, puts, events, audit, effect), again=effect is None)
+        self.tally.published += len(events) if done else 0
+        return done
 
     async def drop(self, kind: str, key: str, *, events: Sequence[Event] = (), audit: Sequence[Audit] = ()) -> bool:
-        return await self._write(_drop(kind, key, events, audit))
+        done = await self._write(lambda: _drop(kind, key, events, audit))
+        self.tally.published += len(events) if done else 0
+        return done
 
     async def find(
         self, kind: str, *, now: int, subject: str | None = None, group: str | None = None, limit: int = 1000
@@ -214,14 +250,25 @@ class SQLVerbs:
         return [record(row) for row in rows]
 
     async def append(self, *events: Event, audit: Sequence[Audit] = ()) -> int:
+        head: int
         if events or audit:
-            return await self._write(_append(events, audit))
-        head: int = (await self._read(_HEAD, ()))[0][0]
+            head = await self._write(lambda: _append(events, audit))
+            self.tally.published += len(events)
+            return head
+        head = (await self._read(_HEAD, ()))[0][0]
         return head
 
     async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
         limit = max(limit, 1)
         return feed(await self._read(TAIL, (after, now, limit + 1)), limit)
+
+    def _standing(self, names: Sequence[Name]) -> tuple[str, Row]:
+        """STANDING in this dialect, and what stands for the names."""
+        raise NotImplementedError
+
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        sql, parameters = self._standing(names)
+        return feed(await self._read(sql, (*parameters, now)), len(names))
 
     async def audited(self, *, after: int = 0, subject: str | None = None, limit: int = 1000) -> list[Audit]:
         sql, parameters = (_AUDITED, [after]) if subject is None else (_AUDITED + " AND subject = ?", [after, subject])
@@ -231,10 +278,11 @@ class SQLVerbs:
             for seq, name, at, whose, detail in rows
         ]
 
-    async def purge(self, *, now: int) -> int:
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         removed, step = 0, _PURGE_STEP
         while step >= _PURGE_STEP:
-            step = await self._write(_purge(now, self.purge_locking))
+            step = await self._write(lambda: _purge(now, audit_before, self.purge_locking))
+            self.tally.removed += step
             removed += step
         return removed
 
@@ -279,15 +327,25 @@ def pending(known: Sequence[Migration], applied: Sequence[Row]) -> list[Migratio
     return [migration for migration in known if migration.number not in checksums]
 
 
-def migrate(known: Sequence[Migration]) -> Job[None]:
-    """Bring the database up to ``known``. Run it in one transaction that excludes every other writer."""
+def unheard(name: str) -> None:
+    """Where nobody wants to hear how far a migration is."""
+
+
+def migrate(known: Sequence[Migration], told: Callable[[str], object] = unheard) -> Job[list[str]]:
+    """Bring the database up to ``known``. Run it in one transaction that excludes every other writer.
+
+    ``told`` hears the name of each migration as it begins. Returns the names.
+    """
     yield (
         "CREATE TABLE IF NOT EXISTS watchword_migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
         (),
     )
     done = yield APPLIED, ()
-    for migration in pending(known, done.rows):
+    wanting = pending(known, done.rows)
+    for migration in wanting:
+        told(migration.name)
         for statement in migration.statements:
             yield statement, ()
         yield "INSERT INTO watchword_migrations (number, name, checksum) VALUES (?, ?, ?)", migration[:3]
+    return [migration.name for migration in wanting]

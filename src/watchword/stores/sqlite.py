@@ -10,21 +10,26 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from urllib.parse import unquote, urlsplit
 from weakref import WeakSet
 
-from ..errors import ConfigurationError
-from .base import NO_NEWS, Feed
-from .sql import TAIL, Job, Row, SQLVerbs, T, feed, migrate, migrations
+from ..errors import ConfigurationError, StoreUnavailableError
+from .base import NO_NEWS, Feed, Name, Survey, Tally, behind
+from .sql import STANDING, TAIL, Job, Row, SQLVerbs, T, feed, migrate, migrations, unheard
+from .sql_survey import survey
 from .sqlite_writer import MISUSE, ThreadWriter, Writer, closed, commit, unavailable
 
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
 """Why opening may fail now and work later."""
 _TAIL_NOW = 10_000
+_THERE = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'watchword_migrations'"
+_UPGRADING = 60.0
+"""Seconds that ``upgrade`` waits for whoever writes or upgrades."""
 
 
 _open_stores: WeakSet[SQLiteStore] = WeakSet()
@@ -36,11 +41,13 @@ class SQLiteStore(SQLVerbs):
     pulls_inline = True
     pushes = False
     lasts = True
+    breaker = None
 
     def __init__(self, url: str, *, busy_timeout: timedelta = timedelta(milliseconds=500)) -> None:
         self.path = _path(url)
         self.keys_beside: Path | None = Path(f"{self.path}.keys")
         self.suspends = True
+        self.tally = Tally()
         self._busy_timeout = busy_timeout.total_seconds()
         self._lock = Lock()  # holds the reader, and opening and closing
         self._reader: sqlite3.Connection | None = None
@@ -59,29 +66,73 @@ class SQLiteStore(SQLVerbs):
                 return
             if self._writer is not None:
                 raise ConfigurationError("the store is open the other way (event loop or threads); close it first")
-            _create(self.path)
-            with ExitStack() as undo:
-                try:
-                    writer = undo.enter_context(closing(self._connect()))
-                    _use_wal(writer, self._busy_timeout)
-                    for outcome in commit(writer, [migrate(migrations("sqlite"))]):
-                        outcome.get()
-                    reader = undo.enter_context(closing(self._connect()))
-                    reader.execute("PRAGMA query_only = ON")
-                except sqlite3.Error as error:
-                    if error.sqlite_errorcode & 0xFF in _PASSING:
-                        raise unavailable(error) from error
-                    raise ConfigurationError(f"{self.path} cannot be opened as a store: {error}") from error
+            if not self.migrates:
+                self._refuse_behind()
+            with ExitStack() as undo, self._telling():
+                writer = undo.enter_context(closing(self._migrated(self._busy_timeout)[0]))
+                reader = undo.enter_context(closing(self._connect()))
+                reader.execute("PRAGMA query_only = ON")
                 undo.pop_all()
             self._writer = case(writer, self._connect)
             self._reader, self._seen = reader, -1
             self.suspends = self._writer.suspends
             _open_stores.add(self)
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
-        )
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What SQLite says while it opens a file, in words of ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF in _PASSING:
+                raise unavailable(error) from error
+            raise ConfigurationError(f"{self.path} cannot be opened as a store: {error}") from error
+
+    def _migrated(
+        self, patience: float, told: Callable[[str], object] = unheard
+    ) -> tuple[sqlite3.Connection, list[str]]:
+        """A connection for writing, to the file as this watchword wants it; and which migrations that took."""
+        _create(self.path)
+        with ExitStack() as undo:
+            writer = undo.enter_context(closing(self._connect(patience)))
+            _use_wal(writer, patience)
+            [outcome] = commit(writer, [migrate(migrations("sqlite"), told)])
+            applied = outcome.get()
+            writer.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+            undo.pop_all()
+        return writer, applied
+
+    def _refuse_behind(self) -> None:
+        found = self.survey(now=0)[0]
+        if found.pending:
+            raise behind(found.pending)
+
+    def survey(self, *, now: int) -> list[Survey]:
+        known = migrations("sqlite")
+        if not os.path.exists(self.path):
+            wanting = tuple(migration.name for migration in known)
+            return [Survey(scheme="sqlite", present=0, wanted=known[-1].number, pending=wanting, size=0)]
+        with self._telling(), closing(self._connect()) as reader:
+            reader.execute("PRAGMA query_only = ON")
+            reader.execute("BEGIN")  # so that all of it is of one moment
+
+            def ask(sql: str, parameters: Row = ()) -> list[Row]:
+                return reader.execute(sql, parameters).fetchall()
+
+            size = ask("PRAGMA page_count")[0][0] * ask("PRAGMA page_size")[0][0]
+            about = {"sqlite": sqlite3.sqlite_version, "journal_mode": ask("PRAGMA journal_mode")[0][0]}
+            there = bool(ask(_THERE)[0][0])
+            return [survey(ask, known, scheme="sqlite", there=there, now=now, about=about, size=size)]
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        with self._telling():
+            writer, applied = self._migrated(_UPGRADING, told)
+            writer.close()
+        return applied
+
+    def _connect(self, patience: float | None = None) -> sqlite3.Connection:
+        patience = self._busy_timeout if patience is None else patience
+        connection = sqlite3.connect(self.path, timeout=patience, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
@@ -134,11 +185,15 @@ class SQLiteStore(SQLVerbs):
         if writer is not None:
             writer.close_blocking()
 
-    async def _write(self, job: Job[T]) -> T:
+    async def _write(self, begin: Callable[[], Job[T]], *, again: bool = True) -> T:
         writer = self._writer
         if writer is None:
             raise closed()
-        return await writer.write(job)
+        try:
+            return await writer.write(begin())
+        except StoreUnavailableError:
+            self.tally.errors += 1
+            raise
 
     def _rows(self, sql: str, parameters: Row) -> list[Row]:
         try:
@@ -149,6 +204,7 @@ class SQLiteStore(SQLVerbs):
         except MISUSE:
             raise
         except sqlite3.Error as error:
+            self.tally.errors += 1
             raise unavailable(error) from error
 
     async def _read(self, sql: str, parameters: Row) -> list[Row]:
@@ -156,6 +212,10 @@ class SQLiteStore(SQLVerbs):
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         return feed(self._rows(TAIL, (after, now, _TAIL_NOW + 1)), _TAIL_NOW)
+
+    def _standing(self, names: Sequence[Name]) -> tuple[str, Row]:
+        pairs = ", ".join(["(?, ?)"] * len(names))
+        return STANDING.format(f"VALUES {pairs}" if names else "SELECT 0, 0 WHERE FALSE"), sum(names, ())
 
     def changed(self) -> bool:
         before, self._seen = self._seen, self._rows("PRAGMA data_version", ())[0][0]
@@ -171,8 +231,8 @@ def _path(url: str) -> str:
     plain = url.startswith("sqlite:///") and not parts.query and not parts.fragment
     if not plain or not name or name.startswith(":") or "\0" in name:
         raise ConfigurationError(
-            f"{url!r} names no SQLite file: write sqlite:///relative/path.db or sqlite:////absolute/path.db,"
-            " with nothing after the path; for a store without a file, write memory:"
+            "this URL names no SQLite file: write sqlite:///relative/path.db or sqlite:////absolute/path.db,"
+            " with nothing before or after the path; for a store without a file, write memory:"
         )
     return os.path.abspath(name)
 

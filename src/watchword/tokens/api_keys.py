@@ -31,7 +31,8 @@ from ..principal import Principal
 from ..revocation.event import KEY_LIFE, event
 from ..revocation.feed import catch_up
 from ..revocation.near import Near
-from ..revocation.view import View
+from ..revocation.stale import asked
+from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, rev_of, shown, whole_seconds, words
 
@@ -126,13 +127,13 @@ class ApiKeys:
             await self._store.drop(RECORD, record.key)
         raise StoreConflictError("all of this subject is being revoked again and again; try later")
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The Principal behind a key; ``claims`` has its label and environment. Nothing is written.
 
         Raises: MalformedTokenError (reason ``checksum`` for a typo) and WrongAudienceError (the other environment)
         before the store is asked; TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError.
         """
-        record = await self._live(untrusted)
+        record = await self._live(untrusted, on_stale)
         if len(self._used) < MAX_USED or record.key in self._used:
             self._used[record.key] = self._clock.now()
         return _principal(record)
@@ -150,7 +151,7 @@ class ApiKeys:
             record, now = await self._find(key), self._clock.now()
             if record is None:
                 raise TokenNotFoundError("no such API key")
-            self._check(record)
+            await self._check(record)
             token, successor, changed = self._successor(record, now, now + wait)
             events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
             if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
@@ -165,7 +166,7 @@ class ApiKeys:
         """The live keys of a subject, oldest first."""
         now = self._clock.now()
         found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        return [_info(record) for record in found if self._stands(record)]
+        return [_info(record) for record in found if await self._stands(record)]
 
     async def revoke(self, key: str) -> bool:
         """End a key, named by its ``key_id`` or by itself. False if there was none alive."""
@@ -184,7 +185,7 @@ class ApiKeys:
         It looks again until there is none: a key may be rotated while the others are ended.
         """
         ended = 0
-        while dead := [one for one in await self._alive(subject) if not self._stands(one)]:
+        while dead := [one for one in await self._alive(subject) if not await self._stands(one)]:
             ended += sum([await self._end(record) for record in dead])
         return ended
 
@@ -205,7 +206,7 @@ class ApiKeys:
             return None
         return _end_of(record, self._clock.now())
 
-    async def _live(self, untrusted: object) -> Record:
+    async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> Record:
         """The one place where a presented key is looked up."""
         prefix, secret = checked.parse(untrusted, self.kind.starts)
         if self._prefixes[prefix] != self.environment:
@@ -218,16 +219,18 @@ class ApiKeys:
         record = await self._near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such API key")
-        self._check(record)
+        await self._check(record, on_stale)
         return record
 
-    def _check(self, record: Record) -> None:
+    async def _check(self, record: Record, on_stale: OnStale | None = None) -> None:
         if record.data["state"] != "live":
             raise TokenRevokedError(f"this API key was {record.data['state']}")
         if self._clock.now() >= record.data["ends_at"]:
             raise TokenExpiredError("the API key has expired; make a new one", claim="exp")
-        if self._view is not None:
-            self._view.check(_principal(record))
+        who = _principal(record)
+        view = await asked(self._view, who, on_stale=on_stale)
+        if view is not None:
+            view.check(who)
 
     async def _alive(self, subject: str) -> builtins.list[Record]:
         """The rows of a subject that have not ended by themselves, whatever the view says of them."""
@@ -278,11 +281,11 @@ class ApiKeys:
     async def _outlived(self, record: Record) -> bool:
         """False when a cut-off came while this key was made: that one did not count it."""
         await self._hear()
-        return self._stands(record)
+        return await self._stands(record)
 
-    def _stands(self, record: Record) -> bool:
+    async def _stands(self, record: Record) -> bool:
         try:
-            self._check(record)
+            await self._check(record)
         except (TokenExpiredError, TokenRevokedError):
             return False
         return True

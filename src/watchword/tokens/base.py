@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -13,6 +13,7 @@ from ..encoding import MAX_DEPTH, dump_json, json_object, unb64url
 from ..errors import BindingError, ConfigurationError, KeyUseError, MalformedTokenError
 from ..keys.key import Key
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..stores.base import Event
 from .names import named as named
 from .names import one_id as one_id
@@ -46,6 +47,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     cap: timedelta
     carriers: tuple[str, ...]
     stored: str
+    opens: bool = False
+    """It may be taken past the lease of the view, on a route of low risk (``on_stale="open"``). All else never."""
     otherwise: str = ""
     """What to use where somebody wants it in another format."""
     longer: str = ""
@@ -112,6 +115,7 @@ KINDS: dict[str, Kind] = {
             cap=timedelta(minutes=60),
             carriers=("bearer", "dpop"),
             stored="nothing",
+            opens=True,
             otherwise="opaque ones are opaque_access, encrypted ones sealed tokens",
             longer="for longer use refresh tokens or sessions; opaque_access tokens can be ended at any moment",
         ),
@@ -245,13 +249,22 @@ class Issued(Struct, frozen=True, kw_only=True):
         return f"Issued(token_id={self.token_id!r}, subject={self.subject!r}, expires_at={self.expires_at})"
 
 
+class Stage(Protocol):
+    """``authenticate`` or ``unproven`` of a kind."""
+
+    def __call__(self, untrusted: object, *, on_stale: OnStale | None = None) -> Awaitable[Principal]: ...
+
+
 class Authenticates(Protocol):
     """What the corridor asks of a kind."""
 
     kind: Kind
 
-    async def authenticate(self, untrusted: object) -> Principal:
-        """Stages *parse* to *revocation*. Raises: TokenError, UnavailableError."""
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
+        """Stages *parse* to *revocation*. Raises: TokenError, UnavailableError.
+
+        ``on_stale``: what this one check does past the lease; None is what the view says. Who has no view ignores it.
+        """
         ...
 
     async def revocation_of(self, untrusted: object) -> Event | None:
@@ -266,7 +279,7 @@ class Authenticates(Protocol):
 class Bindable(Authenticates, Protocol):
     """A kind whose tokens may be bound to a key; ``authenticate`` refuses those, because it sees no proof."""
 
-    async def unproven(self, untrusted: object) -> Principal:
+    async def unproven(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """As ``authenticate``, without *binding*: for the corridor and for introspection, never for access."""
         ...
 

@@ -28,7 +28,8 @@ from ..errors import (
 from ..formats import opaque
 from ..principal import Principal
 from ..revocation.event import event
-from ..revocation.view import View
+from ..revocation.stale import asked
+from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Effect, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of, whole_seconds
 
@@ -162,7 +163,7 @@ class OneTimeTokens:
 
         return await self._change(subject, purpose, "one_time_changed", changed)
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """Never: a one-time token says who somebody is only by being redeemed."""
         raise TokenNotFoundError("a one-time token is redeemed, with its purpose; it is no credential for requests")
 
@@ -223,8 +224,10 @@ class OneTimeTokens:
             raise TokenRevokedError("this link is void: a newer one was asked for, or it was withdrawn")
         if now >= record.data["ends_at"]:
             raise TokenExpiredError("this link has expired; ask for a new one", claim="exp")
-        if self._view is not None:
-            self._view.check(_principal(record))
+        who = _principal(record)
+        view = await asked(self._view, who)
+        if view is not None:
+            view.check(who)
         return record
 
     async def _change(self, subject: str, purpose: str, name: str, change: Callable[[Record], Record]) -> bool:

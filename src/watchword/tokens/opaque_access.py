@@ -22,7 +22,8 @@ from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.near import Near
-from ..revocation.view import View
+from ..revocation.stale import asked
+from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, NO_PROOF, Issued, life_of, named, one_id, plain_json, rev_of, thumbprint_of, words
 
@@ -131,20 +132,20 @@ class OpaqueAccessTokens:
         await self._store.put(record, audit=[_audit("opaque_access_issued", record, now)])
         return Issued.of(token, _principal(record))
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The Principal behind a token that is for us.
 
         Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, WrongAudienceError,
         StaleRevocationError; BindingError for one that is bound to a key, whose proof comes with a request.
         """
-        who = await self.unproven(untrusted)
+        who = await self.unproven(untrusted, on_stale=on_stale)
         if who.jkt is not None:
             raise BindingError(NO_PROOF)
         return who
 
-    async def unproven(self, untrusted: object) -> Principal:
+    async def unproven(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """All but the binding: for the corridor, which looks at the proof next, and never for access."""
-        record, who = await self._live(untrusted)
+        record, who = await self._live(untrusted, on_stale)
         if not set(self._audiences) & set(record.data["audience"]):
             raise WrongAudienceError(claim="aud")
         return who
@@ -174,7 +175,7 @@ class OpaqueAccessTokens:
     async def list(self, subject: str) -> list[OpaqueAccessInfo]:
         """The live tokens of a subject, oldest first."""
         found = await self._store.find(RECORD, now=self._clock.now(), subject=subject, limit=ALL)
-        return [_info(record) for record in found if self._why_dead(record) is None]
+        return [_info(record) for record in found if await self._why_dead(record) is None]
 
     async def revoke(self, token_id: str) -> bool:
         """End one token by its public id. False if there was none."""
@@ -192,26 +193,30 @@ class OpaqueAccessTokens:
             return None
         return _end_of(record, self._clock.now())
 
-    async def _live(self, untrusted: object) -> tuple[Record, Principal]:
+    async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
         key = digest(RECORD, opaque.parse(untrusted, self.prefix))
         record = await self._near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such access token")
-        why = self._why_dead(record)
+        why = await self._why_dead(record, on_stale)
         if why is not None:
             raise why
         return record, _principal(record)
 
-    def _why_dead(self, record: Record) -> TokenExpiredError | TokenRevokedError | None:
+    async def _why_dead(
+        self, record: Record, on_stale: OnStale | None = None
+    ) -> TokenExpiredError | TokenRevokedError | None:
         """The refusal that fits; None for a token that lives. Raises: StaleRevocationError."""
         if record.data["state"] != "live":
             return TokenRevokedError("this access token was revoked")
         now = self._clock.now()
         if now >= record.data["expires_at"]:
             return TokenExpiredError(f"expired {now - record.data['expires_at']} s ago; get a new one", claim="exp")
+        who = _principal(record)
+        view = await asked(self._view, who, on_stale=on_stale)
         try:
-            if self._view is not None:
-                self._view.check(_principal(record))
+            if view is not None:
+                view.check(who)
         except TokenRevokedError as error:
             return error
         return None
@@ -219,7 +224,7 @@ class OpaqueAccessTokens:
     async def _end(self, record: Record) -> bool:
         """False when it was dead already."""
         now = self._clock.now()
-        if self._why_dead(record) is not None:
+        if await self._why_dead(record) is not None:
             return False
         kept: builtins.list[str] = ["token_id", "client_id", "issued_at", "expires_at"]
         dead = replace(record, data={name: record.data[name] for name in kept} | {"state": "revoked"})

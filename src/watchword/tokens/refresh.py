@@ -32,7 +32,8 @@ from ..keys.ring import KeyRing, checked
 from ..principal import Principal, Proof
 from ..revocation.event import LONGEST_LIFE, event
 from ..revocation.feed import catch_up
-from ..revocation.view import View
+from ..revocation.stale import asked
+from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, one_id, rev_of, shown, thumbprint_of, whole_seconds, words
 from .refresh_wire import FAMILY, PREFIX, SEALED, Presented, kept, place, read, sealed, unsealed, write
@@ -165,7 +166,7 @@ class RefreshTokens:
         Raises: BindingError for another client or key, ProofError without a proof, InsufficientScopeError for a wider
         scope; all without any change.
         """
-        presented = self._read(token)
+        presented = await self._read(token)
         wanted = None if scopes is None else frozenset(words(scopes, "scopes"))
         for _ in range(ATTEMPTS):
             record = await self._family(presented)
@@ -182,32 +183,32 @@ class RefreshTokens:
     async def list(self, subject: str) -> list[FamilyInfo]:
         """The live families of a subject, oldest first."""
         found = await self._store.find(FAMILY, now=self._clock.now(), subject=subject, limit=ALL)
-        return [_info(record, self._idle) for record in found if self._why_dead(record) is None]
+        return [_info(record, self._idle) for record in found if await self._why_dead(record) is None]
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         """Stops the whole family; any generation of it names the family."""
         try:
-            record = await self._family(self._read(untrusted))
+            record = await self._family(await self._read(untrusted))
         except (TokenExpiredError, TokenRevokedError):
             return None
         return _end_of(record, self._clock.now())
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The Principal behind a live, current token, without using it up: for introspection, never for access."""
-        presented = self._read(untrusted)
+        presented = await self._read(untrusted)
         record = await self._family(presented)
         if not self._is_current(presented, record):
             raise TokenRevokedError("this refresh token was rotated")
         return _principal(record, self._ends(record))
 
-    async def unproven(self, untrusted: object) -> Principal:
+    async def unproven(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """The Principal behind the live family that a token of ours names, whichever generation; never for access."""
-        record = await self._family(self._read(untrusted))
+        record = await self._family(await self._read(untrusted))
         return _principal(record, self._ends(record))
 
     async def family_of(self, untrusted: object) -> FamilyInfo:
         """The live family that a token of ours names, whichever generation it is of."""
-        return _info(await self._family(self._read(untrusted)), self._idle)
+        return _info(await self._family(await self._read(untrusted)), self._idle)
 
     async def _rotate(self, presented: Presented, record: Record, scopes: frozenset[str]) -> Issued | None:
         """Compare-and-swap to the next generation; None when somebody was quicker."""
@@ -259,8 +260,10 @@ class RefreshTokens:
         record = await self._store.get(FAMILY, presented.family_id, now=self._clock.now())
         if record is None:
             raise TokenNotFoundError("no such refresh family; sign in again")
-        changed = None if self._view is None else self._view.roles_changed(_principal(record, self._ends(record)))
-        why = self._why_dead(record)
+        who = _principal(record, self._ends(record))
+        view = await asked(self._view, who)
+        changed = None if view is None else view.roles_changed(who)
+        why = self._why_dead_to(view, record)
         if why == "expired":
             raise TokenExpiredError("the refresh family has ended by time; sign in again", claim="exp")
         if why is not None:
@@ -271,14 +274,17 @@ class RefreshTokens:
             else await with_roles(self._store, record, changed, self._clock.now(), widen=False)
         )
 
-    def _why_dead(self, record: Record) -> str | None:
+    async def _why_dead(self, record: Record) -> str | None:
+        return self._why_dead_to(await asked(self._view, _principal(record, self._ends(record))), record)
+
+    def _why_dead_to(self, view: View | None, record: Record) -> str | None:
         if record.data["state"] != "live":
             return f"dead, because one of its tokens was {record.data['state']}"
         if self._clock.now() >= self._ends(record):
             return "expired"
         try:
-            if self._view is not None:
-                self._view.check(_principal(record, self._ends(record)))
+            if view is not None:
+                view.check(_principal(record, self._ends(record)))
         except TokenRevokedError:
             return "revoked"
         return None
@@ -291,8 +297,8 @@ class RefreshTokens:
             record.data["current"], kept(presented.secret)
         )
 
-    def _read(self, untrusted: object) -> Presented:
-        return read(untrusted, self._ring, self._view)
+    async def _read(self, untrusted: object) -> Presented:
+        return await read(untrusted, self._ring, self._view)
 
     def _issued(self, token: str, record: Record, scopes: frozenset[str] | None) -> Issued:
         held = record.data

@@ -12,6 +12,7 @@ from ..crypto.encryption import open_under, seal_under
 from ..encoding import b64url, gate, malformed, unb64url
 from ..errors import SealError, SignatureError, TokenNotFoundError
 from ..keys.ring import KeyRing
+from ..revocation.stale import asked
 from ..revocation.view import View
 from ..stores.base import Record
 from .base import KINDS
@@ -39,7 +40,7 @@ def write(ring: KeyRing, family_id: str, generation: int, secret: str) -> str:
     return f"{body}.{b64url(ring.active(str(KIND.use)).sign(_CONTEXT + body.encode())[:_MAC_BYTES])}"
 
 
-def read(untrusted: object, ring: KeyRing, view: View | None) -> Presented:
+async def read(untrusted: object, ring: KeyRing, view: View | None) -> Presented:
     """Stages *parse* and *verify*. Raises: MalformedTokenError, SignatureError."""
     token = gate(untrusted, 256)
     body, _, mac = token.rpartition(b".")
@@ -53,9 +54,9 @@ def read(untrusted: object, ring: KeyRing, view: View | None) -> Presented:
     found = unb64url(mac)
     now = ring.clock.now()
     macs = [slot.key for slot in ring if slot.key.use == KIND.use and slot.verifies(now)]
-    if view is not None:
-        macs = [key for key in macs if not view.key_is_revoked(key.kid)]
-    if not any(same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found) for key in macs):
+    fitting = [key.kid for key in macs if same(key.sign(_CONTEXT + body)[:_MAC_BYTES], found)]
+    judge = await asked(view, None, *fitting)
+    if all(judge is not None and judge.key_is_revoked(kid) for kid in fitting):
         raise SignatureError("not a refresh token of ours")
     return Presented(family.decode(), int(generation), secret.decode())
 

@@ -48,7 +48,17 @@ class Roles:
         from before are refused; the next one from the session or family is right. Raises: UnavailableError, and then
         nothing has changed.
         """
-        held, key = {"roles": words(roles, "roles")}, _key(named(subject, "a subject"))
+        return await self._write(subject, words(roles, "roles"))
+
+    async def changed(self, subject: str) -> Revocation:
+        """The roles of ``subject`` are others than they were, and it is not said here which.
+
+        As ``set``, but whoever would need the roles of now has to sign in again: sessions and refresh families too.
+        """
+        return await self._write(subject, None)
+
+    async def _write(self, subject: str, roles: list[str] | None) -> Revocation:
+        held, key = {"roles": roles}, _key(named(subject, "a subject"))
         life = max(LONGEST_LIFE, await self._api_keys.remembered_for(subject))
         for _ in range(ATTEMPTS):
             now = self._clock.now()

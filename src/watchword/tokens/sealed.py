@@ -37,6 +37,7 @@ from ..keys.ring import KeyRing, Slot, checked
 from ..principal import Principal, typed
 from ..revocation.event import event
 from ..revocation.feed import catch_up
+from ..revocation.stale import asked, asked_now
 from ..revocation.view import View
 from ..stores.base import Audit, Effect, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of
@@ -154,7 +155,7 @@ class SealedTokens:
         """
         found = self._opened(untrusted, purpose, bound_to, audience)
         self._check_times(found.claims)
-        self._check_view(found)
+        self._check_view(found, asked_now(self._view, _whose(found), found.kid))
         data: dict[str, Any] = found.claims["data"]
         return data if as_ is None else typed(data, as_)
 
@@ -179,7 +180,7 @@ class SealedTokens:
         again = None if idempotency_key is None else _again(found.place, idempotency_key)
         try:
             self._check_times(found.claims)
-            self._check_view(found)
+            self._check_view(found, await asked(self._view, _whose(found), found.kid))
         except (TokenExpiredError, TokenRevokedError):
             if not await self._is_repeated(found, again):
                 raise
@@ -288,19 +289,9 @@ class SealedTokens:
         if now + LEEWAY < claims["iat"]:
             raise NotYetValidError("issued in the future; compare the clocks", claim="iat", reason="issued_in_future")
 
-    def _check_view(self, token: _Opened) -> None:
-        if self._view is None:
-            return
-        claims = token.claims
-        who = Principal(
-            subject=token.bound_to,
-            kind="sealed",
-            token_id=claims["jti"],
-            issued_at=claims["iat"],
-            expires_at=claims["exp"],
-            rev=claims.get("rev"),
-        )
-        self._view.check(who, token.kid)
+    def _check_view(self, token: _Opened, view: View | None) -> None:
+        if view is not None:
+            view.check(_whose(token), token.kid)
 
     def _format(self, name: str | None) -> SealedFormat:
         name = name or self._preferred
@@ -324,6 +315,18 @@ class SealedTokens:
     def __repr__(self) -> str:
         heard = "with a view" if self._view is not None else "no view: revocations are not seen"
         return f"SealedTokens(audience={self._audience!r}, {heard})"
+
+
+def _whose(token: _Opened) -> Principal:
+    claims = token.claims
+    return Principal(
+        subject=token.bound_to,
+        kind="sealed",
+        token_id=claims["jti"],
+        issued_at=claims["iat"],
+        expires_at=claims["exp"],
+        rev=claims.get("rev"),
+    )
 
 
 def _check_cards(purpose: str, data: dict[str, Any]) -> None:

@@ -18,7 +18,8 @@ from ..formats import opaque
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
-from ..revocation.view import View
+from ..revocation.stale import asked
+from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, one_id, plain_json, rev_of, shown, whole_seconds, words
 from .roles import with_roles
@@ -133,16 +134,18 @@ class Sessions:
         return Issued.of(token, self._principal(record))
 
     @overload
-    async def authenticate(self, untrusted: object) -> Principal: ...
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal: ...
     @overload
-    async def authenticate(self, untrusted: object, *, as_: type[T]) -> T: ...
-    async def authenticate(self, untrusted: object, *, as_: type[T] | None = None) -> Principal | T:
+    async def authenticate(self, untrusted: object, *, as_: type[T], on_stale: OnStale | None = None) -> T: ...
+    async def authenticate(
+        self, untrusted: object, *, as_: type[T] | None = None, on_stale: OnStale | None = None
+    ) -> Principal | T:
         """The Principal behind a session token; ``claims`` is the session's data (with ``as_``: the data as that type).
 
         Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError;
         ClaimError for data that do not fit ``as_``.
         """
-        (record, who), now = await self._live(untrusted), self._clock.now()
+        (record, who), now = await self._live(untrusted, on_stale), self._clock.now()
         if now - record.data["last_seen"] >= TOUCH_EVERY:
             await self._store.swap(
                 _changed(record, last_seen=now), version=record.version
@@ -197,7 +200,7 @@ class Sessions:
         """The live sessions of a subject, oldest first."""
         now = self._clock.now()
         found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        return [_info(record) for record in found if self._stands(record, now)]
+        return [_info(record) for record in found if await self._stands(record, now)]
 
     async def end(self, session_id: str) -> bool:
         """Sign one session out, and with it its refresh families and access tokens. False if there was none.
@@ -213,6 +216,28 @@ class Sessions:
         sessions = [info.session_id for info in await self.list(subject)]
         return sum([await self.end(session_id) for session_id in sessions if session_id != keep])
 
+    async def outlive(self, fact: Event, keep: str, *, audit: Sequence[Audit] = ()) -> bool:
+        """Write a cut-off of a subject so that one of its sessions, an id or a token, outlives it.
+
+        False, and nothing written, when the subject has no such session alive. One transaction writes the fact and,
+        into the session, the feed number that the fact gets if nothing else is committed meanwhile: the session is then
+        no older than the fact, and has passed all before. If something is, it ends with the others, to be safe.
+        """
+        for _ in range(ATTEMPTS):
+            await self._hear()
+            rows, now = [] if (known := await self._id_of(keep)) is None else await self._rows(known), self._clock.now()
+            if self._view is None or not rows or rows[0].subject != fact.value:
+                return False
+            position = f"{self._view.epoch}.{self._view.seq + 1}"
+            try:
+                record, _ = await self._judged(rows[0], now)
+            except (TokenExpiredError, TokenRevokedError):
+                return False
+            kept = _changed(record, rev=position)
+            if await self._store.swap(kept, version=record.version, events=[fact], audit=audit):
+                return True
+        raise StoreConflictError
+
     async def revocation_of(self, untrusted: object) -> Event | None:
         try:
             record, _ = await self._live(untrusted)
@@ -220,30 +245,37 @@ class Sessions:
             return None
         return event("session", record.data["session_id"], now=self._clock.now())
 
-    async def _live(self, untrusted: object) -> tuple[Record, Principal]:
+    async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
         key, now = digest(RECORD, opaque.parse(untrusted, self.prefix)), self._clock.now()
         record = await self._store.get(RECORD, key, now=now)
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such session; sign in")
+        return await self._judged(record, now, on_stale)
+
+    async def _judged(self, record: Record, now: int, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
+        """The session with the roles of now. Raises: TokenRevokedError, TokenExpiredError."""
         if record.data["state"] != "live":
             raise TokenRevokedError(f"this session token was {record.data['state']}; sign in again")
         if now >= _ends_at(record):
             raise TokenExpiredError("the session has ended by time; sign in again", claim="exp")
         who = self._principal(record)
-        if self._view is not None:
-            changed = self._view.roles_changed(who)
-            self._view.check(who)
+        view = await asked(self._view, who, on_stale=on_stale)
+        if view is not None:
+            changed = view.roles_changed(who)
+            view.check(who)
             if changed is not None:
                 record = await with_roles(self._store, record, changed, now, widen=True)
                 who = self._principal(record)
         return record, who
 
-    def _stands(self, record: Record, now: int) -> bool:
+    async def _stands(self, record: Record, now: int) -> bool:
         if record.data["state"] != "live" or now >= _ends_at(record):
             return False
+        who = self._principal(record)
+        view = await asked(self._view, who)
         try:
-            if self._view is not None:
-                self._view.check(self._principal(record))
+            if view is not None:
+                view.check(who)
         except TokenRevokedError:
             return False
         return True

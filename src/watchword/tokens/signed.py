@@ -11,15 +11,26 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+from msgspec.structs import replace
+
 from ..claims import ClaimsPolicy
 from ..clock import Clock
 from ..encoding import MAX_TOKEN, dump_json, gate, json_object
-from ..errors import BindingError, ClaimError, ConfigurationError, MalformedTokenError, TokenError, TokenExpiredError
+from ..errors import (
+    BindingError,
+    ClaimError,
+    ConfigurationError,
+    MalformedTokenError,
+    TokenError,
+    TokenExpiredError,
+    UnavailableError,
+)
 from ..formats.base import Format, Verified, make_format
 from ..keys.ring import KeyRing, Slot, checked
 from ..principal import Principal, typed
 from ..revocation.event import event
-from ..revocation.view import View
+from ..revocation.stale import asked, asked_now, opened
+from ..revocation.view import OnStale, View
 from ..stores.base import Event
 from .base import NO_PROOF, Kind, first, jkt_of, plain_json
 from .personal import check_personal
@@ -27,6 +38,8 @@ from .seen import Seen
 
 T = TypeVar("T")
 
+_Known = tuple[Principal, Slot, bytes | None]
+"""Of a token whose signature and claims are good: whom it vouches for, by which key; its digest, if it is new here."""
 _NOTHING: frozenset[str] = frozenset()
 _START = 3
 """Characters of a token's beginning that tell its format: ``eyJ``, ``v4.``."""
@@ -73,23 +86,33 @@ class SignedTokens:
         Raises: TokenError of the stage that refuses it, BindingError for one that is bound to a key (a proof of that
         comes with a request: the corridor looks at it); StaleRevocationError when the view is stale.
         """
-        who = self._verify(untrusted)
+        known, view = self._known(untrusted), self._view
+        if view is not None and view.on_stale == "ask":
+            view = asked_now(view, known[0], known[1].key.kid)
+        who = self._judged(known, view, None)
         if who.jkt is not None:
             raise BindingError(NO_PROOF)
         return who if as_ is None else typed(who.raw_claims, as_)
 
-    async def authenticate(self, untrusted: object) -> Principal:
-        who = self._verify(untrusted)
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
+        """As ``verify``; where the view has no lease and ``on_stale`` is ``ask``, after one read of the store.
+
+        ``on_stale``: for this one token; None is what the view says.
+        """
+        who = await self.unproven(untrusted, on_stale=on_stale)
         if who.jkt is not None:
             raise BindingError(NO_PROOF)
         return who
 
-    async def unproven(self, untrusted: object) -> Principal:
+    async def unproven(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """All but the binding: the token is good, and with ``jkt`` nobody has shown yet that its sender may use it.
 
         For the corridor, which looks at the proof next, and for introspection; never for access.
         """
-        return self._verify(untrusted)
+        known, view = self._known(untrusted), self._view
+        if view is not None and (on_stale or view.on_stale) == "ask":
+            view = await asked(view, known[0], known[1].key.kid, on_stale=on_stale)
+        return self._judged(known, view, on_stale)
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         """Stops this one token by its ``jti``, never by its text: ES256 signatures have two spellings."""
@@ -101,28 +124,33 @@ class SignedTokens:
         jti, life = verified.claims["jti"], verified.claims["exp"] - now + self._policy.exp_leeway
         return event("token", jti, now=now, life=life)
 
-    def _verify(self, untrusted: object) -> Principal:
+    def _known(self, untrusted: object) -> _Known:
+        """All but the revocation."""
         token = gate(untrusted, self._ring.max_token)
         digest = sha256(token).digest()
         hit = self._seen.get(digest)
-        if hit is not None and self._still_good(*hit):
-            return hit[0]
+        if hit is not None:  # it verified before, and has to pass again: its end, and its key's state
+            (who, slot), now = hit, self._clock.now()
+            if now < who.expires_at + self._policy.exp_leeway and self._ring.holds(slot, now):
+                return who, slot, None
         verified = self._signed(token)
         self._policy.check(verified.claims, self._clock.now())
         who = self._principal(verified.claims)
-        if self._view is not None:
-            self._view.check(who, verified.slot.key.kid)
-        self._seen.add(digest, who, verified.slot)
-        return who
+        return who, verified.slot, digest
 
-    def _still_good(self, who: Principal, slot: Slot) -> bool:
-        """What a token that verified before must pass again: its end, its key's state, and the view (which raises)."""
-        now = self._clock.now()
-        if now >= who.expires_at + self._policy.exp_leeway or not self._ring.holds(slot, now):
-            return False
-        if self._view is not None:
-            self._view.check(who, slot.key.kid)
-        return True
+    def _judged(self, known: _Known, view: View | None, on_stale: OnStale | None) -> Principal:
+        """Stage *revocation*, by this view. Past its lease: as it says, for kinds that may be open."""
+        who, slot, fresh = known
+        try:
+            if view is not None:
+                view.check(who, slot.key.kid)
+        except UnavailableError:
+            if view is None or not self.kind.opens or not opened(view, who, slot.key.kid, on_stale):
+                raise
+            return replace(who, stale=True)
+        if fresh is not None:
+            self._seen.add(fresh, who, slot)
+        return who
 
     def _signed(self, token: bytes) -> Verified:
         if not self._ring.opened:

@@ -30,7 +30,7 @@ from watchword.keys.discovery import alias
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.revocation.event import event
-from watchword.revocation.view import View
+from watchword.revocation.view import OnStale, View
 from watchword.stores.base import Feed
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.foreign import AUTH0, ForeignTokens
@@ -112,7 +112,7 @@ async def test_what_we_revoked_is_not_asked_of_others() -> None:
     fact = event("token", issued.token_id, now=NOW)
     view.hear(Feed("epoch", 1, events=(fact,)), asked_after=0, sent_at=CLOCK.monotonic())
 
-    async def never(untrusted: object) -> Any:
+    async def never(untrusted: object, *, on_stale: OnStale | None = None) -> Any:
         raise AssertionError
 
     both.foreign.authenticate = never  # type: ignore[method-assign]  # whoever asks them fails

@@ -173,6 +173,33 @@ def test_an_emergency() -> None:
         ring.replace("unknown")
 
 
+def test_a_revoked_signer_has_a_successor_and_verifies_nothing_whatever_the_clock_says() -> None:
+    ring, clock = ring_of(ed("old"), Key.generate("v4.public", kid="k4.pid.other"))
+    ring.announce(ed("next"))
+    ring.revoke("old")
+    fresh = ring.active()
+    assert fresh.algorithm.name == "Ed25519"
+    assert states(ring)["next"] is State.ANNOUNCED
+    assert {key["kid"] for key in ring.jwks()["keys"]} == {fresh.kid, "next"}
+    for by in (0, -10_000, 20_000):
+        clock.advance(by)
+        slot = ring.find("old")
+        assert slot is not None
+        assert (slot.state(clock.now()), slot.verifies(clock.now())) == (State.RETIRED, False)
+    ring.revoke("old")
+    assert len(ring) == 4, "once is enough"
+
+
+def test_a_revoked_key_that_did_not_sign_has_none() -> None:
+    ring, _ = ring_of(ed("old"), Key.generate("ES256", kid="other").public())
+    ring.announce(ed("next"))
+    for kid in ("next", "other"):
+        ring.revoke(kid)
+    assert states(ring) == {"old": State.ACTIVE, "next": State.RETIRED, "other": State.RETIRED}
+    with pytest.raises(ConfigurationError, match="no key"):
+        ring.revoke("unknown")
+
+
 def test_a_key_that_had_its_turn_does_not_come_again() -> None:
     ring, clock = ring_of(ed("old"))
     ring.announce(ed("new"))

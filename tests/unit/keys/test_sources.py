@@ -47,6 +47,21 @@ def test_created_read_and_replaced(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["app.keys"]
 
 
+def test_a_revoked_key_stays_so_and_an_older_version_still_reads_the_file(tmp_path: Path) -> None:
+    path, clock = tmp_path / "app.keys", FrozenClock()
+    ring = KeyRing(fresh(), clock=clock)
+    kid = ring.active().kid
+    ring.revoke(kid)
+    ring.save(path)
+    assert [slot.revoked for slot in read_file(path)].count(True) == 1
+    assert next(slot for slot in read_file(path) if slot.revoked).key.kid == kid
+    document = json.loads(path.read_text())
+    assert document["format"] == "watchword-keys-1"
+    assert [row["kid"] for row in document["keys"] if "revoked" in row] == [kid]
+    (row,) = [row for row in document["keys"] if "revoked" in row]
+    assert row["retires_at"] == clock.now(), "retired, for who does not know the word"
+
+
 def test_the_umask_makes_it_no_wider(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

@@ -11,13 +11,24 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from watchword.clock import FrozenClock
+from watchword.clock import AHEAD, FrozenClock
 from watchword.crypto.digest import new_id
 from watchword.errors import ConfigurationError, StaleRevocationError, StoreUnavailableError, TokenRevokedError
 from watchword.principal import Principal
 from watchword.revocation import feed as feeds
-from watchword.revocation.event import BY_CUTOFF, BY_NAME, KEY_LIFE, LONGEST_LIFE, MARGIN, event
+from watchword.revocation.event import (
+    BY_CUTOFF,
+    BY_NAME,
+    KEY_LIFE,
+    LONGEST_LIFE,
+    MARGIN,
+    NOTICE,
+    NOTICES,
+    event,
+    notice,
+)
 from watchword.revocation.feed import catch_up, catch_up_now
 from watchword.revocation.view import SWEEP_EVERY, View
 from watchword.stores.base import Event, Feed
@@ -391,7 +402,7 @@ def test_a_name_is_dead_from_now_on_whatever_its_age(view: View, what: str) -> N
 )
 def test_a_cut_off_goes_by_rev(view: View, what: str, rev: str | None, lives: bool) -> None:
     """Equal lives: it was issued when the event had been applied. Lower, foreign and unreadable ones die."""
-    value = {"subject": "u", "client": "c", "everything": "", "roles": "u"}[what]
+    value = {"client": "c", "everything": ""}.get(what, "u")
     view.hear(Feed("e", 8, (dead(what, value, 8),)), asked_after=0, sent_at=SENT)
     assert refuses(view, who(rev=rev)) is not lives
 
@@ -419,11 +430,82 @@ def test_the_latest_cut_off_counts_and_the_longest_memory(clock: FrozenClock) ->
         clock.advance(-200)
 
 
-def test_an_event_of_a_later_version_is_passed_over(view: View) -> None:
-    events = (dead("tenant", "t", 1), dead("token", "t", 2))
-    view.hear(Feed("e", 2, events), asked_after=0, sent_at=SENT)
+def test_a_revocation_of_a_later_version_cuts_everything_off(view: View, caplog: pytest.LogCaptureFixture) -> None:
+    """What an old process in a rolling upgrade cannot judge, it refuses; what comes after, it takes."""
+    for seq in (1, 2):
+        view.hear(Feed("e", seq, (dead("tenant", "t", seq),)), asked_after=seq - 1, sent_at=SENT)
+        assert (len(view), view.seq) == (1, seq)
+        assert refuses(view, who(rev=f"e.{seq - 1}"))
+        assert not refuses(view, who(rev=f"e.{seq}"))
+    assert [one.levelname for one in caplog.records] == ["ERROR"] * 2
+    assert "'tenant'" in caplog.text
+
+
+def test_it_is_remembered_as_long_as_it_says(view: View, clock: FrozenClock) -> None:
+    view.hear(Feed("e", 1, (dead("tenant", "t", 1, NOW + 3 * SWEEP_EVERY),)), asked_after=0, sent_at=SENT)
+    clock.advance(3 * SWEEP_EVERY + AHEAD)
+    view.hear(Feed("e", 1), asked_after=1, sent_at=clock.monotonic())
+    assert len(view) == 0
+    assert not refuses(view)
+
+
+@pytest.mark.parametrize("what", [*NOTICES, f"{NOTICE}of-a-later-version"])
+def test_a_notice_revokes_nothing_and_is_passed_on(view: View, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    one = notice(what, "x", now=NOW)
+    told: list[Event] = []
+    view.hear(Feed("e", 1, (replace(one, seq=1),)), asked_after=0, sent_at=SENT)
+    view.on_notice[what] = told.append
+    view.hear(Feed("e", 2, (replace(one, seq=2), dead("token", "other", 2))), asked_after=1, sent_at=SENT)
+    assert [(event.what, event.value, event.seq) for event in told] == [(what, "x", 2)]
     assert (len(view), view.seq) == (1, 2)
-    assert refuses(view)
+    assert not refuses(view)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("what", [*BY_NAME, *BY_CUTOFF, "notices", "Acknowledge", ""])
+def test_a_revocation_cannot_be_written_as_a_notice(what: str) -> None:
+    with pytest.raises(ConfigurationError, match="no notice"):
+        notice(what, "x", now=NOW)
+
+
+@pytest.mark.parametrize("what", NOTICES)
+def test_a_notice_cannot_be_written_as_a_revocation(what: str) -> None:
+    with pytest.raises(ConfigurationError, match="can be revoked"):
+        event(what, "x", now=NOW)
+
+
+def test_what_a_cut_off_reaches(view: View) -> None:
+    """Sort of cut-off -> the kinds of the subject that outlive it, without roles and with."""
+    kinds = ("session", "refresh", "access", "opaque_access", "api_key", "service", "one_time", "sealed")
+    outlive = {
+        "subject": (set[str](), set[str]()),
+        "signed_in": ({"api_key", "service"}, {"api_key", "service"}),
+        "roles": ({"session", "refresh", "api_key", "service", "one_time", "sealed"}, {"session", "refresh"}),
+        "client": (set(), set()),
+        "everything": (set(), set()),
+    }
+    assert set(outlive) == set(BY_CUTOFF)
+    for what, sets in outlive.items():
+        heard = View(clock=view.clock)
+        heard.hear(
+            Feed("e", 1, (dead(what, {"client": "c", "everything": ""}.get(what, "u"), 1),)),
+            asked_after=0,
+            sent_at=SENT,
+        )
+        for roles, expected in zip((frozenset[str](), frozenset({"r"})), sets, strict=True):
+            assert {kind for kind in kinds if not refuses(heard, who(kind=kind, roles=roles))} == expected, what
+
+
+def test_the_cut_offs_of_one_subject_share_an_entry_and_not_a_number(view: View) -> None:
+    events = (dead("roles", "u", 3), dead("subject", "u", 5), dead("signed_in", "u", 8))
+    for seq, one in enumerate(events):
+        view.hear(Feed("e", one.seq, (one,)), asked_after=0 if not seq else events[seq - 1].seq, sent_at=SENT)
+    assert len(view) == 1
+    for kind, dies_before in (("access", 8), ("api_key", 5), ("session", 8)):
+        assert refuses(view, who(kind=kind, rev=f"e.{dies_before - 1}"))
+        assert not refuses(view, who(kind=kind, rev=f"e.{dies_before}"))
+    assert view.roles_changed(who(kind="session", rev="e.2")) == "e.3"
+    assert view.roles_changed(who(kind="session", rev="e.3")) is None
 
 
 def test_numbers_beyond_any_clock(view: View) -> None:
@@ -439,7 +521,8 @@ def test_numbers_beyond_any_clock(view: View) -> None:
 
 @pytest.mark.parametrize("what", [*BY_NAME, *BY_CUTOFF])
 def test_an_entry_dies_with_the_last_token_it_could_stop(view: View, clock: FrozenClock, what: str) -> None:
-    until = NOW + 3 * SWEEP_EVERY
+    """And an hour later, so that a wall clock that was ahead for a while has made nothing forgotten."""
+    until = NOW + 3 * SWEEP_EVERY - AHEAD
     view.hear(Feed("e", 1, (dead(what, "x", 1, until),)), asked_after=0, sent_at=SENT)
     clock.advance(3 * SWEEP_EVERY - 1)
     view.hear(Feed("e", 1), asked_after=1, sent_at=clock.monotonic())
@@ -451,7 +534,8 @@ def test_an_entry_dies_with_the_last_token_it_could_stop(view: View, clock: Froz
 
 
 def test_it_dies_at_its_second(view: View, clock: FrozenClock) -> None:
-    events = (dead("token", "t", 1, NOW + SWEEP_EVERY), dead("subject", "u", 2, NOW + SWEEP_EVERY + 1))
+    ends = NOW + SWEEP_EVERY - AHEAD
+    events = (dead("token", "t", 1, ends), dead("subject", "u", 2, ends + 1))
     view.hear(Feed("e", 2, events), asked_after=0, sent_at=SENT)
     clock.advance(SWEEP_EVERY)
     view.hear(Feed("e", 2), asked_after=2, sent_at=clock.monotonic())
@@ -460,7 +544,7 @@ def test_it_dies_at_its_second(view: View, clock: FrozenClock) -> None:
 
 
 def test_it_sweeps_once_a_minute(view: View, clock: FrozenClock) -> None:
-    view.hear(Feed("e", 1, (dead("token", "t", 1, NOW + 1),)), asked_after=0, sent_at=SENT)
+    view.hear(Feed("e", 1, (dead("token", "t", 1, NOW + 1 - AHEAD),)), asked_after=0, sent_at=SENT)
     clock.advance(SWEEP_EVERY - 1)
     view.hear(Feed("e", 1), asked_after=1, sent_at=clock.monotonic())
     assert len(view) == 1
@@ -478,7 +562,7 @@ def test_an_event_outlives_every_token_it_could_stop() -> None:
         event("user", "u", now=NOW)
 
 
-@pytest.mark.parametrize("what", ["token", "session", "subject"])
+@pytest.mark.parametrize("what", ["token", "session", "subject", "signed_in", "roles"])
 def test_a_hundred_thousand_entries_take_at_most_200_bytes_each(clock: FrozenClock, what: str) -> None:
     number, page = 100_000, 10_000
     view = View(clock=clock)

@@ -9,12 +9,12 @@ from datetime import timedelta
 import anyio.lowlevel
 import pytest
 
-from watchword.clock import FrozenClock
+from watchword.clock import AHEAD, FrozenClock
 from watchword.errors import ConfigurationError, StoreUnavailableError
 from watchword.revocation.event import event
 from watchword.revocation.view import View
 from watchword.runtime.follow import EVERY_INLINE, EVERY_REMOTE, Follower
-from watchword.runtime.janitor import Janitor
+from watchword.runtime.janitor import EVERY, Janitor
 from watchword.runtime.ticker import TaskTicker, ThreadTicker, drive
 from watchword.stores.base import Audit, Event, Feed, Record
 from watchword.stores.memory import MemoryStore
@@ -281,8 +281,9 @@ async def test_after_a_failure_a_store_that_pushes_is_asked_in_its_time_and_not_
     assert (len(store.waits), follower.seconds) == (1, 0)
 
 
-async def test_the_janitor_removes_what_has_expired(store: Asked, clock: FrozenClock) -> None:
-    now = clock.now()
+async def test_the_janitor_removes_what_expired_an_hour_ago(store: Asked, clock: FrozenClock) -> None:
+    """A clock that is an hour ahead for a while has removed nothing that lives."""
+    now = clock.now() - AHEAD
     await store.put(*(Record(kind="k", key=str(end), data={}, expires_at=now + end) for end in (0, 1, 2)))
     janitor = Janitor(store, clock)
     await janitor.tick()
@@ -290,3 +291,23 @@ async def test_the_janitor_removes_what_has_expired(store: Asked, clock: FrozenC
     clock.advance(2)
     await janitor.tick()
     assert await store.find("k", now=0) == []
+
+
+async def test_the_janitor_prunes_the_trail_on_request_and_never_comes_at_the_same_moment() -> None:
+    store, clock = MemoryStore(), FrozenClock(86_400 * 10)
+    store.open_blocking()
+    await store.append(audit=[Audit(name="old", at=86_400 * 9 - 1), Audit(name="young", at=86_400 * 9)])
+    await Janitor(store, clock).tick()
+    assert len(await store.audited()) == 2
+    janitor = Janitor(store, clock, timedelta(days=1))
+    waits = {janitor.seconds}
+    for _ in range(20):
+        await janitor.tick()
+        waits.add(janitor.seconds)
+    assert [row.name for row in await store.audited()] == ["young"]
+    assert janitor.removed == 1
+    assert len(waits) > 10
+    assert all(EVERY / 2 <= wait <= EVERY * 1.5 for wait in waits)
+    for wrong in (timedelta(hours=23), 86_400, "1 year"):
+        with pytest.raises(ConfigurationError, match="audit_retention is a timedelta"):
+            Janitor(store, clock, wrong)  # type: ignore[arg-type]  # what people write

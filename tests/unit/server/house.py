@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -106,11 +107,12 @@ async def open_house(
     ring: KeyRing | None = None,
     binding: BindingPolicy | None = None,
     profile: ProfileName = "default",
+    stale: Mapping[str, Any] = MappingProxyType({}),
     **server: Any,
 ) -> AsyncIterator[House]:
     """A server behind ``https://localhost`` with the users alice and bob, who have the same PASSWORD and SCOPES."""
     clock = FrozenClock()
-    strict: Any = {"binding": binding, "profile": profile}
+    strict: Any = {"binding": binding, "profile": profile, **stale}
     ww = Watchword(url, issuer=ISSUER, audience=AUDIENCE, clock=clock, ring=ring, **strict)
     app = create_app(settings(url, **server), ww)
     async with app.router.lifespan_context(app):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,9 +12,10 @@ from msgspec.structs import replace
 from ...app import Watchword
 from ...crypto.passwords import check_new_password
 from ...errors import ConfigurationError, StoreConflictError, WatchwordError
-from ...revocation.event import LONGEST_LIFE, event
 from ...revocation.feed import catch_up
-from ...stores.base import Audit, Event, Record
+from ...revocation.matrix import MATRIX, Word
+from ...runtime.revoker import cut_off
+from ...stores.base import Audit, Record
 from ...tokens.base import words
 from .password_pool import PasswordPool
 
@@ -100,16 +100,16 @@ class Accounts:
             raise InvalidCredentialsError
 
     async def set_password(self, name: str, password: str) -> Account:
-        """Replace the password, and sign the user out everywhere."""
+        """Replace the password, and sign the user out everywhere; API keys live on."""
         check_new_password(password)
         hashed = await self._passwords.hashed(password)
-        return await self._change(name, "password_changed", signs_out=True, password=hashed)
+        return await self._change(name, "password_changed", after="password", password=hashed)
 
     async def set_roles(self, name: str, roles: Iterable[str]) -> Account:
         """Give the user these roles and no others; nobody is signed out, and access tokens from before are dead."""
         role, record = words(roles, "roles"), await self._record(name)
         _ensure_short(role, [] if record is None else record.data["scopes"])
-        account = await self._change(name, "user_roles_changed", signs_out=False, roles=role)
+        account = await self._change(name, "user_roles_changed", roles=role)
         while True:  # of two changes side by side, the one that the account kept must be the last to be told
             await self._ww.roles.set(account.subject, account.roles)
             latest = await self._record(name)
@@ -118,11 +118,11 @@ class Accounts:
             account = _account(latest)
 
     async def disable(self, name: str) -> Account:
-        """No more sign-ins, and everything the user holds is dead: sessions, refresh families, access tokens."""
-        return await self._change(name, "user_disabled", signs_out=True, disabled=True)
+        """No more sign-ins, and everything the user holds is dead: sessions, tokens, API keys."""
+        return await self._change(name, "user_disabled", after="disabled", disabled=True)
 
     async def enable(self, name: str) -> Account:
-        return await self._change(name, "user_enabled", signs_out=False, disabled=False)
+        return await self._change(name, "user_enabled", disabled=False)
 
     async def list(self) -> list[Account]:
         """All users, oldest first."""
@@ -135,26 +135,22 @@ class Accounts:
             return None
         return await self._ww.store.get(RECORD, key, now=self._ww.clock.now())
 
-    async def _change(self, name: str, audit: str, *, signs_out: bool, **changes: Any) -> Account:
-        """Write the change and, in the same transaction, the revocation of all that the subject holds."""
+    async def _change(self, name: str, audit: str, *, after: Word | None = None, **changes: Any) -> Account:
+        """Write the change and, in the same transaction, the cut-off that the event matrix has for it."""
         for _ in range(ATTEMPTS):
             record, now = await self._record(name), self._ww.clock.now()
             if record is None:
                 raise ConfigurationError(f"there is no user {name!a:.80}; 'watchword users list' shows who there is")
             changed = replace(record, data=dict(record.data) | changes)
-            events = await self._cut_off(str(record.subject), now) if signs_out else []
+            subject, sorts = str(record.subject), () if after is None else MATRIX[after].by
+            events = [await cut_off(sort, subject, self._ww.api_keys, now=now) for sort in sorts]
             trail = [Audit(name=audit, at=now, subject=record.subject)]
             if await self._ww.store.swap(changed, version=record.version, events=events, audit=trail):
                 await catch_up(self._ww.store, self._ww.view)
-                if signs_out:
-                    await self._ww.api_keys.settle(str(record.subject))
+                if events:
+                    await self._ww.api_keys.settle(subject)
                 return _account(replace(changed, version=record.version + 1))
         raise StoreConflictError
-
-    async def _cut_off(self, subject: str, now: int) -> builtins.list[Event]:
-        """As ``ww.revoke(subject=…)`` has it: remembered until the last API key of the subject has ended."""
-        life = max(LONGEST_LIFE, await self._ww.api_keys.remembered_for(subject))
-        return [event("subject", subject, now=now, life=life)]
 
 
 def _ensure_short(roles: Sequence[str], scopes: Sequence[str]) -> None:

@@ -42,7 +42,9 @@ async def _active(server: AuthServer, client: Client, token: str) -> dict[str, A
     if token.startswith(server.ww.opaque_access.prefix):
         said = await server.ww.opaque_access.introspect(token, audience=client.audience)
         return {"active": True, "token_type": "DPoP" if "cnf" in said else "Bearer"} | said
-    claims = (await server.ww.access.unproven(token)).raw_claims  # the resource server checks the proof, RFC 9449 §6.2
+    who = await server.ww.access.unproven(token)  # the resource server checks the proof, RFC 9449 §6.2
+    who.ensure_known()  # our open window is not the resource server's
+    claims = who.raw_claims
     aud = claims["aud"]
     if client.audience is not None and client.audience not in ([aud] if isinstance(aud, str) else aud):
         raise TokenError("the token is for another audience than the resource server that asks")

@@ -39,4 +39,4 @@ async def _owner(server: AuthServer, token: str) -> str | None:
         return (await server.ww.refresh.family_of(token)).client_id
     if token.startswith(server.ww.opaque_access.prefix):
         return str((await server.ww.opaque_access.introspect(token))["client_id"])
-    return server.ww.access.verify(token).client_id
+    return (await server.ww.access.authenticate(token)).client_id

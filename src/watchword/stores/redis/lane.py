@@ -10,8 +10,8 @@ import asyncio
 import os
 import ssl
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...errors import ConfigurationError, StoreUnavailableError
@@ -162,8 +162,22 @@ def _let_go(dialling: asyncio.Future[Wire]) -> None:
         dialling.result().close()
 
 
+@contextmanager
+def _once(proven: bool) -> Iterator[None]:
+    """What a server refuses after it was good for us (a password, say) is a trouble of its own, and may pass."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if proven:
+            raise LostError(str(error)) from None
+        raise
+
+
 class LoopLane:
-    """One connection for everything, made when it is needed; all who need it at once wait for the same one."""
+    """One connection for everything, made when it is needed; all who need it at once wait for the same one.
+
+    ``proven``: the server was good once, so what it refuses from now on is StoreUnavailableError.
+    """
 
     suspends = True
 
@@ -171,7 +185,7 @@ class LoopLane:
         self._address = address
         self._wire: LoopWire | None = None
         self._dialling: asyncio.Future[LoopWire] | None = None
-        self.closed = False
+        self.closed = self.proven = False
 
     async def ask(self, *commands: Command, look: bool) -> list[Any]:
         """The replies. Raises: StoreUnavailableError; a reply that is an error is a value."""
@@ -205,7 +219,8 @@ class LoopLane:
                 self._dialling = None
 
     async def _dial(self) -> LoopWire:
-        wire = await dialled(self._address)
+        with _once(self.proven):
+            wire = await dialled(self._address)
         if self.closed:
             wire.close()
             raise ConfigurationError("open the store first")
@@ -226,7 +241,7 @@ class ThreadLane:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._idle: dict[int, list[Wire]] = {}
-        self.closed = False
+        self.closed = self.proven = False
 
     async def ask(self, *commands: Command, look: bool) -> list[Any]:
         for last in (False, True):
@@ -252,7 +267,8 @@ class ThreadLane:
             try:
                 wire = idle.pop()
             except IndexError:
-                wire = dial(self._address)
+                with _once(self.proven):
+                    wire = dial(self._address)
                 wire.socket.settimeout(self._address.timeout)
                 return wire
             if _quiet(wire, self._address.timeout):

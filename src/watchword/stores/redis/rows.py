@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from msgspec.json import Decoder, Encoder
 
-from ..base import Audit, Event, Feed, Record
+from ..base import Audit, Event, Feed, Name, Record
 
 Arguments = list[str | bytes | int]
 Fields = Sequence[bytes | None]
@@ -43,8 +44,17 @@ def records_out(records: Sequence[Record]) -> Arguments:
     return [len(records), *(argument for record in records for argument in record_out(record))]
 
 
+def name_out(name: Name) -> str:
+    """The end of the key that says a name is revoked."""
+    what, value = name
+    return f"{part(what)}:{value}"
+
+
 def events_out(events: Sequence[Event]) -> Arguments:
-    facts = ((str(event.until), _encode((event.what, event.value, event.at))) for event in events)
+    facts = (
+        (name_out((event.what, event.value)), str(event.until), _encode((event.what, event.value, event.at)))
+        for event in events
+    )
     return [len(events), *(argument for fact in facts for argument in fact)]
 
 
@@ -80,9 +90,25 @@ def record_in(kind: str, key: str, fields: Fields) -> Record | None:
 
 
 def feed_in(reply: Sequence[Any]) -> Feed:
-    """The epoch names both lives: of the data (a new one after FLUSHALL), and of the server that answers for them."""
     life, head, members = reply
-    return Feed(sha256(life).hexdigest()[:12], head, tuple(map(_event, members)))
+    return Feed(_epoch(life), head, tuple(map(_event, members)))
+
+
+def standing_in(names: Sequence[Name], reply: Sequence[Any]) -> Feed:
+    life, head, found = reply
+    events = [_standing(names[place - 1], held) for place, held in zip(found[::2], found[1::2], strict=True)]
+    return Feed(_epoch(life), head, tuple(sorted(events, key=lambda event: event.seq)))
+
+
+@lru_cache(maxsize=8)
+def _epoch(life: bytes) -> str:
+    """Names both lives: of the data (a new one after FLUSHALL), and of the server that answers for them."""
+    return sha256(life).hexdigest()[:12]
+
+
+def _standing(name: Name, held: bytes) -> Event:
+    seq, _, until = held.partition(b":")
+    return Event(what=name[0], value=name[1], at=0, until=int(until), seq=int(seq))
 
 
 def _event(member: bytes) -> Event:

@@ -106,12 +106,37 @@ local function born()
   return name
 end
 
+local function standing(name)
+  local found = redis.call('GET', at .. 'b:' .. name)
+  return found, found and tonumber(string.match(found, ':(-?%d+)$'))
+end
+
+local function unlist(seq)
+  redis.call('ZREMRANGEBYSCORE', at .. 'f', seq, seq)
+  redis.call('ZREM', at .. 'u', seq)
+end
+
+local function block(name, seq, dies)
+  local found, before = standing(name)
+  local latest = string.format('%.0f', math.max(before or tonumber(dies), tonumber(dies)))
+  if found then unlist(string.match(found, '^%d+')) end
+  redis.call('SET', at .. 'b:' .. name, seq .. ':' .. latest, 'EXAT', ends(latest))
+  return latest
+end
+
+local function about(member)
+  local seq, dies, text = string.match(member, '^(%d+):(-?%d+):(.*)$')
+  local fact = cjson.decode(text)
+  return fact[1], string.gsub(string.gsub(fact[1], '%%', '%%25'), ':', '%%3A') .. ':' .. fact[2], seq, tonumber(dies)
+end
+
 local function publish()
   local count, seq = tonumber(arg()), false
   if count > 0 then born() end
   for _ = 1, count do
-    local dies, fact = arg(), arg()
+    local name, dies, fact = arg(), arg(), arg()
     seq = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'head', 1))
+    dies = block(name, seq, dies)
     local last = ends(dies)
     add(at .. 'f', seq, seq .. ':' .. dies .. ':' .. fact, last)
     add(at .. 'u', dies, seq, last)
@@ -223,11 +248,19 @@ until #page < 1000
 return found
 """
 
-_TAIL = """
-local after, now, limit = arg(), tonumber(arg()), tonumber(arg())
+_LIFE = """
 local info = redis.call('INFO', 'replication')
 if string.match(info, 'role:(%a+)') ~= 'master' then return redis.error_reply('DEMOTED it is no primary') end
 local life = born() .. ':' .. string.match(info, 'master_replid:(%x+)')
+local function head()
+  return tonumber(redis.call('HGET', KEYS[1], 'head') or 0)
+end
+"""
+
+_TAIL = (
+    _LIFE
+    + """
+local after, now, limit = arg(), tonumber(arg()), tonumber(arg())
 local found, given, from, page = {}, after, after, {}
 repeat
   page = redis.call('ZRANGEBYSCORE', at .. 'f', '(' .. from, '+inf', 'LIMIT', 0, limit + 1)
@@ -240,11 +273,27 @@ repeat
     from = seq
   end
 until #page <= limit
-return {life, tonumber(redis.call('HGET', KEYS[1], 'head') or 0), found}
+return {life, head(), found}
 """
+)
+
+_STANDING = (
+    _LIFE
+    + """
+local now, found = tonumber(arg()), {}
+for n = 2, #ARGV do
+  local text, dies = standing(ARGV[n])
+  if text and dies > now then
+    found[#found + 1] = n - 1
+    found[#found + 1] = text
+  end
+end
+return {life, head(), found}
+"""
+)
 
 _PURGE = """
-local now, step = arg(), tonumber(arg())
+local now, step, before = arg(), tonumber(arg()), arg()
 local removed, names = 0, redis.call('ZRANGEBYSCORE', at .. 'x', '-inf', now, 'LIMIT', 0, step)
 for _, name in ipairs(names) do
   local colon = string.find(name, ':', 1, true)
@@ -255,10 +304,42 @@ for _, name in ipairs(names) do
 end
 local numbers = redis.call('ZRANGEBYSCORE', at .. 'u', '-inf', now, 'LIMIT', 0, step)
 for _, seq in ipairs(numbers) do
-  redis.call('ZREMRANGEBYSCORE', at .. 'f', seq, seq)
-  redis.call('ZREM', at .. 'u', seq)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', at .. 'f', seq, seq)) do
+    local _, name = about(member)
+    local _, dies = standing(name)
+    if dies and dies <= tonumber(now) then redis.call('DEL', at .. 'b:' .. name) end
+  end
+  unlist(seq)
 end
-return {removed + #numbers, (#names == step or #numbers == step) and 1 or 0}
+local old = 0
+if before ~= '' then
+  for _, member in ipairs(redis.call('ZRANGE', at .. 'a', 0, step - 1)) do
+    if cjson.decode(string.match(member, ':(.*)$'))[2] < tonumber(before) then
+      old = old + redis.call('ZREM', at .. 'a', member)
+    end
+  end
+end
+return {removed + #numbers + old, (#names == step or #numbers == step or old == step) and 1 or 0}
+"""
+
+# Looks at the events above a number, and below that of the last "everything", a page at a time.
+_COMPACT = """
+local from, step, covered = arg(), tonumber(arg()), {}
+for word in string.gmatch(arg(), '%S+') do covered[word] = true end
+local found, lasts = standing('everything:')
+if not found then return {0, false} end
+local last, removed = string.match(found, '^%d+'), 0
+local page = redis.call('ZRANGEBYSCORE', at .. 'f', '(' .. from, '(' .. last, 'LIMIT', 0, step)
+for _, member in ipairs(page) do
+  local what, name, seq, dies = about(member)
+  if covered[what] and dies <= lasts then
+    unlist(seq)
+    redis.call('DEL', at .. 'b:' .. name)
+    removed = removed + 1
+  end
+  from = seq
+end
+return {removed, #page == step and from}
 """
 
 
@@ -273,3 +354,4 @@ class Script:
 
 PUT, TAKE, DROP, SWAP = Script(_PUT), Script(_TAKE), Script(_DROP), Script(_SWAP)
 RELEASE, APPEND, FIND, TAIL, PURGE = Script(_RELEASE), Script(_APPEND), Script(_FIND), Script(_TAIL), Script(_PURGE)
+STANDING, COMPACT = Script(_STANDING), Script(_COMPACT)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
 
+from ...clock import Clock, SystemClock
 from ...errors import ConfigurationError, StoreConflictError, StoreUnavailableError
-from ..base import CALLED_BACK, Audit, Effect, Event, Feed, Record, affect
+from ..base import CALLED_BACK, COVERED, Audit, Effect, Event, Feed, Name, Record, Survey, Tally, affect
+from ..breaker import Breaker
 from . import scripts
 from .address import read_address
 from .checks import check, read_info
@@ -25,11 +27,14 @@ from .rows import (
     events_out,
     feed_in,
     find_out,
+    name_out,
     part,
     record_in,
     record_out,
     records_out,
+    standing_in,
 )
+from .survey import survey
 from .wire import Command, Refused
 
 AUDIT_ROWS = 100_000
@@ -47,10 +52,12 @@ class RedisStore:
     pulls_inline = False
     pushes = True
     lasts = True
+    migrates = True
     keys_beside: Path | None = None
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         self.address = read_address(url)
+        self.tally, self.breaker = Tally(), Breaker(clock or SystemClock())
         self.cautions: list[str] = []
         self._at = f"{{{self.address.prefix}}}:"
         self._counters = f"{self._at}m"
@@ -96,11 +103,20 @@ class RedisStore:
                 raise ConfigurationError(f"{self.address} refuses INFO ({info.code}): the user needs that right")
             known = flushing if isinstance(flushing, list) else []  # many a managed Redis forbids CONFIG
             self.cautions = check(self.address, read_info(info), b"".join(known[1:]).decode())
+            for lane in (self._lane, self._writes):
+                if lane is not None:
+                    lane.proven = True
         except BaseException:
             self.close_blocking()
             raise
         for caution in self.cautions:
             log.warning("%s: %s", self.address, caution)
+
+    def survey(self, *, now: int) -> list[Survey]:
+        return [survey(self.address, self._at, now)]
+
+    def upgrade(self, told: Callable[[str], object]) -> list[str]:
+        return []
 
     async def close(self) -> None:
         self.close_blocking()
@@ -121,8 +137,29 @@ class RedisStore:
             raise ConfigurationError(CALLED_BACK)
         return lane
 
+    async def _asked(self, lane: Lane, *commands: Command, look: bool) -> list[Any]:
+        """Ask, and count what fails. Raises: StoreUnavailableError without asking, while the breaker is open."""
+        try:
+            if not self.breaker.allows():
+                raise StoreUnavailableError(
+                    "Redis failed several times in a row, and is tried again within a second", reason="breaker_open"
+                )
+            replies = await lane.ask(*commands, look=look)
+        except StoreUnavailableError as error:
+            self.tally.errors += 1
+            if error.reason != "breaker_open":
+                self.breaker.failed()
+            raise
+        if isinstance(replies[0], Refused):
+            self.tally.errors += replies[0].code != "NOSCRIPT"
+        if isinstance(replies[0], Refused) and replies[0].not_done:
+            self.breaker.failed()
+        else:
+            self.breaker.succeeded()
+        return replies
+
     async def _look(self, *command: str | int) -> Any:
-        [reply] = await self._open_lane.ask(command, look=True)
+        [reply] = await self._asked(self._open_lane, command, look=True)
         if isinstance(reply, Refused):
             raise reply.said()
         return reply
@@ -134,9 +171,9 @@ class RedisStore:
             lane = self._writes
         after: list[Command] = [] if look or not self.address.wait else [self._wait]
         keys = (1, self._counters, *arguments)
-        reply, *waited = await lane.ask(("EVALSHA", script.hash, *keys), *after, look=look)
+        reply, *waited = await self._asked(lane, ("EVALSHA", script.hash, *keys), *after, look=look)
         if isinstance(reply, Refused) and reply.code == "NOSCRIPT":
-            reply, *waited = await lane.ask(("EVAL", script.text, *keys), *after, look=look)
+            reply, *waited = await self._asked(lane, ("EVAL", script.text, *keys), *after, look=look)
         if isinstance(reply, Refused):
             raise reply.said()
         if waited and not (isinstance(waited[0], int) and waited[0] >= self.address.wait):
@@ -186,7 +223,9 @@ class RedisStore:
             *audit_out(audit, AUDIT_ROWS),
         ]
         if effect is None:
-            return await self._swap("go", "", change)
+            done = await self._swap("go", "", change)
+            self.tally.published += len(events) if done else 0
+            return done
         claim = f"{version}:{secrets.token_hex(8)}"
         if not await self._swap("claim", claim, change):
             return False
@@ -200,6 +239,7 @@ class RedisStore:
             raise StoreConflictError(
                 "the effect ran, but the record was changed or ended meanwhile, so it stays unused"
             )
+        self.tally.published += len(events)
         return True
 
     async def _swap(self, step: str, claim: str, change: Arguments) -> bool:
@@ -217,7 +257,9 @@ class RedisStore:
 
     async def drop(self, kind: str, key: str, *, events: Sequence[Event] = (), audit: Sequence[Audit] = ()) -> bool:
         arguments: Arguments = [part(kind), key, *events_out(events), *audit_out(audit, AUDIT_ROWS)]
-        return bool(await self._run(scripts.DROP, arguments))
+        done = bool(await self._run(scripts.DROP, arguments))
+        self.tally.published += len(events) if done else 0
+        return done
 
     async def find(
         self, kind: str, *, now: int, subject: str | None = None, group: str | None = None, limit: int = 1000
@@ -230,6 +272,7 @@ class RedisStore:
         if not events and not audit:
             return int(await self._look("HGET", self._counters, "head") or 0)
         head: int = await self._run(scripts.APPEND, [*events_out(events), *audit_out(audit, AUDIT_ROWS)])
+        self.tally.published += len(events)
         return head
 
     async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
@@ -237,6 +280,9 @@ class RedisStore:
 
     def tail_now(self, after: int, *, now: int) -> Feed:
         raise _asks()
+
+    async def standing(self, names: Sequence[Name], *, now: int) -> Feed:
+        return standing_in(names, await self._run(scripts.STANDING, [now, *map(name_out, names)], look=True))
 
     def changed(self) -> bool:
         raise _asks()
@@ -256,11 +302,17 @@ class RedisStore:
             after = page[-1] if page else after
         return found[: max(limit, 0)]
 
-    async def purge(self, *, now: int) -> int:
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
         removed, more = 0, 1
+        before = "" if audit_before is None else audit_before
         while more:
-            count, more = await self._run(scripts.PURGE, [now, _STEP])
+            count, more = await self._run(scripts.PURGE, [now, _STEP, before])
             removed += count
+        after: bytes | None = b"0"
+        while after is not None:
+            count, after = await self._run(scripts.COMPACT, [after, _STEP, " ".join(COVERED)])
+            removed += count
+        self.tally.removed += removed
         return removed
 
     def __repr__(self) -> str:

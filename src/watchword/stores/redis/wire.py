@@ -109,7 +109,7 @@ def _dial(address: Address) -> Wire:
             connection.disconnect()
         except AuthenticationError:
             raise
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, ValueError) as error:  # ValueError: redis-py could not read an error reply
             why = type(error).__name__
     raise LostError(f"{address} does not answer: {why}")
 

@@ -29,6 +29,7 @@ from ...keys.discovery import alias, is_text
 from ...keys.remote import RemoteKeys
 from ...keys.ring import KeyRing, Slot
 from ...principal import Principal
+from ...revocation.view import OnStale
 from ...stores.base import Event
 from ..base import Kind, first, whole_seconds
 from ..seen import Seen
@@ -113,7 +114,7 @@ class ForeignTokens:
         self._seen.add(digest, who, slot)
         return who
 
-    async def authenticate(self, untrusted: object) -> Principal:
+    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         return self.verify(untrusted)
 
     async def revocation_of(self, untrusted: object) -> Event | None:

@@ -1,0 +1,115 @@
+"""F-06: Redis answers with errors: a proxy puts them in the place of its replies."""
+
+from __future__ import annotations
+
+import hiredis
+
+from tests.faults.journal import Journal, clock, columns, detected, recovered
+from tests.faults.load import Person, people
+from tests.faults.proxy import Rewrite
+from tests.faults.row import Fault, Row, Target
+from tests.faults.setting import Setting
+from watchword import Watchword
+from watchword.errors import WatchwordError
+from watchword.server.replies import refusal
+
+MARK = "raw-words-of-the-server"
+REPLIES = (
+    "READONLY You can't write against a read only replica.",
+    "LOADING Redis is loading the dataset in memory",
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+    "NOAUTH Authentication required.",
+    "WRONGPASS invalid username-password pair or user is disabled.",
+    "NOPERM this user has no permissions to run the command",
+    "MOVED 3999 127.0.0.1:1",
+    "ASK 3999 127.0.0.1:1",
+    "CLUSTERDOWN The cluster is down",
+    "MASTERDOWN Link with MASTER is down",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+    "BUSY Redis is busy running a script.",
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "ERR something that nobody has thought of",
+)
+
+
+async def run(place: Setting) -> Row:
+    journal, proxy = Journal(), place.proxy()
+    detect, recover, leaks = [0.0], [0.0], 0
+    async with place.watchword(place.where(port=proxy.port)) as ww:
+        pool = await people(ww, len(REPLIES))
+        for round_ in range(place.pick(1, 20)):
+            for who, words in zip(pool, REPLIES, strict=True):
+                for handshakes in (False, True):
+                    proxy.rewrite(_saying(f"-{words} {MARK}\r\n".encode(), handshakes))
+                    if handshakes:
+                        proxy.cut()
+                    began = clock.monotonic()
+                    leaks += await _asked(ww, journal, f"{who.key}-{round_}")
+                    detect.append(detected(journal.ops, began) or 0)
+                    proxy.heal()
+                    healed = clock.monotonic()
+                    await _served(ww, journal, who)
+                    recover.append(recovered(journal.ops, healed) or float("inf"))
+    found = columns([journal], bound=5)
+    found["more"] |= {"leaks": leaks, "errors": len(REPLIES)}
+    return place.row(t_detect_ms=max(detect), t_recover_ms=max(recover), **found)
+
+
+async def _asked(ww: Watchword, journal: Journal, name: str) -> int:
+    """Ask in each way; how often the server's own words came out."""
+    leaks = 0
+    for doing in (
+        ww.store.get("session", name, now=0),
+        ww.sessions.start("user-new"),
+        ww.revoke(session=name),
+        ww.store.tail(0, now=0),
+    ):
+        began = clock.monotonic()
+        try:
+            await doing
+            journal.write("asked", "", began, 200)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its words count
+            journal.write("asked", "", began, journal.status(error))
+            leaks += MARK in f"{error} {error!r} {_outside(error)!r}"
+    return leaks
+
+
+def _outside(error: Exception) -> object:
+    return refusal(error).body if isinstance(error, WatchwordError) else error.args
+
+
+async def _served(ww: Watchword, journal: Journal, who: Person) -> None:
+    await journal.did("start", "", ww.sessions.start("user-new"))
+    await journal.did("session", who.key, ww.sessions.authenticate(who.session))
+    await journal.did("revoke", f"{who.key}-x", ww.revoke(session=f"{who.key}-x"))
+
+
+def _saying(error: bytes, handshakes: bool) -> Rewrite:
+    """As many errors as there were replies. ``handshakes``: to what a client says first, too."""
+
+    def change(answer: bytes, question: bytes) -> bytes:
+        if not handshakes and (b"CLIENT" in question or b"SUBSCRIBE" in question):
+            return answer
+        reader, replies = hiredis.Reader(notEnoughData=change), 0
+        reader.feed(answer)
+        while reader.gets() is not change:
+            replies += 1
+        return error * replies
+
+    return change
+
+
+FAULTS = (
+    Fault(
+        id="F-06",
+        what="Redis answers with errors",
+        injected="a proxy rewrites replies to READONLY, LOADING, MISCONF, NOAUTH, WRONGPASS, NOPERM, MOVED, ASK,"
+        " CLUSTERDOWN, MASTERDOWN, TRYAGAIN, BUSY, OOM and an unknown error; on standing connections, and from the"
+        " first word of new ones",
+        expected="503 each time, none of the server's words in an error, its repr or a reply; good again at once",
+        run=run,
+        stores=("redis",),
+        targets=(Target("leaks", 0), Target("other_5xx", 0), Target("t_recover_ms", 2000)),
+        words={"leaks": "errors in which the server's own words were found"},
+    ),
+)

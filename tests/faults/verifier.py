@@ -1,0 +1,41 @@
+"""Another process that verifies one token until it is refused (``verifier_process.py``), and what it says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+_PROGRAM = Path(__file__).with_name("verifier_process.py")
+
+
+class Verifier:
+    """The other process, and the lines it says."""
+
+    def __init__(self, url: str, keys: Path, max_staleness: float) -> None:
+        command = [sys.executable, str(_PROGRAM), url, str(keys), str(max_staleness)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.said() == "open"
+
+    def said(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def watch(self, mode: str, token: str) -> None:
+        """Returns once the other process has accepted the token for the first time."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{mode} {token}\n")
+        self.process.stdin.flush()
+        assert self.said() == "ready"
+
+    def verdict(self) -> tuple[float, float, float, int]:
+        """When the last accepted verification began; when the first refused one began and ended, and its status.
+
+        Boot-time seconds.
+        """
+        last, first, ended, status = self.said().split()
+        return float(last), float(first), float(ended), int(status)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
