@@ -31,6 +31,8 @@ FRAMEWORKS = (
     Framework("FastAPI, plain routes", "fastapi_plain", "asgi"),
     Framework("Starlette", "starlette", "asgi"),
     Framework("Litestar", "litestar", "asgi"),
+    Framework("Django", "django_plain", "wsgi"),
+    Framework("Django, async", "django_async", "asgi"),
     Framework("Flask", "flask_plain", "wsgi"),
     Framework("Flask, async", "flask_async", "wsgi"),
 )

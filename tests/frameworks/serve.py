@@ -40,7 +40,7 @@ def _wsgi(app: Any) -> None:
 
 def _asgi(app: Any) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="auto"))
     thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
     thread.start()
     _say(listening.getsockname()[1])

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from inspect import iscoroutinefunction
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 from flask import Flask, Response
 
 from ..errors import ConfigurationError, WatchwordError
-from ..principal import Principal
 from . import wsgi
 from .visit import refusal
-from .words import Rule
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -43,38 +39,6 @@ class Auth(wsgi.Auth):
         app.extensions["watchword"] = self
         app.wsgi_app = wsgi.WatchwordMiddleware(app.wsgi_app, self)  # type: ignore[method-assign]  # Flask's own way
         app.register_error_handler(WatchwordError, _refuse)
-
-    @property
-    def who(self) -> Principal:
-        """The caller. Raises: as ``demand``, NothingPresentedError among them."""
-        return self.demand()
-
-    def require(self, *scopes: str, **rule: Unpack[Rule]) -> Callable[[V], V]:
-        """For a view, below its route: its caller has all these scopes, and is what the rule asks for.
-
-        Parameters: as for ``Words.require``. Raises: ConfigurationError when it is written without parentheses.
-        """
-        if any(callable(one) for one in scopes):
-            raise ConfigurationError("write @auth.require(), with parentheses")
-
-        def guarded(view: V) -> V:
-            if iscoroutinefunction(view):
-
-                @wraps(view)
-                async def waited(*args: Any, **kwargs: Any) -> Any:
-                    self.demand(*scopes, **rule)
-                    return await view(*args, **kwargs)
-
-                return waited  # type: ignore[return-value]  # wraps keeps the signature
-
-            @wraps(view)
-            def plain(*args: Any, **kwargs: Any) -> Any:
-                self.demand(*scopes, **rule)
-                return view(*args, **kwargs)
-
-            return plain  # type: ignore[return-value]  # as above
-
-        return guarded
 
 
 def _refuse(error: WatchwordError) -> Response:

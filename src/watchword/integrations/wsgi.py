@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from http import HTTPStatus
+from inspect import iscoroutinefunction
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from ..blocking import Watchword
-from ..errors import WatchwordError
+from ..errors import ConfigurationError, WatchwordError
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..runtime.ticker import drive
@@ -24,6 +26,7 @@ Headers = list[tuple[str, str]]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
 StartResponse = Callable[..., Write]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
+V = TypeVar("V", bound=Callable[..., Any])
 
 
 class Auth:
@@ -68,6 +71,38 @@ class Auth:
     def demand(self, *scopes: str, **rule: Unpack[Rule]) -> Principal:
         """The caller, who has all these scopes, and is what the rule asks for: see ``Words.require``."""
         return drive(self.words.require(*scopes, **rule))
+
+    @property
+    def who(self) -> Principal:
+        """The caller. Raises: as ``demand``, NothingPresentedError among them."""
+        return self.demand()
+
+    def require(self, *scopes: str, **rule: Unpack[Rule]) -> Callable[[V], V]:
+        """For a view, below its route: its caller has all these scopes, and is what the rule asks for.
+
+        Parameters: as for ``Words.require``. Raises: ConfigurationError when it is written without parentheses.
+        """
+        if any(callable(one) for one in scopes):
+            raise ConfigurationError("write @auth.require(), with parentheses")
+
+        def guarded(view: V) -> V:
+            if iscoroutinefunction(view):
+
+                @wraps(view)
+                async def waited(*args: Any, **kwargs: Any) -> Any:
+                    self.demand(*scopes, **rule)
+                    return await view(*args, **kwargs)
+
+                return waited  # type: ignore[return-value]  # wraps keeps the signature
+
+            @wraps(view)
+            def plain(*args: Any, **kwargs: Any) -> Any:
+                self.demand(*scopes, **rule)
+                return view(*args, **kwargs)
+
+            return plain  # type: ignore[return-value]  # as above
+
+        return guarded
 
     def sign_in(
         self,

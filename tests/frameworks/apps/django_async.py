@@ -1,0 +1,79 @@
+"""Django with ``async def`` views, behind ASGI."""
+
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.requests import FRESH
+
+settings.configure(
+    SECRET_KEY="only for tests",
+    ALLOWED_HOSTS=["*"],
+    ROOT_URLCONF=__name__,
+    INSTALLED_APPS=["watchword.integrations.django"],
+    MIDDLEWARE=["watchword.integrations.django.middleware.WatchwordMiddleware"],
+    WATCHWORD={"url": URL, **OPTIONS},
+)
+django.setup()
+
+from watchword.integrations.django import auth  # noqa: E402
+
+
+async def public(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("hello")
+
+
+@auth.require()
+async def me(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(auth.who.subject)
+
+
+async def maybe(request: HttpRequest) -> HttpResponse:
+    who = auth.optional()
+    return HttpResponse("nobody" if who is None else who.subject)
+
+
+@auth.require("orders:read")
+async def orders(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"orders of {auth.who.subject}")
+
+
+@auth.require(role="admin")
+async def admin(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"admin {auth.who.subject}")
+
+
+@auth.require(fresh=FRESH)
+async def fresh(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"fresh {auth.who.subject}")
+
+
+@auth.require()
+async def write(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"written by {auth.who.subject}")
+
+
+async def login(request: HttpRequest) -> HttpResponse:
+    auth.sign_in(request.GET["user"])
+    return HttpResponse("welcome")
+
+
+async def refused(request: HttpRequest) -> HttpResponse:
+    auth.sign_in(request.GET["user"])
+    return HttpResponse("refused", status=400)
+
+
+@auth.require()
+async def logout(request: HttpRequest) -> HttpResponse:
+    auth.sign_out(auth.who)
+    return HttpResponse("bye")
+
+
+VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout)
+urlpatterns = [path(view.__name__, view) for view in VIEWS]
+app = ASGIHandler()
