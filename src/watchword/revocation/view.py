@@ -107,6 +107,10 @@ class View:
             )
         if not 0 <= self.open_for <= LONGEST_OPEN:
             raise ConfigurationError(f"open_for is 0 s (never open) to {LONGEST_OPEN} s")
+        if self.open_for and not self.max_staleness:
+            raise ConfigurationError(
+                "without a lease nothing is known here, so nothing may be open: leave open_for out"
+            )
         if self.on_stale == "open" and not self.open_for:
             raise ConfigurationError("on_stale='open' is for a declared time: open_for=timedelta(seconds=30)")
 
