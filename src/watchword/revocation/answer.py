@@ -116,13 +116,16 @@ def page(feed: Feed, *, more: bool) -> tuple[Feed, bool]:
     return Feed(feed.epoch, feed.head, told), more
 
 
-def signer(ring: KeyRing) -> Key:
-    """The key that signs answers: the first active one that the JWK Set publishes. Raises: ConfigurationError."""
+def signer(ring: KeyRing, dead: Callable[[str], bool]) -> Key:
+    """The key that signs answers: the first active one that the JWK Set publishes and that is not ``dead``.
+
+    Raises: ConfigurationError.
+    """
     now = ring.clock.now()
     for slot in ring:
         key, row = slot.key, slot.key.algorithm
         published = key.use == "sign" and row.format == "jwt" and not row.symmetric
-        if published and key.can_sign and slot.state(now) is State.ACTIVE:
+        if published and key.can_sign and slot.state(now) is State.ACTIVE and not dead(key.kid):
             return key
     raise ConfigurationError("answers of the feed are signed with a key of the JWK Set: put an ES256 key on the ring")
 

@@ -35,9 +35,9 @@ class FeedDesk:
 
         Raises: UnavailableError; ConfigurationError when no key of the ring can sign it.
         """
-        key = signer(self._ring)
         held = question.wait > 0 and self.waiting < MOST_WAITING
         found = await (self._held(question) if held else self._read(question))
+        key = signer(self._ring, self._view.has_lost)
         return write(question, found, issuer=self._issuer, now=self._clock.now(), key=key)
 
     async def _held(self, question: Question) -> Answer:

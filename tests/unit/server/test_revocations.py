@@ -31,6 +31,15 @@ async def asked(house: House, question: Question, **more: Any) -> Answer:
     return read(reply.content, question, issuer=ISSUER, ring=KeyRing(read_jwks(keys.content).slots, clock=house.clock))
 
 
+async def seated(house: House, count: int = 1) -> None:
+    """Return when so many answers are held."""
+    for _ in range(100_000):
+        if house.server.feed.waiting >= count:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("nobody waits")
+
+
 def after(answer: Answer, wait: float = 0.0) -> Question:
     return Question(new_id(), answer.feed.epoch, answer.feed.head, wait)
 
@@ -62,14 +71,12 @@ async def test_a_place_that_this_feed_does_not_know_gets_all_there_is(house: Hou
 async def test_an_answer_is_held_until_there_is_news(house: House) -> None:
     first = await asked(house, Question(new_id()))
     waits = [asyncio.create_task(asked(house, after(first, LONG))) for _ in range(3)]
-    desk = house.server.feed
-    while desk.waiting < 3:
-        await asyncio.sleep(0)
+    await seated(house, 3)
     async with asyncio.timeout(LONG / 2):
         await house.ww.revoke(session="s-1")
         answers = await asyncio.gather(*waits)
     assert [told(one) for one in answers] == [[("session", "s-1")]] * 3
-    assert desk.waiting == 0
+    assert house.server.feed.waiting == 0
 
 
 async def test_an_answer_is_held_no_longer_than_was_asked_for(house: House) -> None:
@@ -80,8 +87,7 @@ async def test_an_answer_is_held_no_longer_than_was_asked_for(house: House) -> N
 async def test_notices_are_no_news_and_are_not_sent(house: House) -> None:
     first = await asked(house, Question(new_id()))
     wait = asyncio.create_task(asked(house, after(first, LONG)))
-    while not house.server.feed.waiting:
-        await asyncio.sleep(0)
+    await seated(house)
     far = house.clock.now() + 900
     await house.ww.store.append(Event(what="acknowledge", value="v-1", at=0, until=far))
     await asyncio.sleep(5 * feed_desk.LOOK_EVERY)
@@ -95,8 +101,7 @@ async def test_who_is_one_too_many_is_answered_at_once(house: House, monkeypatch
     first = await asked(house, Question(new_id()))
     monkeypatch.setattr(feed_desk, "MOST_WAITING", 1)
     held = asyncio.create_task(asked(house, after(first, LONG)))
-    while not house.server.feed.waiting:
-        await asyncio.sleep(0)
+    await seated(house)
     async with asyncio.timeout(LONG / 2):
         assert told(await asked(house, after(first, LONG))) == []
         await house.ww.revoke(session="s-1")
@@ -106,8 +111,7 @@ async def test_who_is_one_too_many_is_answered_at_once(house: House, monkeypatch
 async def test_a_waiting_follower_that_goes_away_leaves_its_place(house: House) -> None:
     first = await asked(house, Question(new_id()))
     held = asyncio.create_task(asked(house, after(first, LONG)))
-    while not house.server.feed.waiting:
-        await asyncio.sleep(0)
+    await seated(house)
     held.cancel()
     with pytest.raises(asyncio.CancelledError):
         await held
