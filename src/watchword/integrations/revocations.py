@@ -1,6 +1,6 @@
 """The revocation feed of an application that is its own issuer, as a small ASGI application to mount. No framework.
 
-    app.mount("/revocations", RevocationFeedApp(ww))     # FastAPI, Starlette
+    app.add_route("/revocations", RevocationFeedApp(ww))    # FastAPI, Starlette; elsewhere: mount it
 
 A follower shows an API key of ours that has the scope ``revocations:read``.
 """
