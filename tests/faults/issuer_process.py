@@ -1,8 +1,10 @@
 """An auth server in a process of its own, for the tests of the revocation feed over HTTP.
 
-Arguments: the URL of the store, the issuer (or ``-`` for the server's own address), the SHA-256 of the client's secret.
+Arguments: the URL of the store, the issuer (or ``-`` for the server's own address), the client's name and the
+SHA-256 of its secret.
 It says its port, then answers each line on stdin: ``issue <session>`` with a token, ``revoke <session>`` with the
-boot-time second at which that had returned, ``storm <number>``, so many revocations at once, with the head of the feed.
+boot-time second at which that had returned, ``storm <number>``, so many revocations at once, with the head of the feed,
+``cut-off <subject>`` with nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ async def _obey(ww: Watchword) -> None:
     loop, clock = asyncio.get_running_loop(), SystemClock()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         verb, session = line.split()
-        if verb == "issue":
+        if verb == "cut-off":
+            await ww.revoke(subject=session)
+            _say("")
+        elif verb == "issue":
             _say(ww.access.issue("user-7", session_id=session).token)
         elif verb == "storm":
             until = ww.clock.now() + 900
@@ -43,10 +48,10 @@ async def _obey(ww: Watchword) -> None:
             _say(clock.monotonic())
 
 
-async def _main(url: str, issuer: str, digest: str) -> None:
+async def _main(url: str, issuer: str, name: str, digest: str) -> None:
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    client = ClientSettings(id="follower", secret_sha256=digest, revocations=True)
+    client = ClientSettings(id=name, secret_sha256=digest, revocations=True)
     settings = Settings(
         url=url,
         issuer=f"http://127.0.0.1:{port}" if issuer == "-" else issuer,

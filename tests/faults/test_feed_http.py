@@ -39,9 +39,9 @@ PACE = Event()
 class Server:
     """The other process, and what it is told to do."""
 
-    def __init__(self, url: str, issuer: str = "-") -> None:
+    def __init__(self, url: str, issuer: str, client: str) -> None:
         digest = sha256(SECRET.encode()).hexdigest()
-        command = [sys.executable, str(PROGRAM), url, issuer, digest]
+        command = [sys.executable, str(PROGRAM), url, issuer, client, digest]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -57,6 +57,9 @@ class Server:
     def issue(self, session: str) -> str:
         return self._told(f"issue {session}")
 
+    def cut_off(self, subject: str) -> None:
+        self._told(f"cut-off {subject}")
+
     def storm(self, number: int) -> None:
         """So many revocations of other tokens at once."""
         self._told(f"storm {number}")
@@ -67,8 +70,8 @@ class Server:
 
 
 @contextmanager
-def running(url: str, issuer: str = "-") -> Iterator[Server]:
-    server = Server(url, issuer)
+def running(url: str, issuer: str = "-", client: str = "follower") -> Iterator[Server]:
+    server = Server(url, issuer, client)
     try:
         yield server
     finally:

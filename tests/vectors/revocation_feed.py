@@ -24,6 +24,9 @@ LATER: Final[dict[str, Any]] = {"nonce": NONCE, "epoch": EPOCH, "seq": 40}
 TOKEN: Final = [41, "token", "pWJ0cVfJ1mXbq7n2k3Yx5A", UNTIL]
 SUBJECT: Final = [43, "subject", "user-7", UNTIL]
 
+MAY: Final = ("padding", "a claim twice")
+"""What another reader may take: the issuer has signed it all the same."""
+
 
 def claims(**changes: Any) -> dict[str, Any]:
     """An answer to LATER with two events, and these changes; None leaves a claim out."""
@@ -116,6 +119,7 @@ def bad(es256: Key) -> list[dict[str, Any]]:
         "HS256 under the public key": (jws(claims(), secret), "algorithm"),
         "a key nobody published": (jws(claims(), Key.generate("ES256", kid="stranger")), "unknown_key"),
         "another key of that name": (jws(claims(), Key.generate("ES256", kid=es256.kid)), "bad_signature"),
+        "something else in the header": (jws(claims(), es256, x=1), "malformed"),
         "a key in the header": (jws(claims(), es256, jwk=jwk), "malformed"),
         "an address of keys in the header": (jws(claims(), es256, jku="https://other.example/keys"), "malformed"),
         "something critical": (jws(claims(), es256, crit=["exp"], exp=1), "malformed"),
@@ -141,7 +145,10 @@ def bad(es256: Key) -> list[dict[str, Any]]:
     }
     shaped = {name: (jws(claims(events=events), es256), "malformed") for name, events in shapes.items()}
     every = wrong | missing | shaped
-    return [{"name": name, "question": LATER, "answer": answer, "why": why} for name, (answer, why) in every.items()]
+    return [
+        {"name": name, "question": LATER, "answer": answer, "why": why} | ({"may": True} if name in MAY else {})
+        for name, (answer, why) in every.items()
+    ]
 
 
 def main() -> None:

@@ -181,8 +181,8 @@ def _header(segment: bytes, limit: int) -> dict[str, Any]:
     header = read_header(segment, limit=limit, sound=is_text)
     if media_type(header.get("typ", "")) != TYP:
         raise WrongTypeError(f"an answer of the feed has the type {TYP!r}", claim="typ")
-    if "kid" not in header:
-        malformed("an answer of the feed names its key")
+    if header.keys() != {"alg", "kid", "typ"}:
+        malformed("the header of an answer holds alg, kid and typ, and nothing else")
     return header | {"kid": alias(header["kid"])}
 
 
