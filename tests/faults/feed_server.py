@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -92,15 +92,13 @@ class _Asked(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         house: FeedServer = self.server.house  # type: ignore[attr-defined]
         house.headers = dict(self.headers)
-        try:
+        with suppress(OSError):
             status, kind, body = house.answer(self.path)
-        except ConnectionError:
-            return
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Not on the terminal."""

@@ -12,7 +12,7 @@ import asyncio
 from ..keys.ring import KeyRing
 from ..revocation.answer import MOST_EVENTS, Answer, Question, page, signer, write
 from ..revocation.view import View
-from ..stores.base import Store
+from ..stores.base import Feed, Store
 
 LOOK_EVERY = 0.01
 """Seconds between looks at the view, while somebody waits."""
@@ -28,6 +28,7 @@ class FeedDesk:
         self._clock = view.clock
         self._watch: asyncio.Task[None] | None = None
         self._news: asyncio.Event | None = None
+        self._reads: dict[int, asyncio.Task[Feed]] = {}
         self.waiting = 0
 
     async def answer(self, question: Question) -> str:
@@ -59,13 +60,24 @@ class FeedDesk:
             self.waiting -= 1
 
     async def _read(self, question: Question) -> Answer:
-        now, after = self._clock.now(), question.seq
-        feed = await self._store.tail(after, now=now, limit=MOST_EVENTS)
+        after = question.seq
+        feed = await self._shared(after)
         if after and (feed.epoch != question.epoch or feed.head < after):
             after = 0
-            feed = await self._store.tail(after, now=now, limit=MOST_EVENTS)
+            feed = await self._shared(after)
         told, more = page(feed, more=len(feed.events) == MOST_EVENTS)
         return Answer(told, after, more)
+
+    async def _shared(self, after: int) -> Feed:
+        """One read for all who want it in this turn of the loop; who comes after it has begun gets another."""
+        read = self._reads.get(after)
+        if read is None or read.get_loop() is not asyncio.get_running_loop():
+            read = self._reads[after] = asyncio.get_running_loop().create_task(self._tail(after))
+        return await asyncio.shield(read)
+
+    async def _tail(self, after: int) -> Feed:
+        del self._reads[after]
+        return await self._store.tail(after, now=self._clock.now(), limit=MOST_EVENTS)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
         """What is set at the next move of the view."""

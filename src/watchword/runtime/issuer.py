@@ -170,13 +170,18 @@ class Issuer:
         if isinstance(self.refresh.last_error, ConfigurationError) and self.keys.state == "empty":
             raise self.refresh.last_error
 
+    def _again(self) -> None:
+        """In a forked child: the tickers that are written down are threads of the parent."""
+        self._tickers = []
+        self.open_blocking()
+
     def _follower(self, feed: RevocationFeed, allow_loopback: bool, networks: Collection[str]) -> FeedFollower:
         return FeedFollower(
             feed,
             issuer=self.url,
             keys=self.keys,
             refresh=self.refresh,
-            restart=self.open_blocking,
+            restart=self._again,
             clock=self.keys.clock,
             allow_loopback=allow_loopback,
             networks=networks,

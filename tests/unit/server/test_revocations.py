@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.revocation.answer import MOST_EVENTS, Answer, Question, question_of, read
 from watchword.runtime import feed_desk
-from watchword.stores.base import Event
+from watchword.stores.base import Event, Feed
 
 LONG = 5.0
 """Seconds that are never waited: a test that needs them fails by its time."""
@@ -77,6 +78,45 @@ async def test_an_answer_is_held_until_there_is_news(house: House) -> None:
         answers = await asyncio.gather(*waits)
     assert [told(one) for one in answers] == [[("session", "s-1")]] * 3
     assert house.server.feed.waiting == 0
+
+
+async def test_who_is_woken_together_reads_together(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await asked(house, Question(new_id()))
+    waits = [asyncio.create_task(asked(house, after(first, LONG))) for _ in range(30)]
+    await seated(house, 30)
+    reads, tail = Counter[int](), house.ww.store.tail
+
+    async def counted(number: int, **more: Any) -> Feed:
+        reads[number] += 1
+        return await tail(number, **more)
+
+    monkeypatch.setattr(house.server.feed._store, "tail", counted)
+    async with asyncio.timeout(LONG / 2):
+        await house.ww.revoke(session="s-1")
+        answers = await asyncio.gather(*waits)
+    assert [told(one) for one in answers] == [[("session", "s-1")]] * 30
+    assert reads[first.feed.head] <= 4  # those of this process's own follower as well
+
+
+async def test_who_asks_while_a_read_is_under_way_gets_another(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first read began before the revocation; an answer from it would be older than the second question."""
+    first = await asked(house, Question(new_id()))
+    tail, begun, go_on = house.ww.store.tail, asyncio.Event(), asyncio.Event()
+
+    async def slow(number: int, **more: Any) -> Feed:
+        found = await tail(number, **more)
+        begun.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(house.server.feed._store, "tail", slow)
+    early = asyncio.create_task(asked(house, after(first)))
+    await begun.wait()
+    await house.ww.store.append(Event(what="session", value="s-1", at=0, until=house.clock.now() + 900))
+    late = asyncio.create_task(asked(house, after(first)))
+    await asyncio.sleep(0.02)
+    go_on.set()
+    assert (told(await early), told(await late)) == ([], [("session", "s-1")])
 
 
 async def test_an_answer_is_held_no_longer_than_was_asked_for(house: House) -> None:
