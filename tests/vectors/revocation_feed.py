@@ -60,10 +60,11 @@ def good(es256: Key, ed25519: Key) -> list[dict[str, Any]]:
         return {"name": name, "question": question, "answer": jws(said, key), "is": kept | {"events": events}}
 
     snapshot = claims(after=0, events=[[7, "session", "s-1", UNTIL], TOKEN, SUBJECT])
-    sorts = ["token", "session", "family", "key", "subject", "client", "roles"]
+    sorts = ["token", "session", "family", "key", "subject", "signed_in", "roles", "client"]
     every = [[41 + place, what, f"{what}-1", UNTIL] for place, what in enumerate(sorts)] + [
-        [48, "everything", "", UNTIL]
+        [49, "everything", "", UNTIL]
     ]
+    notices = [[41, "acknowledge", "v-1", UNTIL], [42, "notice.later", "k", UNTIL]]
     foreign = [[41, "planet", "mars", UNTIL], SUBJECT]
     return [
         row("all there is", FIRST, snapshot, snapshot["events"]),
@@ -74,9 +75,9 @@ def good(es256: Key, ed25519: Key) -> list[dict[str, Any]]:
         row("the first part of more", LATER, claims(more=True), [TOKEN, SUBJECT]),
         row("another life of the feed", LATER, claims(epoch="77aa0011", after=0, head=3, events=[]), []),
         row("a number that the feed never reached", LATER, claims(after=0, head=12, events=[]), []),
-        row("every sort there is", LATER, claims(head=48, events=every), every),
+        row("every sort there is", LATER, claims(head=49, events=every), every),
         row("a sort that is not known", LATER, claims(events=foreign), [[41, "everything", "", UNTIL], SUBJECT]),
-        row("notices", LATER, claims(events=[[41, "acknowledge", "v-1", UNTIL], [42, "changed", "k", UNTIL], SUBJECT]),
+        row("notices", LATER, claims(events=[*notices, SUBJECT]),
             [SUBJECT]),
         row("claims that are not known", LATER, claims() | {"later": {"a": 1}}, [TOKEN, SUBJECT]),
         row("the other key", LATER, claims(), [TOKEN, SUBJECT], ed25519),

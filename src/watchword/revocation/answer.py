@@ -21,13 +21,11 @@ from ..keys.discovery import alias, is_text
 from ..keys.key import Key
 from ..keys.ring import KeyRing, State
 from ..stores.base import Event, Feed
-from .event import BY_CUTOFF, BY_NAME
+from .event import BY_CUTOFF, BY_NAME, is_notice
 
 TYP = "revocations+jwt"
 """The header's ``typ`` (RFC 8725 §3.11), so that an answer is taken for no token, and no token for an answer."""
 MEDIA_TYPE = f"application/{TYP}"
-NOTICES = frozenset({"acknowledge", "changed"})
-"""Events that stop nothing: they are not sent, and passed over where they come."""
 MOST_EVENTS = 2_000
 MOST_PAYLOAD = 131_072
 """Bytes of the claims of one answer; the next question gets the rest."""
@@ -107,7 +105,7 @@ def page(feed: Feed, *, more: bool) -> tuple[Feed, bool]:
     told: list[Event] = []
     size = 0
     for one in feed.events:
-        if one.what in NOTICES:
+        if is_notice(one.what):
             continue
         size += len(dump_json(_row(one))) + 1
         if told and size > MOST_PAYLOAD - 4_096:  # what is left is for the other claims
@@ -205,7 +203,7 @@ def _judged(said: _Claims, question: Question, issuer: str) -> Answer:
     if said.more and said.head == said.after:
         raise ClaimError("there is more, and nothing here", claim="more")
     _check_order(said.events, said.after, said.head)
-    events = [_event(one, said.iat) for one in said.events if one[1] not in NOTICES]
+    events = [_event(one, said.iat) for one in said.events if not is_notice(one[1])]
     return Answer(Feed(said.epoch, said.head, events), said.after, said.more)
 
 

@@ -108,6 +108,13 @@ def test_roles_end_what_carries_them(house: FeedServer, issuer: Issuer) -> None:
     assert (dead(issuer, token), dead(issuer, house.token())) == (True, False)
 
 
+def test_a_new_password_ends_what_was_signed_in_with_the_old_one(house: FeedServer, issuer: Issuer) -> None:
+    token = house.token()
+    drive(house.ww.subject_changed("user-7", what="password"))
+    ask(issuer)
+    assert (dead(issuer, token), dead(issuer, house.token())) == (True, False)
+
+
 def test_a_sort_that_is_not_known_here_ends_everything_before_it(house: FeedServer, issuer: Issuer) -> None:
     token = house.token()
     house.append(Event(what="planet", value="mars", at=0, until=house.clock.now() + 900))
