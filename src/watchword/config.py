@@ -91,12 +91,14 @@ class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
     ``secret_sha256`` is the hex SHA-256 of a random secret. ``audience``: the one it stands for, where it is a resource
-    server; it is then told about access tokens for that audience alone.
+    server; it is then told about access tokens for that audience alone. ``revocations``: it may read the feed, which
+    names the ids and subjects of every audience.
     """
 
     id: str
     secret_sha256: str
     audience: str | None = None
+    revocations: bool = False
 
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -245,6 +245,10 @@ class View:
         self.ensure_fresh()
         return kid in self._named["key"]
 
+    def has_lost(self, kid: str) -> bool:
+        """Whether the revocation of this key was heard, lease or no lease: for what brings the next answer."""
+        return kid in self._named["key"]
+
     def _hold_to_cutoffs(self, who: Principal) -> None:
         position = self._position(who.rev)
         for table, value in (("subject", who.subject), ("client", who.client_id), ("everything", "")):

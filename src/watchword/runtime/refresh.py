@@ -17,6 +17,7 @@ from ..keys.remote import RemoteKeys
 from ..keys.ring import KeyRing
 from ..keys.sources import read_file
 from .fetch import SECONDS, Fetched, fetch
+from .forks import starts_over
 
 log = logging.getLogger("watchword.runtime")
 
@@ -80,9 +81,14 @@ class RemoteRefresh:
         self.last_error: WatchwordError | None = None
         self._fetch = fetch or partial(_fetch, remote.url)
         self._patience = patience
+        starts_over(self)
+
+    def start_over(self) -> None:
+        """In a forked child no thread is left that could end a fetch."""
         self._lock = Lock()
         self._flight: Future[None] | None = None
         self._waiting = 0
+        self.remote.abandoned()
 
     async def tick(self) -> None:
         with self._lock:

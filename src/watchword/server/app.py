@@ -27,6 +27,7 @@ from .endpoints import (
     oauth_introspect,
     oauth_revoke,
     oauth_token,
+    revocations,
     sessions,
     sign_in,
 )
@@ -47,6 +48,7 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/oauth/token": {"POST": oauth_token.exchange},
     "/oauth/revoke": {"POST": oauth_revoke.revoke},
     "/oauth/introspect": {"POST": oauth_introspect.introspect},
+    "/revocations": {"GET": revocations.revocations},
     "/.well-known/jwks.json": {"GET": key_documents.jwks},
     "/.well-known/paseto-keys.json": {"GET": key_documents.paseto_keys},
     "/api/me": {"GET": me.me},

@@ -20,6 +20,7 @@ SERVED = {
     "/oauth/token": "POST",
     "/oauth/revoke": "POST",
     "/oauth/introspect": "POST",
+    "/revocations": "GET",
     "/.well-known/jwks.json": "GET",
     "/.well-known/paseto-keys.json": "GET",
     "/api/me": "GET",
