@@ -39,8 +39,10 @@ lint: $(VENV)/.ready ## style and architecture: ruff, import-linter
 types: $(VENV)/.ready ## mypy --strict
 	@$(BIN)/mypy
 
-soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once (ten minutes or so)
+soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once; then the long state machines and models
 	@WATCHWORD_SOAK=200 $(BIN)/python -m pytest -q tests/properties/test_exactly_once.py $(ARGS)
+	@WATCHWORD_SOAK=5 $(BIN)/python -m pytest -q tests/properties/test_system_machine.py tests/properties/test_models.py \
+		tests/properties/test_refresh_machine.py tests/contracts/test_store_machine.py $(ARGS)
 
 faults: $(VENV)/.ready ## break what watchword stands on, and write docs/reference/faults.md (half an hour or so)
 	@$(BIN)/python -m tests.faults.run --scale full --json docs/reference/faults.jsonl $(ARGS); wrong=$$?; \

@@ -108,7 +108,6 @@ class ApiKeys:
         life = None if lifetime is None else life_of(self.kind, lifetime, self.kind.life)
         content = {
             "state": "live",
-            "key_id": new_id(),
             "environment": self.environment if environment is None else _environment(environment),
             "label": shown(label),
             "scopes": words(scopes, "scopes"),
@@ -120,11 +119,12 @@ class ApiKeys:
             "rotated_to": None,
         }
         for _ in range(ATTEMPTS):
-            token, record = self._make(named(subject, "a subject"), content | {"rev": rev_of(self._view, None)})
+            fresh = {"key_id": new_id(), "rev": rev_of(self._view, None)}
+            token, record = self._make(named(subject, "a subject"), content | fresh)
             await self._store.put(record, audit=[_audit("api_key_issued", record, now)])
             if await self._outlived(record):
                 return Issued.of(token, _principal(record))
-            await self._store.drop(RECORD, record.key)
+            await self._end(record)  # nobody holds it
         raise StoreConflictError("all of this subject is being revoked again and again; try later")
 
     async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
