@@ -42,9 +42,9 @@ def old(age: int) -> Lie:
 
 
 def another(store: Liar, kind: str, key: str, found: Record | None) -> Record | None:
-    """Another row of this kind, under its own key."""
+    """Another row of this kind, under its own key: the newest that is somebody else's."""
     others = [rows[-1] for (what, name), rows in store.written.items() if what == kind and name != key]
-    return others[0] if others else None
+    return others[-1] if others else None
 
 
 def gone(store: Liar, kind: str, key: str, found: Record | None) -> Record | None:
