@@ -122,13 +122,13 @@ class World:
         mine["api key"] = "api key", (await ww.api_keys.issue(subject)).token
         mine["revoked api key"] = "api key", (lost := await ww.api_keys.issue(subject)).token
         await ww.api_keys.revoke(lost.token)
+        gone = await ww.refresh.issue(subject, client_id="c")
+        await ww.revoke(family=gone.family_id)
+        mine["revoked refresh"] = "refresh", gone.token
         first = await ww.refresh.issue(subject, client_id="c", scopes=["a"])
         second = await ww.refresh.rotate(first.token)
         third = await ww.refresh.rotate(second.token)
         mine["refresh"], mine["spent refresh"] = ("refresh", third.token), ("refresh", first.token)
-        gone = await ww.refresh.issue(subject, client_id="c")
-        await ww.revoke(family=gone.family_id)
-        mine["revoked refresh"] = "refresh", gone.token
         mine["used link"] = "one-time", (used := await ww.one_time.issue(subject, purpose=RESET)).token
         await ww.one_time.redeem(used.token, purpose=RESET)
         mine["void link"] = "one-time", (await ww.one_time.issue(subject, purpose=RESET)).token
@@ -204,6 +204,25 @@ def test_what_is_good_is_itself_or_refused(name: str, lie: str) -> None:
         for_whom(found)
         if lie == "an expired row" and after == 0 and verb not in ("access", "sealed"):
             assert isinstance(found, WatchwordError), "missing and expired are the same"
+        world.store.be_honest()
+        unharmed(world)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_another_s_row_is_nobody_s(verb: str) -> None:
+    """Whatever is done with a token: it neither shows nor ends what is somebody else's."""
+    kind = kind_of(verb)
+    for name in (one for one in (*ENDED, *GOOD) if World().tokens[one][0] == kind):
+        for after in range(3):
+            world = World()
+            world.store.tell(lying.another, after)
+            for_whom(world.ask(VERBS[verb], world.tokens[name][1]))
+            world.store.be_honest()
+            unharmed(world)
+
+
+def kind_of(verb: str) -> str:
+    return verb.split()[0].replace("introspect", "opaque").replace("api", "api key")
 
 
 def for_whom(found: Any) -> None:
@@ -233,7 +252,7 @@ def test_a_broken_row_opens_nothing_and_raises_nothing_of_its_own(
     data: st.DataObject, lie: Lie, after: int, verb: str
 ) -> None:
     world = World()
-    kind = verb.split()[0].replace("introspect", "opaque").replace("api", "api key")
+    kind = kind_of(verb)
     name = data.draw(st.sampled_from([one for one in (*ENDED, *GOOD) if world.tokens[one][0] == kind]))
     world.store.tell(lie, after)
     for_whom(world.ask(VERBS[verb], world.tokens[name][1]))

@@ -235,7 +235,9 @@ class SealedTokens:
         except StoreConflictError:
             pass  # somebody has spent it, or offered it and not got further
         found = await read(store, RECORD, place, SEALED, now=now)
-        if found is None or found.data["state"] != "offered":
+        if found is None:
+            raise StoreConflictError  # a row was in the way, and is gone
+        if found.data["state"] != "offered":
             return False
         return await store.swap(record, version=found.version, events=events, audit=audit, effect=effect)
 
