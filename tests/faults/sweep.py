@@ -218,7 +218,7 @@ class Place:
         self.ww, self.onlooker = self._node(self.store, keys), self._node(Failing(inner), keys)
 
     def _node(self, store: Failing, keys: Path) -> Quiet:
-        with patch.object(app, "open_store", lambda url: store):
+        with patch.object(app, "open_store", lambda url, **more: store):
             ww = Quiet(
                 "memory:",
                 issuer="https://as.test",

@@ -117,6 +117,12 @@ class NodeStore:
 class Quiet(Watchword):
     """Nothing runs beside the verbs but what the scheduler lets run."""
 
+    async def open(self) -> None:
+        """Without a loop, as for threads; but the store may say that somebody else is to run."""
+        await self.store.open()
+        self._wire()
+        await self._verifiers.join(None)
+
     def _begin(self, tickers: Sequence[Any]) -> None:
         pass
 
@@ -133,11 +139,11 @@ class Node:
 
     def begin(self) -> None:
         """A new process: all that it knew is gone."""
-        with patch.object(app, "open_store", lambda url: self.store):
+        with patch.object(app, "open_store", lambda url, **more: self.store):
             self.ww = Quiet("node:", clock=self.clock, **self.options)
         run(self.ww.open())
         store: Any = self.store
-        self.follower = Follower(store, self.ww.view)
+        self.follower = Follower(store, self.ww.view, self.ww._verifiers)
         self.keys = KeyFileRefresh(self.ww.ring, Path(str(self.ww.key_file)))
 
     def crash(self) -> None:

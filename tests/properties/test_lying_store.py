@@ -91,7 +91,7 @@ class World:
 
     def __init__(self) -> None:
         self.store, self.clock = Liar(), FrozenClock()
-        with patch.object(app, "open_store", lambda url: self.store):
+        with patch.object(app, "open_store", lambda url, **more: self.store):
             self.ww = Quiet(
                 "memory:",
                 issuer="https://as.test",
