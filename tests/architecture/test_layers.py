@@ -224,10 +224,11 @@ RULES = [
         "token kinds, formats and stores do not import each other",
         strangers(
             {
-                "tokens": {"base", "roles", "cards", "personal", "names", "seen", "signed", "refresh_wire"},
+                "tokens": {"base", "roles", "cards", "personal", "names", "seen", "signed", "refresh_wire", "rows"},
                 "formats": {"base", "compact"},
                 "stores": {
                     "base",
+                    "whole",
                     "sql",
                     "sql_survey",
                     "breaker",

@@ -166,7 +166,8 @@ class View:
             self.lease_until = float(
                 "-inf"
             )  # it vouched for what is let go of here; only the whole snapshot gives a new one
-            named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
+            # A name is never used again, so what was revoked by name stays so, whatever the new life knows of it.
+            named = {what: dict(held) for what, held in self._named.items()}
             cut: dict[str, dict[str, int]] = {table: {} for table in _LANES}
             _apply(feed.events, named, cut)
             self._hold(named, cut)
