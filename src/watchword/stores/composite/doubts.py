@@ -35,7 +35,7 @@ class Doubts:
 
     @contextmanager
     def over(self, key: str) -> Iterator[Doubt]:
-        """Around a write: in doubt from before it is sent until it is settled, or no copy from before it is believed."""
+        """Around a write: in doubt from before it is sent until it is settled, or until all older copies are dead."""
         doubt = Doubt()
         self._add(key, (float("inf"), doubt))
         try:

@@ -242,17 +242,28 @@ class CompositeStore:
         if not windows.due() or not self._asking.acquire(blocking=False):
             return
         try:
-            asked_at = windows.asking()
-            row = await self._secret("window")
-            windows.heard(row.data["secret"], row.version, asked_at=asked_at)
-            if windows.ripe():
-                asked_at, fresh = self._clock.monotonic(), new_secret()
-                if await self._record.swap(replace(row, data=_secret(fresh)), version=row.version):
-                    windows.turned(fresh, row.version + 1, asked_at=asked_at)
+            await self._hear_window()
+            if windows.ripe() and not await self._turn_window():
+                await self._hear_window()  # somebody was quicker; theirs began after our first question
         except StoreUnavailableError:
             pass  # whoever reads a row is told; copies that are young enough are good all the same
         finally:
             self._asking.release()
+
+    async def _hear_window(self) -> None:
+        asked_at = self._windows.asking()
+        row = await self._secret("window")
+        self._windows.heard(row.data["secret"], row.version, asked_at=asked_at)
+
+    async def _turn_window(self) -> bool:
+        asked_at, fresh, newest = self._windows.asking(), new_secret(), self._windows.newest
+        if newest is None:  # forgotten meanwhile
+            return False
+        row = Record(kind=RECORD, key="window", data=_secret(fresh))
+        turned: bool = await self._record.swap(row, version=newest.version)
+        if turned:
+            self._windows.turned(fresh, newest.version + 1, asked_at=asked_at)
+        return turned
 
     async def _secret(self, key: str) -> Record:
         """A row of ours; whoever needs it first makes it."""
