@@ -23,7 +23,7 @@ from tests.services.postgres import Postgres
 from tests.services.valkey import Server, program
 from watchword import Watchword
 from watchword.clock import SystemClock
-from watchword.errors import TokenNotFoundError, TokenRevokedError
+from watchword.errors import StoreUnavailableError, TokenNotFoundError, TokenRevokedError
 from watchword.stores.base import Event, Record, open_store
 from watchword.stores.composite.store import BOUND
 
@@ -346,6 +346,55 @@ async def test_opened_while_redis_is_away_it_works_and_finds_it_later(
         assert CLOCK.monotonic() < ends
         assert await store.get("session", "k", now=1) == row("k")
     assert store.breaker.state == "closed"
+
+
+class Slow(Nonsense):
+    """Each answer takes 80 ms, and to connect takes several."""
+
+    def say_to(self, client: socket.socket, asked: bytes) -> None:
+        for _ in range(asked.count(b"CLIENT")):
+            self.over.wait(0.08)
+            client.sendall(b"+OK\r\n")
+        if b"CLIENT" not in asked:
+            self.over.wait(0.08)
+            client.sendall(b"$-1\r\n")
+
+
+async def test_on_a_loop_nobody_waits_longer_than_the_deadline_while_it_connects(own: Server, tmp_path: Path) -> None:
+    trouble = Slow(own)
+    await trouble.begin()
+    store: Any = open_store(f"sqlite:///{tmp_path}/app.db", carrier=own.fresh())
+    await store._record.open()
+    began = CLOCK.monotonic()
+    await store.open()
+    took = [CLOCK.monotonic() - began]
+    await store.put(row("k"))
+    for _ in range(6):
+        began = CLOCK.monotonic()
+        assert await store.get("session", "k", now=1) == row("k")
+        took.append(CLOCK.monotonic() - began)
+    assert took[0] < 0.2
+    assert sorted(took)[3] < 0.22, "a look and a copy, 0.1 s each at the most"
+    await store.close()
+    await trouble.end()
+
+
+@pytest.mark.parametrize("way", ["loop", "threads"])
+async def test_a_redis_store_says_of_nonsense_that_it_is_unavailable(own: Server, way: str) -> None:
+    store = open_store(own.fresh())
+    await store.open() if way == "loop" else store.open_blocking()
+    trouble = Nonsense(own)
+    await trouble.begin()
+    answers: set[type] = set()
+    for _ in range(12):
+        try:
+            answers.add(type(await store.drop("session", "k")))
+        except Exception as error:  # noqa: BLE001 - which it is, is the question
+            answers.add(type(error))
+    assert StoreUnavailableError in answers
+    assert answers <= {StoreUnavailableError, bool}, "an answer of the right shape cannot be told from a right one"
+    await store.close()
+    await trouble.end()
 
 
 # Two processes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from watchword.stores.composite.messages import Messages
 from watchword.stores.composite.store import BOUND
 from watchword.stores.composite.windows import Windows, window_of
 
-OURS = {"issuer": "https://as.test", "audience": "https://api.test"}
+OURS: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test"}
 NOW = 1_800_000_000
 FIRST, SECOND, THIRD = (new_secret() for _ in range(3))
 
@@ -238,6 +238,42 @@ def test_who_read_a_row_before_it_was_written_lays_no_older_copy(nodes: list[Any
     assert get(other) is get(one) is None
     drive(other.put(row(data={"n": 3})))
     assert get(other) == get(one) == row(data={"n": 3})
+
+
+class Slow:
+    """A record that answers a lookup late: ``meanwhile`` happens after the row was read."""
+
+    def __init__(self, record: Any, meanwhile: Callable[[], object]) -> None:
+        self._real, self._meanwhile = record, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def get(self, kind: str, key: str, *, now: int) -> Record | None:
+        found: Record | None = await self._real.get(kind, key, now=now)
+        if kind == "session":
+            self._meanwhile()
+        return found
+
+
+def test_a_row_that_was_long_on_its_way_is_as_old_as_its_question(nodes: list[Any], clock: FrozenClock) -> None:
+    one, other = nodes
+    drive(one.put(row()))
+    record = one._record
+
+    def meanwhile() -> None:
+        drive(record.swap(row(data={"n": 2}), version=1))
+        for _ in range(4):
+            clock.advance(0.49)
+            for node in nodes:
+                node._windows._due_at = 0
+                drive(node._freshen())
+
+    one._record = Slow(record, meanwhile)
+    assert get(one) == row()
+    one._record = record
+    clock.advance(0.1)
+    assert get(other) == get(one) == row(data={"n": 2}, version=2)
 
 
 def test_who_loses_a_swap_reads_the_record_and_not_the_copy_that_misled_it(nodes: list[Any]) -> None:
