@@ -430,7 +430,7 @@ async def test_a_revocation_reaches_the_other_process_over_the_carrier_p99(
     place, keys, delays = (postgres.fresh(), valkey.fresh()), tmp_path / "app.keys", []
     async with Watchword(place[0], carrier=place[1], keys=keys, **OPTIONS) as ww:
         with node(place, keys, 5) as ask:
-            for turn in range(100):
+            for turn in range(200):
                 session = await ww.sessions.start(f"user-{turn}")
                 token = ww.access.issue(f"user-{turn}", session_id=session.session_id).token
                 shown = token if kind == "access" else session.token

@@ -385,3 +385,16 @@ def test_it_says_of_itself_what_its_record_says(tmp_path: Path) -> None:
 def test_a_short_max_staleness_shortens_the_life_of_copies(tmp_path: Path) -> None:
     ww = Watchword(f"sqlite:///{tmp_path}/x.db", carrier="redis://host", max_staleness=timedelta(seconds=1), **OURS)
     assert ww.store._windows.bound == 0.4  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.9])
+def test_where_copies_would_be_old_at_once_there_are_none(valkey: Server, tmp_path: Path, seconds: float) -> None:
+    options: dict[str, Any] = {"max_staleness": timedelta(seconds=seconds), "carrier": valkey.fresh()}
+    store: Any = open_store(f"sqlite:///{tmp_path}/x.db", **options)
+    store.open_blocking()
+    drive(store.put(row()))
+    for _ in range(3):
+        assert get(store) == row()
+    assert (store.hits, store.misses) == (0, 0)
+    assert drive(store.get("carrier", "window", now=NOW)) is None
+    store.close_blocking()

@@ -37,6 +37,8 @@ OPERATION = 0.1
 """Seconds for all that one verb asks of Redis, unless the URL says otherwise."""
 BOUND = 2.0
 """Seconds that a copy may be old at most; two fifths of ``max_staleness`` where that is less."""
+LEAST = 0.4
+"""With a bound below this no copies are made: they would be old before anybody reads them."""
 LATE = 5.0
 """Seconds after which a write whose caller has left, or could not be told, has come to its end."""
 _FAR = 2**62
@@ -64,6 +66,7 @@ class CompositeStore:
             raise ConfigurationError("wait is for a Redis that is the record: beside one, nothing waits for replicas")
         clock = clock or SystemClock()
         bound = min(BOUND, max_staleness.total_seconds() * 0.4)
+        self._copied = KINDS if bound >= LEAST else frozenset[str]()
         at = f"{{{self.address.prefix}}}:"
         self._record, self._clock, self._channel = record, clock, f"{at}carrier"
         self.breaker = Breaker(clock)
@@ -130,7 +133,7 @@ class CompositeStore:
     # Copies
 
     async def get(self, kind: str, key: str, *, now: int) -> Record | None:
-        if kind not in KINDS or self._messages is None:
+        if kind not in self._copied or self._messages is None:
             return await self._record.get(kind, key, now=now)
         await self._freshen()
         if key not in self._doubts:
@@ -171,7 +174,7 @@ class CompositeStore:
             )
             if done:
                 written = replace(record, version=version + 1)
-                copy = [self._copies.keep(written, window)] if record.kind in KINDS else []
+                copy = [self._copies.keep(written, window)] if record.kind in self._copied else []
                 await self._tell(doubt, copy, events)
         return done
 
@@ -188,7 +191,7 @@ class CompositeStore:
         return removed
 
     def _gone(self, kind: str, key: str) -> list[Command]:
-        return [self._copies.gone(kind, key)] if kind in KINDS else []
+        return [self._copies.gone(kind, key)] if kind in self._copied else []
 
     # News
 
