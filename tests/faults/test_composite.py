@@ -339,13 +339,13 @@ async def test_opened_while_redis_is_away_it_works_and_finds_it_later(
     await store.put(row("k"))
     for _ in range(9):
         assert await store.get("session", "k", now=1) == row("k")
-    assert store.breaker.state == "open"
+    assert store.carrier_breaker.state == "open"
     own.start()
     ends = CLOCK.monotonic() + 2
     while not store.hits:
         assert CLOCK.monotonic() < ends
         assert await store.get("session", "k", now=1) == row("k")
-    assert store.breaker.state == "closed"
+    assert store.carrier_breaker.state == "closed"
 
 
 class Slow(Nonsense):

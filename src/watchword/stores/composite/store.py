@@ -50,7 +50,8 @@ class CompositeStore:
 
     Parameters: record: an SQL store. carrier: ``redis://…`` and its kin, as for the Redis store, but for ``wait``.
     max_staleness: how old the word about revocations may be.
-    ``hits`` and ``misses`` count the lookups that a copy answered, or could not; ``breaker`` says how Redis does.
+    ``hits`` and ``misses`` count the lookups that a copy answered, or could not; ``carrier_breaker`` says how Redis
+    does; ``breaker`` is the record's.
     """
 
     def __init__(
@@ -69,8 +70,8 @@ class CompositeStore:
         self._copied = KINDS if bound >= LEAST else frozenset[str]()
         at = f"{{{self.address.prefix}}}:"
         self._record, self._clock, self._channel = record, clock, f"{at}carrier"
-        self.breaker = Breaker(clock)
-        self._line = Line(self.address, self.breaker)
+        self.carrier_breaker = Breaker(clock)
+        self._line = Line(self.address, self.carrier_breaker)
         self._windows = Windows(clock, bound)
         self._copies = Copies(at, self._windows)
         self._doubts = Doubts(clock, bound, LATE)
@@ -185,8 +186,8 @@ class CompositeStore:
                 await self._tell(doubt, self._gone(kind, key), events)
         return done
 
-    async def purge(self, *, now: int) -> int:
-        removed: int = await self._record.purge(now=now)
+    async def purge(self, *, now: int, audit_before: int | None = None) -> int:
+        removed = await self._record.purge(now=now, audit_before=audit_before)
         self._windows.forget()
         return removed
 
@@ -216,7 +217,7 @@ class CompositeStore:
     async def news(self, *, timeout: float) -> None:
         """Of Redis while it does well, else of the record; from then on of both, so that nothing piles up unread."""
         news, record = self._news, self._record
-        if news is not None and self.pushes and self.breaker.state == "closed" and await news.listens():
+        if news is not None and self.pushes and self.carrier_breaker.state == "closed" and await news.listens():
             if self._listened_twice:
                 await record.news(timeout=0)
             await news.wait(timeout)
@@ -226,7 +227,7 @@ class CompositeStore:
 
     async def _tell(self, doubt: Doubt, commands: list[Command], events: Sequence[Event] = ()) -> None:
         """After a commit. Whatever becomes of it here, the write has happened."""
-        published = [await self._message()] if events and self.pushes and self.breaker.state == "closed" else []
+        published = [await self._message()] if events and self.pushes and self.carrier_breaker.state == "closed" else []
         every = [*commands, *(one for one in published if one is not None)]
         doubt.settled = not every or await self._line.ask(*every) is not None
 
@@ -278,7 +279,7 @@ class CompositeStore:
         return found
 
     def __repr__(self) -> str:
-        return f"CompositeStore({self._record!r}, {str(self.address)!r}, {self.breaker.state})"
+        return f"CompositeStore({self._record!r}, {str(self.address)!r}, {self.carrier_breaker.state})"
 
 
 def _secret(text: str) -> Mapping[str, str]:
