@@ -57,6 +57,7 @@ class Watchword:
     Parameters:
         url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
             ``postgresql://user:password@host/database`` or ``redis://host`` (then ``keys`` or ``ring`` is needed).
+        carrier: ``redis://host``: a Redis beside an SQL store, which carries news and keeps copies; it may vanish.
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         migrate: ``never`` refuses to open a database that ``watchword db upgrade`` has not been run on.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
@@ -86,6 +87,7 @@ class Watchword:
         *,
         issuer: str,
         audience: str | Sequence[str],
+        carrier: str | None = None,
         migrate: Literal["auto", "never"] = "auto",
         keys: str | Path | None = None,
         ring: KeyRing | None = None,
@@ -115,7 +117,11 @@ class Watchword:
     ) -> None:
         self.risk = risk = risk_of(profile)
         self.clock: Clock = clock or SystemClock()
-        self.store = open_store(url, migrate=migrate)
+        risk.stale(on_stale, open_for)
+        self.view = View(
+            max_staleness=max_staleness, clock=self.clock, lock=threading.Lock(), on_stale=on_stale, open_for=open_for
+        )
+        self.store = open_store(url, migrate=migrate, carrier=carrier, max_staleness=max_staleness, clock=self.clock)
         self.issuer = issuer
         if policy is not None and not callable(getattr(policy, "decide", None)):
             raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")
@@ -125,10 +131,6 @@ class Watchword:
             raise ConfigurationError("this store has no place for a key file beside it: name one with keys='app.keys'")
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
-        risk.stale(on_stale, open_for)
-        self.view = View(
-            max_staleness=max_staleness, clock=self.clock, lock=threading.Lock(), on_stale=on_stale, open_for=open_for
-        )
         self.view.pull = _open_first
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         kept: dict[str, Any] = {"view": self.view, "clock": SteadyClock(self.clock)}

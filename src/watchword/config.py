@@ -133,6 +133,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     issuer: str
     audience: str
+    carrier: str | None = None
     migrate: Literal["auto", "never"] = "auto"
     keys: str | None = None
     environment: Literal["live", "test"] = "live"
@@ -155,7 +156,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
 
     def __repr__(self) -> str:
-        """Without the rest of the URL, which may hold a password."""
+        """Without the rest of the URL, which may hold a password, as may the carrier's."""
         return f"Settings(url='{self.url.partition(':')[0]}:…', issuer={self.issuer!r}, audience={self.audience!r})"
 
 
