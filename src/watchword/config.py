@@ -104,6 +104,7 @@ class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[server]``: where to listen, and which other origins may use its cookies.
 
+    ``metrics_token_sha256``: hex SHA-256 of the token for ``/metrics``, a page that is not there without it.
     ``trusted_proxies``: addresses whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed; nobody's otherwise.
     """
 
@@ -111,6 +112,7 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8080
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    metrics_token_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     clients: tuple[ClientSettings, ...] = ()
 
 

@@ -58,8 +58,7 @@ async def pair(place: Place) -> AsyncIterator[tuple[Watchword, Watchword]]:
 
 async def quiet(ww: Watchword) -> None:
     """It follows nothing any more, so that what is seen is what the request itself did."""
-    for ticker in ww._tickers:
-        await ticker.stop()  # type: ignore[misc]  # under a loop they are tasks
+    await ww._chores.end()
 
 
 async def refused(attempt: Callable[[], Awaitable[object]]) -> bool:

@@ -247,7 +247,7 @@ class Place:
     def look(self, held: Held) -> dict[str, object]:
         """What the onlooker makes of each credential, and what there is: rows by state, the trail, the feed."""
         run(catch_up(self.onlooker.store, self.onlooker.view))
-        for near in (self.onlooker.api_keys._near, self.onlooker.opaque_access._near):
+        for near in (self.onlooker.api_keys.near, self.onlooker.opaque_access.near):
             near._young, near._old = {}, {}
         seen: dict[str, object] = {name: self._seen(look, held) for name, look in LOOKS.items()}
         for kind in ROWS:

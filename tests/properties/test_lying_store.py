@@ -143,7 +143,7 @@ class World:
         self.forget_near()
 
     def forget_near(self) -> None:
-        for near in (self.ww.api_keys._near, self.ww.opaque_access._near):
+        for near in (self.ww.api_keys.near, self.ww.opaque_access.near):
             near._young, near._old = {}, {}
 
     def ask(self, verb: Verb, word: str) -> Any:

@@ -814,7 +814,7 @@ class System(RuleBasedStateMachine):
     def drop_cache(self, who: int) -> None:
         """All that was derived is gone, and the view takes nothing but a snapshot."""
         ww = self.nodes[who].ww
-        for near in (ww.api_keys._near, ww.opaque_access._near):
+        for near in (ww.api_keys.near, ww.opaque_access.near):
             near._young, near._old = {}, {}
         ww.access._seen = Seen()
         ww.view._told_to_restart = True

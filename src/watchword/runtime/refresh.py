@@ -34,12 +34,15 @@ class KeyFileRefresh:
     def __init__(self, ring: KeyRing, path: Path) -> None:
         self._ring, self._path = ring, path
         self._stamp: tuple[int, int] | None = None  # so that the first tick reads once more
+        self.readable = True
 
     async def tick(self) -> None:
         stamp = self._look()
+        self.readable = stamp is not None and os.access(self._path, os.R_OK)
         if stamp is not None and stamp != self._stamp:
+            self.readable = False
             self._ring.adopt(read_file(self._path))
-            self._stamp = stamp
+            self._stamp, self.readable = stamp, True
 
     def _look(self) -> tuple[int, int] | None:
         try:

@@ -24,6 +24,7 @@ from .endpoints import (
     key_documents,
     landing,
     me,
+    metrics,
     oauth_introspect,
     oauth_revoke,
     oauth_token,
@@ -53,6 +54,8 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/.well-known/paseto-keys.json": {"GET": key_documents.paseto_keys},
     "/api/me": {"GET": me.me},
     "/health": {"GET": health.health},
+    "/health/live": {"GET": health.live},
+    "/metrics": {"GET": metrics.metrics},
 }
 """Path -> method -> endpoint. GET answers HEAD as well; any other method is 405 with Allow, any other path 404."""
 

@@ -86,7 +86,7 @@ class ApiKeys:
     ) -> None:
         self._store = store
         self._view = view
-        self._near = Near(RECORD, store, view, API_KEY)
+        self.near = Near(RECORD, store, view, API_KEY)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self.environment = _environment(environment)
         self._prefixes = {f"{_prefix(prefix)}_{name}_": name for name in ENVIRONMENTS}
@@ -157,7 +157,7 @@ class ApiKeys:
             token, successor, changed = self._successor(record, now, now + wait)
             events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
             if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
-                self._near.forget(record.key)
+                self.near.forget(record.key)
                 if await self._outlived(successor):
                     return Issued.of(token, _principal(successor))
                 await self._end(successor)
@@ -218,7 +218,7 @@ class ApiKeys:
                 reason="environment",
             )
         key = digest(RECORD, prefix.encode() + secret)
-        record = await self._near.get(key, now=self._clock.now())
+        record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such API key")
         await self._check(record, on_stale)
@@ -254,7 +254,7 @@ class ApiKeys:
         now = self._clock.now()
         events, audit = [_end_of(record, now)], [_audit("api_key_revoked", record, now)]
         won = await self._store.swap(_dead(record, "revoked", now), version=record.version, events=events, audit=audit)
-        self._near.forget(record.key)
+        self.near.forget(record.key)
         return won
 
     async def _hear(self) -> None:

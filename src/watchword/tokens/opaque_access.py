@@ -78,7 +78,7 @@ class OpaqueAccessTokens:
         self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer
         self._view = view
-        self._near = Near(RECORD, store, view, OPAQUE)
+        self.near = Near(RECORD, store, view, OPAQUE)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
 
@@ -197,7 +197,7 @@ class OpaqueAccessTokens:
 
     async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
         key = digest(RECORD, opaque.parse(untrusted, self.prefix))
-        record = await self._near.get(key, now=self._clock.now())
+        record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such access token")
         why = await self._why_dead(record, on_stale)
@@ -232,7 +232,7 @@ class OpaqueAccessTokens:
         dead = replace(record, data={name: record.data[name] for name in kept} | {"state": "revoked"})
         audit = [_audit("opaque_access_revoked", record, now)]
         won = await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
-        self._near.forget(record.key)
+        self.near.forget(record.key)
         return won
 
 

@@ -25,6 +25,8 @@ SERVED = {
     "/.well-known/paseto-keys.json": "GET",
     "/api/me": "GET",
     "/health": "GET",
+    "/health/live": "GET",
+    "/metrics": "GET",
 }
 """A-6.3.4: every way in, written down a second time."""
 
