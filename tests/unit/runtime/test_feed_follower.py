@@ -144,7 +144,7 @@ def test_paseto_tokens_of_the_issuer_with_the_same_view(house: FeedServer, issue
     assert here.verify(theirs.issue("user-7").token)
 
 
-def test_a_new_life_of_the_feed_replaces_what_was_heard(house: FeedServer, issuer: Issuer) -> None:
+def test_in_a_new_life_of_the_feed_what_was_revoked_by_name_stays_so(house: FeedServer, issuer: Issuer) -> None:
     token = house.token(session_id="s-1")
     house.revoke(session="s-1")
     ask(issuer)
@@ -154,7 +154,7 @@ def test_a_new_life_of_the_feed_replaces_what_was_heard(house: FeedServer, issue
     house.revoke(session="s-2")
     ask(issuer)
     assert view(issuer).epoch == house.ww.view.epoch
-    assert not dead(issuer, token)
+    assert dead(issuer, token)
     assert dead(issuer, house.token(session_id="s-2"))
 
 
