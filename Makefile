@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: taxonomy events help demo test check lint types bench soak faults fuzz cost conformance test-all-pythons clean
+.PHONY: taxonomy events help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -39,12 +39,17 @@ lint: $(VENV)/.ready ## style and architecture: ruff, import-linter
 types: $(VENV)/.ready ## mypy --strict
 	@$(BIN)/mypy
 
-soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once (ten minutes or so)
+soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once; then the long state machines and models
 	@WATCHWORD_SOAK=200 $(BIN)/python -m pytest -q tests/properties/test_exactly_once.py $(ARGS)
+	@WATCHWORD_SOAK=5 $(BIN)/python -m pytest -q tests/properties/test_system_machine.py tests/properties/test_models.py \
+		tests/properties/test_refresh_machine.py tests/contracts/test_store_machine.py $(ARGS)
 
 faults: $(VENV)/.ready ## break what watchword stands on, and write docs/reference/faults.md (half an hour or so)
 	@$(BIN)/python -m tests.faults.run --scale full --json docs/reference/faults.jsonl $(ARGS); wrong=$$?; \
 		$(BIN)/python -m tests.faults.page && exit $$wrong
+
+models: $(VENV)/.ready ## search the small models through whole, their seeded mutants too: make models ARGS=--deep
+	@$(BIN)/python -m models $(ARGS)
 
 taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds, and each kind presented to each verifier
 	@$(BIN)/python -m tests.contracts.taxonomy_page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -22,15 +23,17 @@ from .keys.ring import KeyRing
 from .keys.sources import fresh_slots, load_or_create
 from .options import Options as Options
 from .options import keywords as keywords
-from .policy.base import Decision, Facts, Policy, authorize
+from .policy.base import Decision, Facts, Policy, authorize, checked
 from .principal import Principal
 from .revocation.event import Revocation
-from .revocation.feed import catch_up_now
 from .revocation.matrix import Word
 from .revocation.view import OnStale, View
-from .runtime.follow import Follower
+from .runtime.chores import Chores
+from .runtime.follow import Follower, reach
+from .runtime.health import Health
 from .runtime.janitor import Janitor
 from .runtime.last_used import LastUsed
+from .runtime.metrics import Metrics, Outcome, collect
 from .runtime.refresh import KeyFileRefresh, drop_key
 from .runtime.revoker import Revoker
 from .runtime.ticker import Chore, TaskTicker, ThreadTicker
@@ -57,6 +60,7 @@ class Watchword:
     Parameters:
         url: ``memory:`` (starts empty each time), ``sqlite:///path.db`` (four slashes for an absolute path) or
             ``postgresql://user:password@host/database`` or ``redis://host`` (then ``keys`` or ``ring`` is needed).
+        carrier: ``redis://host``: a Redis beside an SQL store, which carries news and keeps copies; it may vanish.
         issuer: the ``iss`` of our tokens, an https URL. audience: the ``aud`` they are for, one or several.
         migrate: ``never`` refuses to open a database that ``watchword db upgrade`` has not been run on.
         keys: the key file; ``<database>.keys`` unless named. ``ring``: your own KeyRing instead, never written
@@ -86,6 +90,7 @@ class Watchword:
         *,
         issuer: str,
         audience: str | Sequence[str],
+        carrier: str | None = None,
         migrate: Literal["auto", "never"] = "auto",
         keys: str | Path | None = None,
         ring: KeyRing | None = None,
@@ -115,21 +120,19 @@ class Watchword:
     ) -> None:
         self.risk = risk = risk_of(profile)
         self.clock: Clock = clock or SystemClock()
-        self.store = open_store(url, migrate=migrate)
+        risk.stale(on_stale, open_for)
+        self.view = View(
+            max_staleness=max_staleness, clock=self.clock, lock=threading.Lock(), on_stale=on_stale, open_for=open_for
+        )
+        self.store = open_store(url, migrate=migrate, carrier=carrier, max_staleness=max_staleness, clock=self.clock)
         self.issuer = issuer
-        if policy is not None and not callable(getattr(policy, "decide", None)):
-            raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")
-        self.policy = policy
+        self.policy = checked(policy)
         self.key_file = Path(keys) if keys is not None else self.store.keys_beside
         if self.key_file is None and ring is None and self.store.lasts:
             raise ConfigurationError("this store has no place for a key file beside it: name one with keys='app.keys'")
         self._own_ring = ring
         self.ring = ring if ring is not None else KeyRing(None, clock=self.clock)
-        risk.stale(on_stale, open_for)
-        self.view = View(
-            max_staleness=max_staleness, clock=self.clock, lock=threading.Lock(), on_stale=on_stale, open_for=open_for
-        )
-        self.view.pull = _open_first
+        reach(self.view, None)
         shared: dict[str, Any] = {"view": self.view, "clock": self.clock}
         kept: dict[str, Any] = {"view": self.view, "clock": SteadyClock(self.clock)}
         self.sessions = Sessions(
@@ -164,12 +167,7 @@ class Watchword:
             **kept,
         )
         self.sealed = SealedTokens(
-            self.ring,
-            store=self.store,
-            audience=alone,
-            lifetime=sealed_lifetime,
-            format=formats.get("sealed"),
-            **ours,
+            self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, format=formats.get("sealed"), **ours
         )
         self.service = ServiceTokens(
             self.ring,
@@ -201,7 +199,8 @@ class Watchword:
             drop_key=self._drop_key,
         )
         self._janitor = Janitor(self.store, self.clock, audit_retention)
-        self._tickers: list[TaskTicker | ThreadTicker] = []
+        self._outcomes: Counter[Outcome] = Counter()
+        self._chores = Chores(self.store, self.view)
 
     @classmethod
     def from_config(cls, path: str | Path) -> Self:
@@ -219,18 +218,15 @@ class Watchword:
             await self.store.open()
             self._wire()
             await self._verifiers.join(asyncio.get_running_loop())
-        except BaseException:
+        except BaseException as error:
             await self.close()
+            self._chores.failed(error)
             raise
-        self._begin([TaskTicker(chore) for chore in self._chores()])
+        self._chores.begin(self._duties(), TaskTicker)
 
     async def close(self) -> None:
         """Stop following and let go of the store. Afterwards every verb asks to be opened again."""
-        for ticker in self._tickers:
-            if isinstance(ticker, TaskTicker):
-                await ticker.stop()
-            else:
-                ticker.stop()
+        await self._chores.end()
         self._unwire()
         await self._drain(asyncio.get_running_loop())
         await self.store.close()
@@ -244,15 +240,14 @@ class Watchword:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
             self._wire()
             drive(self._verifiers.join(None))
-        except BaseException:
+        except BaseException as error:
             self.close_blocking()
+            self._chores.failed(error)
             raise
-        self._begin([ThreadTicker(chore) for chore in self._chores()])
+        self._chores.begin(self._duties(), ThreadTicker)
 
     def close_blocking(self) -> None:
-        for ticker in self._tickers:
-            if isinstance(ticker, ThreadTicker):
-                ticker.stop()
+        self._chores.end_blocking()
         self._unwire()
         drive(self._drain(None))
         self.store.close_blocking()
@@ -271,7 +266,9 @@ class Watchword:
         """
         access = self.access if issuers is None else Bearers(self.access, self.ring, issuers)
         kinds = (*self._carried, access)
-        return Authenticator(kinds, cookie=cookie, origins=origins, binding=self.binding, end=self.end)
+        return Authenticator(
+            kinds, cookie=cookie, origins=origins, binding=self.binding, end=self.end, outcomes=self._outcomes
+        )
 
     async def end(self, who: Principal) -> None:
         """End what a caller's credential belongs to: its session, or else its refresh family, and their tokens."""
@@ -345,23 +342,28 @@ class Watchword:
         """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
         return await self.store.audited(after=after, subject=subject, limit=limit)
 
+    async def health(self) -> Health:
+        """Whether this process can judge credentials now, and what is missing. Also before it is open.
+
+        It takes as long as the store takes to answer or to give up, and it never raises UnavailableError.
+        """
+        return await self._chores.health()
+
+    def metrics(self) -> Metrics:
+        """What was counted since this Watchword was made. No I/O."""
+        signed, kept = (self.access, self.service), (self.sessions, self.opaque_access, self.api_keys)
+        return collect(self.store, self.view, self._outcomes, signed=signed, kept=kept)
+
     def _wire(self) -> None:
         if self._own_ring is None and not self.ring.opened:
             fresh = fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
         if self.access.single_service:
             self.access.check_ring()
-        self.view.forget()
-        pulls = self.store.pulls_inline and self.view.max_staleness
-        self.view.pull = (lambda: catch_up_now(self.store, self.view)) if pulls else None
-        self.view.ask = self.store.standing
-        if self.store.pulls_inline or not self.store.suspends:
-            self.view.ask_now = lambda names, *, now: drive(self.store.standing(names, now=now))
+        reach(self.view, self.store)
 
     def _unwire(self) -> None:
-        self._tickers = []
-        self.view.forget()
-        self.view.pull, self.view.ask, self.view.ask_now = _open_first, None, None
+        reach(self.view, None)
         if self._own_ring is None:
             self.ring.adopt(None)
 
@@ -374,17 +376,12 @@ class Watchword:
         if self._own_ring is None:
             drop_key(self.ring, self.key_file, kid)
 
-    def _chores(self) -> list[Chore]:
+    def _duties(self) -> list[Chore]:
         chores: list[Chore] = [Follower(self.store, self.view, self._verifiers), self._janitor]
         chores.append(LastUsed(self.api_keys))
         if self._own_ring is None and self.key_file is not None:
             chores.append(KeyFileRefresh(self.ring, self.key_file))
         return chores
-
-    def _begin(self, tickers: Sequence[TaskTicker | ThreadTicker]) -> None:
-        self._tickers = list(tickers)
-        for ticker in tickers:
-            ticker.start()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -397,7 +394,3 @@ class Watchword:
 
     def __repr__(self) -> str:
         return f"Watchword(issuer={self.issuer!r}, ring={self.ring!r}, view={self.view!r})"
-
-
-def _open_first() -> None:
-    raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")

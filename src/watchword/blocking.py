@@ -16,7 +16,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from . import app
 from .config import read_settings
+from .errors import WatchwordError
 from .keys.ring import KeyRing
+from .runtime.health import Health, not_open
 from .runtime.ticker import drive
 from .tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from .tokens.access import AccessTokens
@@ -50,6 +52,18 @@ def _plain(verb: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, 
         return verb(face._find(), *args, **kwargs)
 
     return update_wrapper(call, verb)
+
+
+def _truly(look: Callable[[app.Watchword], Coroutine[Any, Any, Health]]) -> Callable[[Any], Health]:
+    """The same for health, which never raises because it cannot open: that is what it is asked about."""
+
+    def call(self: Any) -> Health:
+        try:
+            return drive(look(self._find()))
+        except WatchwordError as error:
+            return not_open(error.reason)
+
+    return update_wrapper(call, look)
 
 
 class Sessions(_Face[sessions.Sessions]):
@@ -168,6 +182,8 @@ class Watchword(_Face[app.Watchword]):
     authorize = _now(app.Watchword.authorize)
     end = _now(app.Watchword.end)
     events = _now(app.Watchword.events)
+    metrics = _plain(app.Watchword.metrics)
+    health = _truly(app.Watchword.health)
 
     @classmethod
     def from_config(cls, path: str | Path) -> Self:

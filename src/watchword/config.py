@@ -91,17 +91,20 @@ class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[[server.clients]]``: who may introspect, and revoke tokens of their own.
 
     ``secret_sha256`` is the hex SHA-256 of a random secret. ``audience``: the one it stands for, where it is a resource
-    server; it is then told about access tokens for that audience alone.
+    server; it is then told about access tokens for that audience alone. ``revocations``: it may read the feed, which
+    names the ids and subjects of every audience.
     """
 
     id: str
     secret_sha256: str
     audience: str | None = None
+    revocations: bool = False
 
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[server]``: where to listen, and which other origins may use its cookies.
 
+    ``metrics_token_sha256``: hex SHA-256 of the token for ``/metrics``, a page that is not there without it.
     ``trusted_proxies``: addresses whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed; nobody's otherwise.
     """
 
@@ -109,6 +112,7 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8080
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    metrics_token_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     clients: tuple[ClientSettings, ...] = ()
 
 
@@ -131,6 +135,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     issuer: str
     audience: str
+    carrier: str | None = None
     migrate: Literal["auto", "never"] = "auto"
     keys: str | None = None
     environment: Literal["live", "test"] = "live"
@@ -153,7 +158,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
 
     def __repr__(self) -> str:
-        """Without the rest of the URL, which may hold a password."""
+        """Without the rest of the URL, which may hold a password, as may the carrier's."""
         return f"Settings(url='{self.url.partition(':')[0]}:…', issuer={self.issuer!r}, audience={self.audience!r})"
 
 

@@ -26,6 +26,7 @@ class Options(TypedDict, total=False):
 
     issuer: Required[str]
     audience: Required[str | Sequence[str]]
+    carrier: str | None
     migrate: Literal["auto", "never"]
     keys: str | Path | None
     ring: KeyRing | None
@@ -59,6 +60,7 @@ def keywords(settings: Settings) -> Options:
     return {
         "issuer": settings.issuer,
         "audience": settings.audience,
+        "carrier": settings.carrier,
         "migrate": settings.migrate,
         "keys": settings.keys,
         "audit_retention": None if settings.audit_retention is None else timedelta(seconds=settings.audit_retention),

@@ -18,6 +18,7 @@ from watchword import FrozenClock, SystemClock, Watchword
 from watchword.blocking import Watchword as BlockingWatchword
 from watchword.errors import ConfigurationError, StoreUnavailableError, TokenRevokedError
 from watchword.principal import Principal
+from watchword.revocation.event import BY_CUTOFF, BY_NAME
 from watchword.revocation.feed import catch_up
 from watchword.stores.postgres_wire import Link
 from watchword.stores.redis import RedisStore
@@ -57,8 +58,7 @@ async def pair(place: Place) -> AsyncIterator[tuple[Watchword, Watchword]]:
 
 async def quiet(ww: Watchword) -> None:
     """It follows nothing any more, so that what is seen is what the request itself did."""
-    for ticker in ww._tickers:
-        await ticker.stop()  # type: ignore[misc]  # under a loop they are tasks
+    await ww._chores.end()
 
 
 async def refused(attempt: Callable[[], Awaitable[object]]) -> bool:
@@ -72,7 +72,7 @@ async def refused(attempt: Callable[[], Awaitable[object]]) -> bool:
 # revoked elsewhere is refused here, at once
 
 
-@pytest.mark.parametrize("what", ["token", "session", "family", "subject", "client", "key", "everything", "roles"])
+@pytest.mark.parametrize("what", [*BY_NAME, *BY_CUTOFF])
 async def test_an_access_token_is_refused_by_the_next_request(pair: Any, what: str) -> None:
     here, there = pair
     made = here.access.issue("u", session_id="s", family_id="f", client_id="c")
@@ -80,6 +80,8 @@ async def test_an_access_token_is_refused_by_the_next_request(pair: Any, what: s
     assert (await here.access.authenticate(made.token)).subject == "u"
     if what == "roles":
         await there.roles.set("u", ["admin"])
+    elif what == "signed_in":
+        await there.subject_changed("u", "password")
     else:
         kid = next(slot.key.kid for slot in here.ring if slot.key.algorithm.name == "ES256")
         values = {"token": made.token, "session": "s", "family": "f", "client": "c", "key": kid, "everything": True}
@@ -311,7 +313,13 @@ def plain_verdict(client: Any, prefix: str, key: Any, token: str) -> bool:
     life = f"{(born or b'').decode()}:{client.info('replication')['master_replid']}"
     epoch, _, seq = claims.get("rev", "").rpartition(".")
     same = epoch == hashlib.sha256(life.encode()).hexdigest()[:12]
-    cuts = [f"subject:{claims['sub']}", f"roles:{claims['sub']}", f"client:{claims['client_id']}", "everything:"]
+    cuts = [
+        f"subject:{claims['sub']}",
+        f"signed_in:{claims['sub']}",
+        f"roles:{claims['sub']}",
+        f"client:{claims['client_id']}",
+        "everything:",
+    ]
     for held in client.mget([at + cut for cut in cuts]):
         if held is not None and not (same and int(seq) >= int(held.split(b":")[0])):
             return False
@@ -323,7 +331,7 @@ async def test_another_program_reads_the_same_from_the_documented_keys(valkey: S
     async with place.house() as ww:
         assert isinstance(ww.store, RedisStore)
         prefix = ww.store.address.prefix
-        names = ["token", "session", "family", "subject", "client", "free", "roles", "rebirth"]
+        names = ["token", "session", "family", "subject", "client", "free", "roles", "password", "rebirth"]
         made = {
             one: ww.access.issue(one, session_id=f"s-{one}", family_id=f"f-{one}", client_id=f"c-{one}")
             for one in names
@@ -345,6 +353,7 @@ async def test_another_program_reads_the_same_from_the_documented_keys(valkey: S
             await ww.revoke(subject="subject")
             await ww.revoke(client="c-client")
             await ww.roles.set("roles", ["admin"])
+            await ww.subject_changed("password", "password")
             made["after"] = ww.access.issue("subject", client_id="c-client")
             assert await agree() == {"free", "rebirth", "after"}
             await ww.revoke(everything=True)

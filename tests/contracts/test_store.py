@@ -31,13 +31,15 @@ SERVED = {
     "redis, Debian's": "debian_redis",
 }
 """Scheme, or leg that is one more server of a scheme -> the fixture that has its server."""
+CARRIED = {"postgresql with redis": "postgresql", "sqlite with redis": "sqlite"}
+"""Leg that has a carrier beside its record -> the scheme of the record."""
 SPELLINGS = {"postgres", "rediss", "redis+sentinel", "rediss+sentinel", "rediss+cluster"}
 """Schemes that are another scheme's store."""
 FORGETFUL = {"memory"}
 """Schemes whose stores are empty at each opening."""
 CASES = [
     pytest.param((leg, way), id=f"{leg}-{way}")
-    for leg in sorted({*SCHEMES, *SERVED} - SPELLINGS)
+    for leg in sorted({*SCHEMES, *SERVED, *CARRIED} - SPELLINGS)
     for way in ("loop", "threads")
 ]
 NOW = 1_800_000_000
@@ -62,9 +64,11 @@ def case(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 @pytest.fixture
 def closed(case: tuple[str, str], tmp_path: Path, request: pytest.FixtureRequest) -> Store:
-    if case[0] in SERVED:
-        return open_store(request.getfixturevalue(SERVED[case[0]]).fresh())
-    return open_store(PLACES[case[0]].format(folder=tmp_path))
+    carrier = request.getfixturevalue("valkey").fresh() if case[0] in CARRIED else None
+    scheme = CARRIED.get(case[0], case[0])
+    if scheme in SERVED:
+        return open_store(request.getfixturevalue(SERVED[scheme]).fresh(), carrier=carrier)
+    return open_store(PLACES[scheme].format(folder=tmp_path), carrier=carrier)
 
 
 async def start(store: Store, case: tuple[str, str]) -> None:

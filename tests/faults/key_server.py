@@ -91,7 +91,7 @@ class KeyServer:
             path = request.split(b" ", 2)[1].decode()
             with self._lock:
                 self.asked[path] += 1
-            self.on[path](client)
+            (self.on.get(path) or self.on[path.partition("?")[0]])(client)
             with suppress(OSError):
                 client.shutdown(socket.SHUT_WR)
 

@@ -93,7 +93,7 @@ class FaultProxy:
         self._pairs: dict[asyncio.Task[None], tuple[_Stream, _Stream]] = {}
         self._listener = _bound(0)
         self.port: int = self._listener.getsockname()[1]
-        self._accepting: asyncio.Task[None] | None = None
+        self._listening = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         self._thread.start()
         self._do(self._listen())
@@ -169,16 +169,17 @@ class FaultProxy:
         self._do(change())
 
     async def _listen(self) -> None:
-        if self._accepting is None:
+        if not self._listening:
+            self._listening = True
             self._listener.listen(512)
-            self._accepting = self._loop.create_task(self._accept())
+            self._loop.add_reader(self._listener, self._accept)
 
     async def _deafen(self) -> None:
         """The port stays ours: a socket that is bound and does not listen refuses."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait([self._accepting])
-            self._accepting = None
+        if self._listening:
+            self._listening = False
+            self._loop.remove_reader(self._listener)
+            self._accept()  # whoever had connected stays connected
             self._listener.close()
             self._listener = _bound(self.port)
 
@@ -199,9 +200,12 @@ class FaultProxy:
         self._listener.close()
         await self._cancel_all()
 
-    async def _accept(self) -> None:
+    def _accept(self) -> None:
         while True:
-            client, _ = await self._loop.sock_accept(self._listener)
+            try:
+                client, _ = self._listener.accept()
+            except BlockingIOError:
+                return
             server = socket.socket()
             for one in (client, server):
                 one.setblocking(False)
@@ -210,7 +214,7 @@ class FaultProxy:
             self.connections += 1
             task = self._loop.create_task(self._serve(*pair))
             self._pairs[task] = pair
-            task.add_done_callback(self._pairs.pop)
+            task.add_done_callback(self._over)
 
     async def _serve(self, up: _Stream, down: _Stream) -> None:
         try:
@@ -221,9 +225,10 @@ class FaultProxy:
                     group.create_task(self._give(stream))
         except* OSError:
             _reset_when_closed((up, down))
-        finally:
-            up.source.close()
-            up.sink.close()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        for stream in self._pairs.pop(task):
+            stream.source.close()
 
     async def _take(self, stream: _Stream, other: _Stream) -> None:
         """Read, and hold what was read for the giver. An empty chunk is the end."""
@@ -259,8 +264,8 @@ class FaultProxy:
                 return
             part = chunk[: _piece(line)]
             if not line.dropping:
-                await self._loop.sock_sendall(stream.sink, part)
                 self.passed[stream.name] += len(part)
+                await self._loop.sock_sendall(stream.sink, part)
             stream.let_go(part)
             if line.cut_after is not None:
                 line.cut_after -= len(part)

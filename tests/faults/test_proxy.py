@@ -250,14 +250,14 @@ def test_rewrite_knows_what_was_asked(client: socket.socket, proxy: FaultProxy) 
 
 
 def test_where_nobody_listens_behind_it_the_connection_is_reset() -> None:
+    def connect_and_listen(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.recv(1)
+
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        with (
-            FaultProxy(nobody.getsockname()[1]) as proxy,
-            socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client,
-            pytest.raises(ConnectionResetError),
-        ):
-            client.recv(1)
+        with FaultProxy(nobody.getsockname()[1]) as proxy, pytest.raises(ConnectionResetError):
+            connect_and_listen(proxy.port)
 
 
 @pytest.mark.anyio

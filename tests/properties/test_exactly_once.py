@@ -26,7 +26,7 @@ from watchword.stores.base import Record
 
 ROUNDS = int(os.environ.get("WATCHWORD_SOAK", "2"))
 AT_ONCE = 100
-STORES = ["memory", "sqlite", "postgres", "valkey"]
+STORES = ["memory", "sqlite", "postgres", "valkey", "postgres with valkey"]
 OPTIONS: dict[str, Any] = {
     "issuer": "https://as.test",
     "audience": "https://api.test",
@@ -150,11 +150,13 @@ JOBS = {job.__name__: job for job in (Redeem, RotateSession, RotateRefresh, Rota
 
 
 @pytest.fixture(params=STORES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param in ("postgres", "valkey"):
-        fresh: str = request.getfixturevalue(request.param).fresh()
-        return fresh
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/app.db"
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    """What a Watchword needs to be told of its store."""
+    names = request.param.split(" with ")
+    served = [request.getfixturevalue(name).fresh() for name in names if name in ("postgres", "valkey")]
+    beside = {"carrier": served[1]} if len(names) > 1 else {}
+    own = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/app.db"
+    return {"url": served[0] if served else own, "keys": tmp_path / "app.keys", **beside, **OPTIONS}
 
 
 def judge(job: Job, results: list[Any]) -> list[Any]:
@@ -177,13 +179,12 @@ def figures(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize("name", JOBS)
-async def test_of_a_hundred_tasks_one_wins(name: str, url: str, tmp_path: Path) -> None:
+async def test_of_a_hundred_tasks_one_wins(name: str, place: dict[str, Any]) -> None:
     """But in memory, half of them belong to another Watchword on the same store, as in another process."""
     job = JOBS[name]()
     async with AsyncExitStack() as opened:
         nodes = [
-            await opened.enter_async_context(Watchword(url, keys=tmp_path / "app.keys", **OPTIONS))
-            for _ in range(1 if url == "memory:" else 2)
+            await opened.enter_async_context(Watchword(**place)) for _ in range(1 if place["url"] == "memory:" else 2)
         ]
         for turn in range(ROUNDS):
             made = await job.make(nodes[0], turn)
@@ -194,13 +195,13 @@ async def test_of_a_hundred_tasks_one_wins(name: str, url: str, tmp_path: Path) 
 
 @pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize("name", JOBS)
-def test_of_a_hundred_threads_one_wins(name: str, url: str, tmp_path: Path) -> None:
+def test_of_a_hundred_threads_one_wins(name: str, place: dict[str, Any]) -> None:
     job = JOBS[name]()
     before = sys.getswitchinterval()
     with ExitStack() as stack:
         stack.callback(sys.setswitchinterval, before)
         sys.setswitchinterval(1e-5)
-        ww = stack.enter_context(blocking.Watchword(url, keys=tmp_path / "app.keys", **OPTIONS))._opened()
+        ww = stack.enter_context(blocking.Watchword(**place))._opened()
         pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
         for turn in range(ROUNDS):
             made = drive(job.make(ww, turn))

@@ -5,6 +5,7 @@ One node, driven without a loop and without a follower: what a verb has not done
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +27,7 @@ from hypothesis.stateful import (
 )
 
 from tests.services.postgres import Postgres
+from tests.services.valkey import Server
 from watchword.app import Watchword, drive
 from watchword.clock import FrozenClock
 from watchword.errors import (
@@ -148,7 +150,7 @@ class Lifecycle(RuleBasedStateMachine):
     def made(self) -> Watchword:
         ww = Quiet(
             self.url.format(folder=self.folder.name),
-            keys=Path(self.folder.name, "my.keys") if self.url.startswith("postgresql") else None,
+            keys=Path(self.folder.name, "my.keys") if self.url.startswith(("postgresql", "redis")) else None,
             issuer="https://as.test",
             audience="https://api.test",
             clock=self.clock,
@@ -559,22 +561,36 @@ class InPostgres(Lifecycle):
         super().__init__()
 
 
-CASES = {"memory": (InMemory, 150), "sqlite": (InSQLite, 60), "postgres": (InPostgres, 15)}
+class InValkey(Lifecycle):
+    server: ClassVar[Server]
+
+    def __init__(self) -> None:
+        self.url = self.server.fresh()
+        super().__init__()
+
+
+CASES: dict[str, tuple[Any, int]] = {
+    "memory": (InMemory, 150),
+    "sqlite": (InSQLite, 60),
+    "postgres": (InPostgres, 15),
+    "valkey": (InValkey, 15),
+}
 """The machine, and how many examples of it."""
+SOAK = int(os.environ.get("WATCHWORD_SOAK", "1"))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_lifecycle(case: str, request: pytest.FixtureRequest) -> None:
     machine, examples = CASES[case]
-    if case == "postgres":
-        InPostgres.server = request.getfixturevalue("postgres")
+    if case in ("postgres", "valkey"):
+        machine.server = request.getfixturevalue(case)
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples,
+            max_examples=examples * SOAK,
             stateful_step_count=40,
             deadline=None,
-            derandomize=True,
+            derandomize=SOAK == 1,
             suppress_health_check=list(HealthCheck),
         ),
     )

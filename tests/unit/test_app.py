@@ -238,6 +238,7 @@ CALLER = Principal(subject="u", kind="access", token_id="t", issued_at=1, expire
 NO_VERBS = {
     *("Watchword.open", "Watchword.close", "Watchword.open_blocking", "Watchword.close_blocking"),
     *("Watchword.from_config", "Watchword.from_settings", "Watchword.authenticator", "AccessTokens.check_ring"),
+    *("Watchword.health", "Watchword.metrics"),  # of what is not open, too
     *("Watchword.authorize", "ApiKeys.flush", "OneTimeTokens.authenticate"),  # they need nothing that is opened
 }
 PARTS = (

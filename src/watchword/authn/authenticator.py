@@ -9,9 +9,10 @@ each kind's ``authenticate`` walks them in this order, and every TokenError says
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
-from ..errors import BindingError, MalformedTokenError, PrefixClashError, TokenError
+from ..errors import BindingError, MalformedTokenError, PrefixClashError, TokenError, WatchwordError
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Bindable, Stage
@@ -27,7 +28,7 @@ class Authenticator:
 
     Parameters: kinds: those a request may present. origins: other origins (``https://app.example``) whose pages may
     send our cookies. binding: what looks at proofs and devices; without it, bound tokens are refused. end: how it ends
-    the session of a Principal.
+    the session of a Principal. outcomes: where it counts what became of each credential, by kind and code.
     Raises: PrefixClashError when two kinds claim one beginning; ConfigurationError for an origin that is none.
     """
 
@@ -39,11 +40,13 @@ class Authenticator:
         origins: Iterable[str] = (),
         binding: Binding | None = None,
         end: End | None = None,
+        outcomes: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self.cookie = cookie or CookiePolicy()
         self.origins = frozenset(origin(one) for one in origins)
         self.binding = binding
         self._end = end
+        self.outcomes: Counter[tuple[str, str]] = Counter() if outcomes is None else outcomes
         self._routes: dict[tuple[str, str], Authenticates] = {}
         self._stages: dict[Authenticates, Stage] = {}
         for kind in kinds:
@@ -61,11 +64,14 @@ class Authenticator:
         if credential is None:
             return None
         try:
-            return await self._walk(connection, credential, on_stale)
-        except TokenError as error:
-            if credential.carrier == "dpop":
+            who = await self._walk(connection, credential, on_stale)
+        except WatchwordError as error:
+            self.outcomes[self._kind_of(credential), error.code] += 1
+            if isinstance(error, TokenError) and credential.carrier == "dpop":
                 error.scheme = "DPoP"
             raise
+        self.outcomes[who.kind, "ok"] += 1
+        return who
 
     async def _walk(self, connection: Connection, credential: Credential, on_stale: OnStale | None) -> Principal:
         kind = self._route(credential)
@@ -77,6 +83,12 @@ class Authenticator:
         if who.jkt is not None or credential.carrier == "dpop":
             raise BindingError("nothing here looks at proofs: Authenticator(..., binding=...)")
         return who
+
+    def _kind_of(self, credential: Credential) -> str:
+        try:
+            return self._route(credential).kind.name
+        except MalformedTokenError:
+            return "none"
 
     def _route(self, credential: Credential) -> Authenticates:
         token = credential.token

@@ -53,6 +53,28 @@ def _one_off(secret: bytes, context: bytes) -> AESGCM:
     return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=context).derive(secret))
 
 
+class Box:
+    """AES-256-GCM under HKDF-SHA-256(secret, info=context), for many values: each has a random nonce of 96 bits.
+
+    ``secret`` is uniformly random. Seal no more than 2**32 values in its life (SP 800-38D §8.3).
+    """
+
+    def __init__(self, secret: bytes, context: bytes) -> None:
+        self._aead = _one_off(secret, context)
+
+    def seal(self, plaintext: bytes, covered: bytes) -> bytes:
+        """Nonce, ciphertext and tag; it opens only beside the same ``covered``."""
+        nonce = urandom(12)
+        return nonce + self._aead.encrypt(nonce, plaintext, covered)
+
+    def open(self, sealed: bytes, covered: bytes) -> bytes:
+        """What ``seal`` hid. Raises: SealError."""
+        try:
+            return self._aead.decrypt(sealed[:12], sealed[12:], covered)
+        except (InvalidTag, ValueError):
+            raise SealError from None
+
+
 def seal_under(secret: bytes, plaintext: bytes, context: bytes) -> bytes:
     """AES-256-GCM under HKDF-SHA-256(secret, info=context): who lacks ``secret`` cannot open it.
 

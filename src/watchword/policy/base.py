@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from ..clock import Clock
-from ..errors import PolicyDeniedError
+from ..errors import ConfigurationError, PolicyDeniedError
 from ..principal import Principal
 from ..stores.base import Audit, Store
 from ..tokens.base import shown
@@ -81,3 +81,10 @@ async def authorize(
 
 def _told(decision: Decision) -> tuple[tuple[str, str], ...]:
     return ("policy", decision.policy), ("rule", decision.rule), ("decision_id", decision.decision_id)
+
+
+def checked(policy: Policy | None) -> Policy | None:
+    """The policy, or none. Raises: ConfigurationError for what decides nothing."""
+    if policy is not None and not callable(getattr(policy, "decide", None)):
+        raise ConfigurationError("a policy decides: RBAC({…}), Scopes(), OPA(…), Cedar(…), or your own")
+    return policy

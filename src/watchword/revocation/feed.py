@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..stores.base import Feed, Store
+from ..stores.whole import whole_feed
 from .view import View
 
 PAGE = 10_000
@@ -33,7 +34,7 @@ def catch_up_now(store: Store, view: View) -> None:
 
 def _heard(view: View, answer: Feed, asked_after: int, sent_at: float) -> int | None:
     """What to ask after next; None when the view is at the head."""
-    complete = len(answer.events) < PAGE
+    complete = len(whole_feed(answer).events) < PAGE
     if not view.hear(answer, asked_after=asked_after, sent_at=sent_at, complete=complete):
         return 0
     return None if complete else answer.head

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..stores.base import Record, Store
+from ..stores.whole import ANY, Shape, read
 from .view import View
 
 CAPACITY = 8192
@@ -30,8 +31,10 @@ class Near:
     fill nothing. ``hits`` and ``misses`` count.
     """
 
-    def __init__(self, kind: str, store: Store, view: View | None, *, capacity: int = CAPACITY) -> None:
-        self._kind, self._store, self._view = kind, store, view
+    def __init__(
+        self, kind: str, store: Store, view: View | None, shape: Shape = ANY, *, capacity: int = CAPACITY
+    ) -> None:
+        self._kind, self._store, self._view, self._shape = kind, store, view, shape
         self._capacity = capacity // 2
         self._young: dict[str, _Kept] = {}
         self._old: dict[str, _Kept] = {}
@@ -41,14 +44,14 @@ class Near:
         """As ``store.get``, from memory where that is good enough. Raises: UnavailableError."""
         view = self._view
         if view is None:
-            return await self._store.get(self._kind, key, now=now)
+            return await read(self._store, self._kind, key, self._shape, now=now)
         kept = self._young.get(key) or self._old.get(key)
         if kept is not None and self._good(kept, view) and kept.record.live(now):
             self.hits += 1
             return kept.record
         self.misses += 1
         epoch, sent_at = view.epoch, view.clock.monotonic()
-        record = await self._store.get(self._kind, key, now=now)
+        record = await read(self._store, self._kind, key, self._shape, now=now)
         if record is not None:
             self._keep(key, _Kept(record, sent_at + view.max_staleness, epoch))
         return record

@@ -107,6 +107,10 @@ class View:
             )
         if not 0 <= self.open_for <= LONGEST_OPEN:
             raise ConfigurationError(f"open_for is 0 s (never open) to {LONGEST_OPEN} s")
+        if self.open_for and not self.max_staleness:
+            raise ConfigurationError(
+                "without a lease nothing is known here, so nothing may be open: leave open_for out"
+            )
         if self.on_stale == "open" and not self.open_for:
             raise ConfigurationError("on_stale='open' is for a declared time: open_for=timedelta(seconds=30)")
 
@@ -162,7 +166,8 @@ class View:
             self.lease_until = float(
                 "-inf"
             )  # it vouched for what is let go of here; only the whole snapshot gives a new one
-            named: dict[str, dict[str, int]] = {what: {} for what in BY_NAME}
+            # A name is never used again, so what was revoked by name stays so, whatever the new life knows of it.
+            named = {what: dict(held) for what, held in self._named.items()}
             cut: dict[str, dict[str, int]] = {table: {} for table in _LANES}
             _apply(feed.events, named, cut)
             self._hold(named, cut)
@@ -239,6 +244,10 @@ class View:
     def key_is_revoked(self, kid: str) -> bool:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
         self.ensure_fresh()
+        return kid in self._named["key"]
+
+    def has_lost(self, kid: str) -> bool:
+        """Whether the revocation of this key was heard, lease or no lease: for what brings the next answer."""
         return kid in self._named["key"]
 
     def _hold_to_cutoffs(self, who: Principal) -> None:

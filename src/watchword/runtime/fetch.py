@@ -31,7 +31,7 @@ _UNICAST = ip_network("2000::/3")
 _SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")))
 """Not for us, though some Pythons call them global: IETF protocols, 6to4 relays, the host of an Azure VM, examples."""
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_:")
-_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "watchword"}
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "watchword"}
 
 
 class Fetched(Struct, frozen=True):
@@ -69,12 +69,14 @@ def fetch(
     resolve: Resolve | None = None,
     seconds: float = SECONDS,
     tls: ssl.SSLContext | None = None,
+    types: Collection[str] = JSON_TYPES,
 ) -> Fetched:
     """The JSON document at ``url``. Blocks for ``seconds`` at most; call it from a thread under an event loop.
 
     Parameters: form, json: sent as the body of a POST; without one it is a GET. authorization: the header of that name.
     allow_loopback: this machine as well, also by http. networks: other addresses that are not public and may be
-    connected to (``["10.0.0.0/8"]``). tls: a context of your own, for a private certificate authority.
+    connected to (``["10.0.0.0/8"]``). tls: a context of your own, for a private certificate authority. types: other
+    media types than those of JSON that the document is to have.
     Raises: ConfigurationError for a URL that may not be fetched; KeysUnavailableError, with the reason, for all else.
     """
     parts = check_url(url, allow_loopback=allow_loopback)
@@ -88,7 +90,8 @@ def fetch(
         found = _resolved(resolve or _resolve, host, port, deadline)
         connection.addresses = _allowed(found, host, loopback=allow_loopback, public=secure, networks=private)
         place = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = _HEADERS | ({} if authorization is None else {"Authorization": authorization})
+        headers = _HEADERS | {"Accept": ", ".join(sorted(types))}
+        headers |= {} if authorization is None else {"Authorization": authorization}
         if form is not None:
             connection.request("POST", place, urlencode(form).encode(), headers | {"Content-Type": FORM_TYPE})
         elif json is not None:
@@ -96,7 +99,7 @@ def fetch(
         else:
             connection.request("GET", place, headers=headers)
         with connection.getresponse() as response:
-            return _read(response)
+            return _read(response, types)
     except WatchwordError:
         raise
     except TooMuchError as error:
@@ -119,7 +122,7 @@ def _hint(status: int) -> str:
     return "; redirects are not followed, so name the address that answers" if 300 <= status < 400 else ""
 
 
-def _read(response: HTTPResponse) -> Fetched:
+def _read(response: HTTPResponse, types: Collection[str]) -> Fetched:
     if response.status != 200:
         refusal = KeysUnavailableError(
             f"the answer has status {response.status}{_hint(response.status)}", reason="bad_status"
@@ -127,8 +130,8 @@ def _read(response: HTTPResponse) -> Fetched:
         refusal.http_status = response.status
         raise refusal
     kind = (response.getheader("content-type") or "").partition(";")[0].strip().lower()
-    if kind not in JSON_TYPES or (response.getheader("content-encoding") or "identity").strip().lower() != "identity":
-        raise KeysUnavailableError("the answer is not plain JSON", reason="bad_content_type")
+    if kind not in types or (response.getheader("content-encoding") or "identity").strip().lower() != "identity":
+        raise KeysUnavailableError(f"the answer is not plain {sorted(types)[0]}", reason="bad_content_type")
     if (response.length or 0) > MAX_BODY:
         raise TooMuchError
     body = response.read(MAX_BODY + 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..revocation.feed import catch_up
+from ..errors import ConfigurationError
+from ..revocation.feed import catch_up, catch_up_now
 from ..revocation.view import View
 from ..stores.base import Store
+from .ticker import drive
 from .verifiers import Verifiers
 
 EVERY_INLINE = 0.02
@@ -44,3 +46,17 @@ class Follower:
         await catch_up(self._store, self._view)
         if self._store.pushes:
             self.seconds = 0
+
+
+def reach(view: View, store: Store | None) -> None:
+    """Let a view that knows nothing reach the store by itself, in the ways the store can be asked; None: not open."""
+    view.forget()
+    view.pull, view.ask, view.ask_now = (_open_first, None, None) if store is None else (None, store.standing, None)
+    if store is not None and store.pulls_inline and view.max_staleness:
+        view.pull = lambda: catch_up_now(store, view)
+    if store is not None and (store.pulls_inline or not store.suspends):
+        view.ask_now = lambda names, *, now: drive(store.standing(names, now=now))
+
+
+def _open_first() -> None:
+    raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")

@@ -19,9 +19,10 @@ from ..principal import Principal
 from ..revocation.view import OnStale
 from ..stores.base import Event
 from ..tokens.foreign import STANDARD, ClaimProfile, ForeignTokens, check_among, kid_among
+from .feed_follower import FeedFollower, RevocationFeed
 from .fetch import Fetched, check_url, fetch
 from .refresh import RemoteRefresh
-from .ticker import TaskTicker, ThreadTicker, drive
+from .ticker import Chore, TaskTicker, ThreadTicker, drive
 
 MOST_ISSUERS = 32
 LOOK_AGAIN = 86_400
@@ -37,7 +38,9 @@ class Issuer:
     The constructor does no I/O. Opening fetches the keys once and then keeps them fresh, on this event loop or
     (``open_blocking``) on a thread; a server that does not answer only makes tokens unverifiable (503) until it does.
     Parameters: url: the issuer, exactly as it writes ``iss``. jwks_uri: where its keys are; None: what its metadata
-    say. profile: how it writes its claims. allow_loopback, networks: see ``fetch``.
+    say. profile: how it writes its claims. allow_loopback, networks: see ``fetch``. revocations: where it tells of
+    them, if it is a watchword: then ``view`` follows, and each check asks it, in memory; past its lease they refuse
+    (StaleRevocationError, 503).
     """
 
     kind = ForeignTokens.kind
@@ -53,6 +56,7 @@ class Issuer:
         clock: Clock | None = None,
         allow_loopback: bool = False,
         networks: Collection[str] = (),
+        revocations: RevocationFeed | None = None,
     ) -> None:
         if check_url(url, allow_loopback=allow_loopback).query:
             raise ConfigurationError("an issuer has no query (RFC 8414 §2)")
@@ -66,8 +70,10 @@ class Issuer:
         read = partial(read_jwks, rsa=profile.rsa)
         self.keys = RemoteKeys(jwks_uri or url, read, policy=policy, clock=clock, jitter=SystemRandom().random())
         self.refresh = RemoteRefresh(self.keys, self._fetch)
-        self.tokens = ForeignTokens(self.keys, issuer=url, audience=audience, profile=profile)
-        self._ticker: TaskTicker | ThreadTicker | None = None
+        self.follower = None if revocations is None else self._follower(revocations, allow_loopback, networks)
+        self.view = None if self.follower is None else self.follower.view
+        self.tokens = ForeignTokens(self.keys, issuer=url, audience=audience, profile=profile, view=self.view)
+        self._tickers: list[TaskTicker | ThreadTicker] = []
 
     @classmethod
     def discover(
@@ -80,6 +86,7 @@ class Issuer:
         clock: Clock | None = None,
         allow_loopback: bool = False,
         networks: Collection[str] = (),
+        revocations: RevocationFeed | None = None,
     ) -> Self:
         """The issuer whose metadata say where its keys are. They are read when it is opened."""
         return cls(
@@ -90,6 +97,7 @@ class Issuer:
             clock=clock,
             allow_loopback=allow_loopback,
             networks=networks,
+            revocations=revocations,
         )
 
     def verify(self, untrusted: object) -> Principal:
@@ -112,33 +120,72 @@ class Issuer:
             await self.refresh.for_unknown(kid)
 
     async def open(self) -> None:
-        """Fetch the keys and keep them fresh. Raises: ConfigurationError when the metadata are another issuer's."""
+        """Fetch the keys and keep them fresh; hear the revocations and follow them.
+
+        Raises: ConfigurationError when the metadata are another issuer's.
+        """
         await self.close()
         await self.refresh.tick()
-        self._start(TaskTicker(self.refresh))
+        self._check_metadata()
+        if self.follower is not None:
+            await self.follower.begin(threaded=False)
+        self._start([TaskTicker(chore) for chore in self._chores()])
 
     def open_blocking(self) -> None:
+        """``open`` for threads. A child that is forked later begins anew, at its first check."""
         self.close_blocking()
         drive(self.refresh.tick())
-        self._start(ThreadTicker(self.refresh))
+        self._check_metadata()
+        if self.follower is not None:
+            drive(self.follower.begin(threaded=True))
+        self._start([ThreadTicker(chore) for chore in self._chores()])
 
     async def close(self) -> None:
-        ticker, self._ticker = self._ticker, None
-        if isinstance(ticker, TaskTicker):
-            await ticker.stop()
-        elif ticker is not None:
-            ticker.stop()
+        for ticker in self._stopped():
+            if isinstance(ticker, TaskTicker):
+                await ticker.stop()
+            else:
+                ticker.stop()
 
     def close_blocking(self) -> None:
-        ticker, self._ticker = self._ticker, None
-        if isinstance(ticker, ThreadTicker):
-            ticker.stop()
+        for ticker in self._stopped():
+            if isinstance(ticker, ThreadTicker):
+                ticker.stop()
 
-    def _start(self, ticker: TaskTicker | ThreadTicker) -> None:
+    def _stopped(self) -> list[TaskTicker | ThreadTicker]:
+        tickers, self._tickers = self._tickers, []
+        if self.follower is not None:
+            self.follower.end()
+        return tickers
+
+    def _start(self, tickers: Sequence[TaskTicker | ThreadTicker]) -> None:
+        self._tickers = list(tickers)
+        for ticker in tickers:
+            ticker.start()
+
+    def _chores(self) -> list[Chore]:
+        return [self.refresh] if self.follower is None else [self.refresh, self.follower]
+
+    def _check_metadata(self) -> None:
         if isinstance(self.refresh.last_error, ConfigurationError) and self.keys.state == "empty":
             raise self.refresh.last_error
-        self._ticker = ticker
-        ticker.start()
+
+    def _again(self) -> None:
+        """In a forked child: the tickers that are written down are threads of the parent."""
+        self._tickers = []
+        self.open_blocking()
+
+    def _follower(self, feed: RevocationFeed, allow_loopback: bool, networks: Collection[str]) -> FeedFollower:
+        return FeedFollower(
+            feed,
+            issuer=self.url,
+            keys=self.keys,
+            refresh=self.refresh,
+            restart=self._again,
+            clock=self.keys.clock,
+            allow_loopback=allow_loopback,
+            networks=networks,
+        )
 
     def _fetch(self) -> Fetched:
         """The key document; where its place is not configured it is looked up: first, after it failed, once a day."""
@@ -182,7 +229,8 @@ class Issuer:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"Issuer({self.url!r}, keys {self.keys.state}, profile={self.tokens.profile.name!r})"
+        heard = "no revocations" if self.view is None else repr(self.view)
+        return f"Issuer({self.url!r}, keys {self.keys.state}, profile={self.tokens.profile.name!r}, {heard})"
 
 
 class Issuers:
@@ -232,6 +280,19 @@ class Issuers:
     async def close(self) -> None:
         for one in self._issuers:
             await one.close()
+
+    def open_blocking(self) -> None:
+        """``open`` for threads, one after the other."""
+        try:
+            for one in self._issuers:
+                one.open_blocking()
+        except BaseException:
+            self.close_blocking()
+            raise
+
+    def close_blocking(self) -> None:
+        for one in self._issuers:
+            one.close_blocking()
 
     async def __aenter__(self) -> Self:
         await self.open()

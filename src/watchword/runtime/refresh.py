@@ -17,6 +17,7 @@ from ..keys.remote import RemoteKeys
 from ..keys.ring import KeyRing
 from ..keys.sources import read_file
 from .fetch import SECONDS, Fetched, fetch
+from .forks import starts_over
 
 log = logging.getLogger("watchword.runtime")
 
@@ -33,12 +34,15 @@ class KeyFileRefresh:
     def __init__(self, ring: KeyRing, path: Path) -> None:
         self._ring, self._path = ring, path
         self._stamp: tuple[int, int] | None = None  # so that the first tick reads once more
+        self.readable = True
 
     async def tick(self) -> None:
         stamp = self._look()
+        self.readable = stamp is not None and os.access(self._path, os.R_OK)
         if stamp is not None and stamp != self._stamp:
+            self.readable = False
             self._ring.adopt(read_file(self._path))
-            self._stamp = stamp
+            self._stamp, self.readable = stamp, True
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -80,9 +84,14 @@ class RemoteRefresh:
         self.last_error: WatchwordError | None = None
         self._fetch = fetch or partial(_fetch, remote.url)
         self._patience = patience
+        starts_over(self)
+
+    def start_over(self) -> None:
+        """In a forked child no thread is left that could end a fetch."""
         self._lock = Lock()
         self._flight: Future[None] | None = None
         self._waiting = 0
+        self.remote.abandoned()
 
     async def tick(self) -> None:
         with self._lock:

@@ -39,11 +39,16 @@ class TaskTicker:
     """Does a chore on the running loop. A tick that fails is logged, and the next one comes all the same."""
 
     def __init__(self, chore: Chore) -> None:
-        self._chore = chore
+        self.chore = chore
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"watchword-{self._chore.name}")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"watchword-{self.chore.name}")
+
+    @property
+    def alive(self) -> bool:
+        """It was started and goes on."""
+        return self._task is not None and not self._task.done()
 
     async def stop(self) -> None:
         task, self._task = self._task, None
@@ -54,29 +59,33 @@ class TaskTicker:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._chore.seconds)
+            await asyncio.sleep(self.chore.seconds)
             try:
-                await self._chore.tick()
+                await self.chore.tick()
             except WatchwordError as error:
-                log.warning("%s: %s", self._chore.name, error)
+                log.warning("%s: %s", self.chore.name, error)
             except Exception:  # whatever it was, the next tick may do better; until then leases run out
-                log.exception("%s failed", self._chore.name)
+                log.exception("%s failed", self.chore.name)
 
 
 class ThreadTicker:
     """Does a chore on a daemon thread, over a store that does not suspend."""
 
     def __init__(self, chore: Chore) -> None:
-        self._chore = chore
+        self.chore = chore
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         self._stopping = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(self._stopping,), name=f"watchword-{self._chore.name}", daemon=True
+            target=self._run, args=(self._stopping,), name=f"watchword-{self.chore.name}", daemon=True
         )
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -85,10 +94,10 @@ class ThreadTicker:
             thread.join(timeout=5)
 
     def _run(self, stopping: threading.Event) -> None:
-        while not stopping.wait(self._chore.seconds):
+        while not stopping.wait(self.chore.seconds):
             try:
-                drive(self._chore.tick())
+                drive(self.chore.tick())
             except WatchwordError as error:
-                log.warning("%s: %s", self._chore.name, error)
+                log.warning("%s: %s", self.chore.name, error)
             except Exception:  # whatever it was, the next tick may do better; until then leases run out
-                log.exception("%s failed", self._chore.name)
+                log.exception("%s failed", self.chore.name)

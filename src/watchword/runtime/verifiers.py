@@ -46,7 +46,7 @@ class Verifier(Struct, frozen=True, kw_only=True):
     age: int
     """Seconds since, by the wall clocks of two machines."""
     max_staleness: float
-    """Seconds after which it refuses, if it hears nothing more."""
+    """Seconds after which it refuses, if it hears nothing more: its open window counted in. 0: it asks each time."""
     own: bool
     """This very process."""
 
@@ -115,6 +115,8 @@ class Verifiers:
             look = min(2 * look, LONGEST_LOOK)
 
     def _has(self, record: Record, seq: int) -> bool:
+        if not record.data["max_staleness"]:
+            return True  # it asks the store at each request, so it has nothing to hear
         return bool(record.data["epoch"] == self._view.epoch and record.data["cursor"] >= seq)
 
     async def _pause(self, seconds: float) -> None:
@@ -135,7 +137,7 @@ class Verifiers:
     def _record(self) -> Record:
         if self._key is None:
             raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()'")
-        now, staleness = self._clock.now(), self._view.max_staleness
+        now, staleness = self._clock.now(), self._view.max_staleness + self._view.open_for
         held = {
             "name": f"{platform.node() or 'host'}:{os.getpid()}:{self._key[:6]}",
             "epoch": self._view.epoch,

@@ -24,9 +24,11 @@ from .endpoints import (
     key_documents,
     landing,
     me,
+    metrics,
     oauth_introspect,
     oauth_revoke,
     oauth_token,
+    revocations,
     sessions,
     sign_in,
 )
@@ -47,10 +49,13 @@ ROUTES: dict[str, dict[str, Endpoint]] = {
     "/oauth/token": {"POST": oauth_token.exchange},
     "/oauth/revoke": {"POST": oauth_revoke.revoke},
     "/oauth/introspect": {"POST": oauth_introspect.introspect},
+    "/revocations": {"GET": revocations.revocations},
     "/.well-known/jwks.json": {"GET": key_documents.jwks},
     "/.well-known/paseto-keys.json": {"GET": key_documents.paseto_keys},
     "/api/me": {"GET": me.me},
     "/health": {"GET": health.health},
+    "/health/live": {"GET": health.live},
+    "/metrics": {"GET": metrics.metrics},
 }
 """Path -> method -> endpoint. GET answers HEAD as well; any other method is 405 with Allow, any other path 404."""
 

@@ -11,6 +11,7 @@ from ..errors import AccessDeniedError, ConfigurationError, NonceRequiredError, 
 from ..integrations.asgi import Auth
 from ..integrations.visit import Visit, current
 from ..principal import Principal, Proof
+from ..runtime.feed_desk import FeedDesk
 from ..web.challenge import DESCRIPTIONS
 from ..web.cookies import CookiePolicy
 from ..web.csrf import check_sender, origin
@@ -34,6 +35,7 @@ class AuthServer:
         self._origins = frozenset(origin(one) for one in settings.server.origins) | _own_origin(self.ww.issuer)
         self.auth = Auth(self.ww, origins=self._origins, cookie=CookiePolicy(same_site=settings.session.same_site))
         self.clients = Clients(settings.server.clients)
+        self.feed = FeedDesk(self.ww.store, self.ww.view, self.ww.ring, issuer=self.ww.issuer)
         self.passwords = PasswordPool()
         self.accounts = Accounts(self.ww, self.passwords)
 

@@ -32,6 +32,8 @@ class Client(Struct, frozen=True):
     confidential: bool = False
     audience: str | None = None
     """Where set, this client is a resource server and is told about access tokens for this audience alone."""
+    revocations: bool = False
+    """Whether it may read the revocation feed."""
 
 
 class Clients:
@@ -87,7 +89,7 @@ class Clients:
         right = same(sha256(secret.encode()).hexdigest(), known.secret_sha256 if known is not None else _NOBODY)
         if known is None or not right:
             raise _invalid_client("unknown client or wrong secret")
-        return Client(known.id, confidential=True, audience=known.audience)
+        return Client(known.id, confidential=True, audience=known.audience, revocations=known.revocations)
 
 
 def is_client_id(name: str) -> bool:

@@ -331,29 +331,46 @@ SCHEMES: dict[str, str] = {
 """URL scheme -> dotted name of the store class; a new store is a new file and a row."""
 
 
-def open_store(url: str, *, migrate: str = "auto") -> Store:
+CARRIERS: dict[str, str] = {
+    scheme: "watchword.stores.composite:CompositeStore" for scheme in SCHEMES if scheme.startswith("redis")
+}
+"""URL scheme of a carrier -> dotted name of the store that puts it beside an SQL store."""
+
+
+def open_store(url: str, *, migrate: str = "auto", carrier: str | None = None, **options: Any) -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
     Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
     ``postgresql://user:password@host/database``, ``redis://user:password@host``. migrate: ``never`` refuses to open a
-    database that lacks a migration, ``auto`` applies it.
-    Raises: ConfigurationError for an unknown scheme.
+    database that lacks a migration, ``auto`` applies it. carrier: the URL of a Redis beside an SQL store, with
+    ``max_staleness`` and ``clock`` as ``options``.
+    Raises: ConfigurationError for an unknown scheme, and for a carrier beside what is no SQL store.
     """
     if migrate not in ("auto", "never"):
         raise ConfigurationError(f"migrate is 'auto' or 'never', not {migrate!r}")
-    scheme = urlsplit(url.partition("//")[0]).scheme if ":" in url else ""
-    target = SCHEMES.get(scheme)
+    scheme = _scheme(url)
+    record: Store = _case(scheme, SCHEMES, "memory: or sqlite:///path.db")(url)
+    record.migrates = migrate == "auto"
+    if carrier is None:
+        return record
+    if not record.lasts or scheme in CARRIERS:
+        raise ConfigurationError(f"a carrier goes beside an SQL store, sqlite or postgresql, and not beside {scheme}:")
+    store: Store = _case(_scheme(carrier), CARRIERS, "redis://host")(record, carrier, **options)
+    return store
+
+
+def _scheme(url: str) -> str:
+    return urlsplit(url.partition("//")[0]).scheme if ":" in url else ""
+
+
+def _case(scheme: str, table: Mapping[str, str], example: str) -> Any:
+    target = table.get(scheme)
     if target is None:
-        known = ", ".join(sorted(SCHEMES))
-        raise ConfigurationError(
-            f"no store for the URL scheme {scheme!r}; use one of: {known}, as in memory: or sqlite:///path.db"
-        )
+        known = ", ".join(sorted(table))
+        raise ConfigurationError(f"no store for the URL scheme {scheme!r}; use one of: {known}, as in {example}")
     module, _, name = target.partition(":")
     try:
-        case = import_module(module)
+        return getattr(import_module(module), name)
     except ImportError as error:
-        extra = module.rpartition(".")[2]
+        extra = "redis" if table is CARRIERS else module.rpartition(".")[2]
         raise ConfigurationError(f"{scheme}: needs a driver: pip install 'watchword[{extra}]' ({error})") from error
-    store: Store = getattr(case, name)(url)
-    store.migrates = migrate == "auto"
-    return store

@@ -34,7 +34,9 @@ from ..revocation.near import Near
 from ..revocation.stale import asked
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
+from ..stores.whole import found, read
 from .base import KINDS, Issued, life_of, named, rev_of, shown, whole_seconds, words
+from .rows import API_KEY
 
 RECORD = "api_key"
 ENVIRONMENTS = ("live", "test")
@@ -84,7 +86,7 @@ class ApiKeys:
     ) -> None:
         self._store = store
         self._view = view
-        self._near = Near(RECORD, store, view)
+        self.near = Near(RECORD, store, view, API_KEY)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self.environment = _environment(environment)
         self._prefixes = {f"{_prefix(prefix)}_{name}_": name for name in ENVIRONMENTS}
@@ -108,7 +110,6 @@ class ApiKeys:
         life = None if lifetime is None else life_of(self.kind, lifetime, self.kind.life)
         content = {
             "state": "live",
-            "key_id": new_id(),
             "environment": self.environment if environment is None else _environment(environment),
             "label": shown(label),
             "scopes": words(scopes, "scopes"),
@@ -120,11 +121,12 @@ class ApiKeys:
             "rotated_to": None,
         }
         for _ in range(ATTEMPTS):
-            token, record = self._make(named(subject, "a subject"), content | {"rev": rev_of(self._view, None)})
+            fresh = {"key_id": new_id(), "rev": rev_of(self._view, None)}
+            token, record = self._make(named(subject, "a subject"), content | fresh)
             await self._store.put(record, audit=[_audit("api_key_issued", record, now)])
             if await self._outlived(record):
                 return Issued.of(token, _principal(record))
-            await self._store.drop(RECORD, record.key)
+            await self._end(record)  # nobody holds it
         raise StoreConflictError("all of this subject is being revoked again and again; try later")
 
     async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
@@ -155,7 +157,7 @@ class ApiKeys:
             token, successor, changed = self._successor(record, now, now + wait)
             events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
             if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
-                self._near.forget(record.key)
+                self.near.forget(record.key)
                 if await self._outlived(successor):
                     return Issued.of(token, _principal(successor))
                 await self._end(successor)
@@ -165,8 +167,8 @@ class ApiKeys:
     async def list(self, subject: str) -> list[ApiKeyInfo]:
         """The live keys of a subject, oldest first."""
         now = self._clock.now()
-        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        return [_info(record) for record in found if await self._stands(record)]
+        rows = await found(self._store, RECORD, API_KEY, now=now, subject=subject, limit=ALL)
+        return [_info(record) for record in rows if await self._stands(record)]
 
     async def revoke(self, key: str) -> bool:
         """End a key, named by its ``key_id`` or by itself. False if there was none alive."""
@@ -216,7 +218,7 @@ class ApiKeys:
                 reason="environment",
             )
         key = digest(RECORD, prefix.encode() + secret)
-        record = await self._near.get(key, now=self._clock.now())
+        record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such API key")
         await self._check(record, on_stale)
@@ -235,24 +237,24 @@ class ApiKeys:
     async def _alive(self, subject: str) -> builtins.list[Record]:
         """The rows of a subject that have not ended by themselves, whatever the view says of them."""
         now = self._clock.now()
-        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        return [one for one in found if one.data["state"] == "live" and now < one.data["ends_at"]]
+        rows = await found(self._store, RECORD, API_KEY, now=now, subject=subject, limit=ALL)
+        return [one for one in rows if one.data["state"] == "live" and now < one.data["ends_at"]]
 
     async def _find(self, key: str) -> Record | None:
         """A key by its id or by itself, dead or alive, of either environment."""
         now = self._clock.now()
         if key.startswith(self.kind.starts):
             prefix, secret = checked.parse(key, self.kind.starts)
-            return await self._store.get(RECORD, digest(RECORD, prefix.encode() + secret), now=now)
+            return await read(self._store, RECORD, digest(RECORD, prefix.encode() + secret), API_KEY, now=now)
         if not 0 < len(key) <= 255 or not key.isprintable():
             return None
-        return next(iter(await self._store.find(RECORD, now=now, group=key)), None)
+        return next(iter(await found(self._store, RECORD, API_KEY, now=now, group=key)), None)
 
     async def _end(self, record: Record) -> bool:
         now = self._clock.now()
         events, audit = [_end_of(record, now)], [_audit("api_key_revoked", record, now)]
         won = await self._store.swap(_dead(record, "revoked", now), version=record.version, events=events, audit=audit)
-        self._near.forget(record.key)
+        self.near.forget(record.key)
         return won
 
     async def _hear(self) -> None:
@@ -292,7 +294,7 @@ class ApiKeys:
 
     async def _note(self, key: str, at: int) -> bool:
         """False when the key is gone, or somebody wrote it meanwhile who matters more."""
-        record = await self._store.get(RECORD, key, now=self._clock.now())
+        record = await read(self._store, RECORD, key, API_KEY, now=self._clock.now())
         if record is None or (record.data["last_used_at"] or 0) >= at:
             return False
         noted = _written(record, dict(record.data) | {"last_used_at": at})

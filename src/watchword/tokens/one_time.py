@@ -31,7 +31,11 @@ from ..revocation.event import event
 from ..revocation.stale import asked
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Effect, Event, Record, Store
+from ..stores.whole import read
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of, whole_seconds
+from .rows import POINTER as POINTER_ROW
+from .rows import SLOT as SLOT_ROW
+from .rows import USED as USED_ROW
 
 POINTER, SLOT, USED = "one_time", "one_time_slot", "one_time_used"
 PURPOSES: dict[str, timedelta] = {
@@ -198,7 +202,9 @@ class OneTimeTokens:
         pointer = Record(kind=POINTER, key=fresh.data["key"], data={"slot": fresh.key}, expires_at=until)
         audit = [_audit("one_time_issued", fresh, now)]
         for _ in range(ATTEMPTS):
-            before = await self._store.get(SLOT, fresh.key, now=0)  # of any age: a dead row is still in the way
+            before = await read(
+                self._store, SLOT, fresh.key, SLOT_ROW, now=0
+            )  # of any age: a dead row is still in the way
             if before is None:
                 try:
                     return await self._store.put(fresh, pointer, audit=audit)
@@ -214,11 +220,11 @@ class OneTimeTokens:
     async def _good(self, key: str) -> Record:
         """The slot in which the token of this place is the live one."""
         now = self._clock.now()
-        pointer = await self._store.get(POINTER, key, now=now)
-        record = None if pointer is None else await self._store.get(SLOT, pointer.data["slot"], now=now)
+        pointer = await read(self._store, POINTER, key, POINTER_ROW, now=now)
+        record = None if pointer is None else await read(self._store, SLOT, pointer.data["slot"], SLOT_ROW, now=now)
         if pointer is None or not same(pointer.key, key):
             raise TokenNotFoundError("no such link for this purpose")
-        if await self._store.get(USED, key, now=now) is not None:
+        if await read(self._store, USED, key, USED_ROW, now=now) is not None:
             raise TokenConsumedError("this link was used already; ask for a new one")
         if record is None or record.data["key"] != key or record.data["state"] != "live":
             raise TokenRevokedError("this link is void: a newer one was asked for, or it was withdrawn")
@@ -234,7 +240,7 @@ class OneTimeTokens:
         key = _slot(named(subject, "a subject"), purpose)
         for _ in range(ATTEMPTS):
             now = self._clock.now()
-            record = await self._store.get(SLOT, key, now=now)
+            record = await read(self._store, SLOT, key, SLOT_ROW, now=now)
             if record is None or record.data["state"] != "live" or now >= record.data["ends_at"]:
                 return False
             audit = [_audit(name, record, now)]

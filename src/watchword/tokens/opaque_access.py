@@ -25,7 +25,9 @@ from ..revocation.near import Near
 from ..revocation.stale import asked
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
+from ..stores.whole import found
 from .base import KINDS, NO_PROOF, Issued, life_of, named, one_id, plain_json, rev_of, thumbprint_of, words
+from .rows import OPAQUE
 
 RECORD = "opaque_access"
 MAX_CLAIMS = 4096
@@ -76,7 +78,7 @@ class OpaqueAccessTokens:
         self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer
         self._view = view
-        self._near = Near(RECORD, store, view)
+        self.near = Near(RECORD, store, view, OPAQUE)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
 
@@ -174,13 +176,13 @@ class OpaqueAccessTokens:
 
     async def list(self, subject: str) -> list[OpaqueAccessInfo]:
         """The live tokens of a subject, oldest first."""
-        found = await self._store.find(RECORD, now=self._clock.now(), subject=subject, limit=ALL)
-        return [_info(record) for record in found if await self._why_dead(record) is None]
+        rows = await found(self._store, RECORD, OPAQUE, now=self._clock.now(), subject=subject, limit=ALL)
+        return [_info(record) for record in rows if await self._why_dead(record) is None]
 
     async def revoke(self, token_id: str) -> bool:
         """End one token by its public id. False if there was none."""
         ended = False
-        for record in await self._store.find(RECORD, now=self._clock.now(), group=token_id, limit=ALL):
+        for record in await found(self._store, RECORD, OPAQUE, now=self._clock.now(), group=token_id, limit=ALL):
             ended = await self._end(record) or ended
         if ended and self._view is not None:
             await catch_up(self._store, self._view)
@@ -195,7 +197,7 @@ class OpaqueAccessTokens:
 
     async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
         key = digest(RECORD, opaque.parse(untrusted, self.prefix))
-        record = await self._near.get(key, now=self._clock.now())
+        record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such access token")
         why = await self._why_dead(record, on_stale)
@@ -230,7 +232,7 @@ class OpaqueAccessTokens:
         dead = replace(record, data={name: record.data[name] for name in kept} | {"state": "revoked"})
         audit = [_audit("opaque_access_revoked", record, now)]
         won = await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
-        self._near.forget(record.key)
+        self.near.forget(record.key)
         return won
 
 

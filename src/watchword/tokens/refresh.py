@@ -35,9 +35,13 @@ from ..revocation.feed import catch_up
 from ..revocation.stale import asked
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
+from ..stores.whole import found
+from ..stores.whole import read as read_row
 from .base import KINDS, Issued, life_of, named, one_id, rev_of, shown, thumbprint_of, whole_seconds, words
 from .refresh_wire import FAMILY, PREFIX, SEALED, Presented, kept, place, read, sealed, unsealed, write
 from .roles import with_roles
+from .rows import FAMILY as FAMILY_ROW
+from .rows import SUCCESSOR
 
 EXPLAINED_FOR = 86_400
 ATTEMPTS = 50
@@ -182,8 +186,8 @@ class RefreshTokens:
 
     async def list(self, subject: str) -> list[FamilyInfo]:
         """The live families of a subject, oldest first."""
-        found = await self._store.find(FAMILY, now=self._clock.now(), subject=subject, limit=ALL)
-        return [_info(record, self._idle) for record in found if await self._why_dead(record) is None]
+        rows = await found(self._store, FAMILY, FAMILY_ROW, now=self._clock.now(), subject=subject, limit=ALL)
+        return [_info(record, self._idle) for record in rows if await self._why_dead(record) is None]
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         """Stops the whole family; any generation of it names the family."""
@@ -236,7 +240,7 @@ class RefreshTokens:
             held["previous"] or "", kept(presented.secret)
         )
         if predecessor and now - held["rotated_at"] <= self._grace:
-            hidden = await self._store.get(SEALED, place(presented), now=now)
+            hidden = await read_row(self._store, SEALED, place(presented), SUCCESSOR, now=now)
             if hidden is not None:
                 return self._issued(unsealed(presented, hidden), record, scopes)
         if await self._kill(record):
@@ -257,7 +261,7 @@ class RefreshTokens:
         return killed
 
     async def _family(self, presented: Presented) -> Record:
-        record = await self._store.get(FAMILY, presented.family_id, now=self._clock.now())
+        record = await read_row(self._store, FAMILY, presented.family_id, FAMILY_ROW, now=self._clock.now())
         if record is None:
             raise TokenNotFoundError("no such refresh family; sign in again")
         who = _principal(record, self._ends(record))

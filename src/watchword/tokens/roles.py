@@ -19,7 +19,9 @@ from ..revocation.event import LONGEST_LIFE, MARGIN, Revocation, event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Audit, Record, Store
+from ..stores.whole import read
 from .base import named, words
+from .rows import ROLES
 
 RECORD = "roles"
 ATTEMPTS = 50
@@ -62,7 +64,7 @@ class Roles:
         life = max(LONGEST_LIFE, await self._api_keys.remembered_for(subject))
         for _ in range(ATTEMPTS):
             now = self._clock.now()
-            record = await self._store.get(RECORD, key, now=now)
+            record = await read(self._store, RECORD, key, ROLES, now=now)
             if record is None:
                 await self._make_room(key, now)
             elif await self._store.swap(
@@ -104,7 +106,7 @@ async def with_roles(store: Store, record: Record, changed: str, now: int, *, wi
 
 
 async def _current(store: Store, subject: str, now: int) -> list[str] | None:
-    record = await store.get(RECORD, _key(subject), now=now)
+    record = await read(store, RECORD, _key(subject), ROLES, now=now)
     return None if record is None else record.data["roles"]
 
 

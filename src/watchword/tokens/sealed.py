@@ -40,8 +40,10 @@ from ..revocation.feed import catch_up
 from ..revocation.stale import asked, asked_now
 from ..revocation.view import View
 from ..stores.base import Audit, Effect, Event, Record, Store
+from ..stores.whole import read
 from .base import KINDS, Issued, life_of, named, plain_json, rev_of
 from .cards import card_in
+from .rows import SEALED
 
 T = TypeVar("T")
 
@@ -232,8 +234,10 @@ class SealedTokens:
             await store.put(replace(record, data={"state": "offered", "again": None}))
         except StoreConflictError:
             pass  # somebody has spent it, or offered it and not got further
-        found = await store.get(RECORD, place, now=now)
-        if found is None or found.data["state"] != "offered":
+        found = await read(store, RECORD, place, SEALED, now=now)
+        if found is None:
+            raise StoreConflictError  # a row was in the way, and is gone
+        if found.data["state"] != "offered":
             return False
         return await store.swap(record, version=found.version, events=events, audit=audit, effect=effect)
 
@@ -241,7 +245,7 @@ class SealedTokens:
         """Whether the first caller redeemed with this very idempotency key."""
         if again is None:
             return False
-        record = await self._kept_in().get(RECORD, token.place, now=self._clock.now())
+        record = await read(self._kept_in(), RECORD, token.place, SEALED, now=self._clock.now())
         return record is not None and same(record.data["again"] or "", again)
 
     def _opened(self, untrusted: object, purpose: str, bound_to: str, audience: str | None) -> _Opened:

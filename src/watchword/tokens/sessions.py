@@ -21,8 +21,10 @@ from ..revocation.feed import catch_up
 from ..revocation.stale import asked
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
+from ..stores.whole import found, read
 from .base import KINDS, Issued, life_of, named, one_id, plain_json, rev_of, shown, whole_seconds, words
 from .roles import with_roles
+from .rows import SESSION
 
 T = TypeVar("T")
 RECORD = "session"
@@ -199,8 +201,8 @@ class Sessions:
     async def list(self, subject: str) -> list[SessionInfo]:
         """The live sessions of a subject, oldest first."""
         now = self._clock.now()
-        found = await self._store.find(RECORD, now=now, subject=subject, limit=ALL)
-        return [_info(record) for record in found if await self._stands(record, now)]
+        rows = await found(self._store, RECORD, SESSION, now=now, subject=subject, limit=ALL)
+        return [_info(record) for record in rows if await self._stands(record, now)]
 
     async def end(self, session_id: str) -> bool:
         """Sign one session out, and with it its refresh families and access tokens. False if there was none.
@@ -247,7 +249,7 @@ class Sessions:
 
     async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
         key, now = digest(RECORD, opaque.parse(untrusted, self.prefix)), self._clock.now()
-        record = await self._store.get(RECORD, key, now=now)
+        record = await read(self._store, RECORD, key, SESSION, now=now)
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such session; sign in")
         return await self._judged(record, now, on_stale)
@@ -285,13 +287,13 @@ class Sessions:
         if not isinstance(session, str) or not session.startswith(self.prefix):
             return one_id(session, "a session_id")
         key = digest(RECORD, opaque.parse(session, self.prefix))
-        record = await self._store.get(RECORD, key, now=self._clock.now())
+        record = await read(self._store, RECORD, key, SESSION, now=self._clock.now())
         return None if record is None else str(record.data["session_id"])
 
     async def _rows(self, session_id: str) -> builtins.list[Record]:
         """The rows of a session that are not dead yet; more than one only for a moment that nobody sees."""
-        found = await self._store.find(RECORD, now=self._clock.now(), group=session_id, limit=ALL)
-        return [record for record in found if record.data["state"] == "live"]
+        rows = await found(self._store, RECORD, SESSION, now=self._clock.now(), group=session_id, limit=ALL)
+        return [record for record in rows if record.data["state"] == "live"]
 
     async def _begin(self, record: Record, replaces: str | None, now: int) -> None:
         """Write a new session; the one that it replaces ends in the same transaction."""

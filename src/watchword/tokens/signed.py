@@ -5,6 +5,7 @@ A subclass says what it issues. Everything that a presented token goes through s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
@@ -24,6 +25,7 @@ from ..errors import (
     TokenError,
     TokenExpiredError,
     UnavailableError,
+    WatchwordError,
 )
 from ..formats.base import Format, Verified, make_format
 from ..keys.ring import KeyRing, Slot, checked
@@ -75,6 +77,8 @@ class SignedTokens:
         )
         self._readers = {start[:_START].encode(): form for form in self._formats for start in form.starts}
         self._seen = Seen()
+        self.refused: Counter[str] = Counter()
+        """Code -> times that ``verify`` has raised it."""
 
     @overload
     def verify(self, untrusted: str) -> Principal: ...
@@ -86,13 +90,22 @@ class SignedTokens:
         Raises: TokenError of the stage that refuses it, BindingError for one that is bound to a key (a proof of that
         comes with a request: the corridor looks at it); StaleRevocationError when the view is stale.
         """
-        known, view = self._known(untrusted), self._view
-        if view is not None and view.on_stale == "ask":
-            view = asked_now(view, known[0], known[1].key.kid)
-        who = self._judged(known, view, None)
-        if who.jkt is not None:
-            raise BindingError(NO_PROOF)
+        try:
+            known, view = self._known(untrusted), self._view
+            if view is not None and view.on_stale == "ask":
+                view = asked_now(view, known[0], known[1].key.kid)
+            who = self._judged(known, view, None)
+            if who.jkt is not None:
+                raise BindingError(NO_PROOF)
+        except WatchwordError as error:
+            self.refused[error.code] += 1
+            raise
         return who if as_ is None else typed(who.raw_claims, as_)
+
+    @property
+    def seen(self) -> Seen:
+        """Tokens that verified before; for metrics."""
+        return self._seen
 
     async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """As ``verify``; where the view has no lease and ``on_stale`` is ``ask``, after one read of the store.

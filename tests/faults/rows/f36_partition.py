@@ -10,6 +10,8 @@ from tests.faults.proxy import Way
 from tests.faults.row import Fault, Row, Target
 from tests.faults.setting import Setting
 
+NEVER = 1e9
+"""Milliseconds."""
 WAYS: tuple[Way, ...] = ("up", "down", "both")
 
 
@@ -36,7 +38,7 @@ async def run(place: Setting) -> Row:
     detect = [detected(ops, began) or 0.0 for began, _ in cuts]
     nexts = [began for began, _ in cuts[1:]] + [float("inf")]
     recover = [
-        recovered([op for op in ops if op.ended < end], healed) or float("inf")
+        recovered([op for op in ops if op.ended < end], healed) or NEVER
         for (_, healed), end in zip(cuts, nexts, strict=True)
     ]
     found["more"] |= {"bound_ms": bound * 1000, "partitions": len(cuts)}

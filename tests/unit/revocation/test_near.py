@@ -162,7 +162,7 @@ async def test_a_revocation_elsewhere_stops_what_is_kept_here(
     part = getattr(other, kind)
     await part.authenticate(issued.token)
     await part.authenticate(issued.token)
-    assert part._near.hits == 1
+    assert part.near.hits == 1
     await one.revoke(token=issued.token)
     clock.advance(5)  # the bound: the lease of the other is out, and the next look hears the feed
     with pytest.raises(TokenRevokedError):

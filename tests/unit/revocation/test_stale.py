@@ -61,6 +61,7 @@ def tokens(view: View) -> AccessTokens:
         ({"max_staleness": timedelta(0)}, "on_stale='ask'"),
         ({"max_staleness": timedelta(0), "on_stale": "open", "open_for": WINDOW}, "on_stale='ask'"),
         ({"max_staleness": timedelta(seconds=-1), "on_stale": "ask"}, "max_staleness"),
+        ({"max_staleness": timedelta(0), "on_stale": "ask", "open_for": WINDOW}, "nothing is known"),
     ],
 )
 def test_a_policy_that_cannot_be_kept_is_refused(policy: dict[str, Any], says: str) -> None:

@@ -336,5 +336,5 @@ async def test_several_are_opened_all_or_none(server: KeyServer) -> None:
     issuers, before = [bad.found(), good.found()], asyncio.all_tasks()
     with pytest.raises(ConfigurationError):
         await Issuers(*issuers).open()
-    assert [one._ticker for one in issuers] == [None, None]
+    assert [one._tickers for one in issuers] == [[], []]
     assert asyncio.all_tasks() == before

@@ -54,8 +54,8 @@ class Moody(MemoryStore):
 class Process(Verifiers):
     """One process over a store that all share. While it waits, ``meanwhile`` ticks and the clock goes on."""
 
-    def __init__(self, store: MemoryStore, clock: FrozenClock, seconds: float = 5) -> None:
-        self.view = View(clock=clock, max_staleness=timedelta(seconds=seconds))
+    def __init__(self, store: MemoryStore, clock: FrozenClock, seconds: float = 5, **policy: Any) -> None:
+        self.view = View(clock=clock, max_staleness=timedelta(seconds=seconds), **policy)
         super().__init__(store, self.view)
         self.store, self.clock, self.follower = store, clock, Follower(store, self.view, self)
         self.meanwhile: list[Process] = []
@@ -157,6 +157,21 @@ async def test_one_that_says_nothing_is_missing_once_it_refuses(store: Moody, cl
     assert not slow.view.fresh()
     assert max(us.paused) <= 0.1
     assert len(us.paused) < 100
+
+
+async def test_one_that_may_be_open_is_waited_for_until_its_window_is_over(store: Moody, clock: FrozenClock) -> None:
+    us = await Process(store, clock).open()
+    slow = await Process(store, clock, 4, open_for=timedelta(seconds=30)).open()
+    before = clock.monotonic()
+    assert (await us.revoke()).missing == (await slow.name(),)
+    assert clock.monotonic() - before == pytest.approx(34)
+
+
+async def test_one_that_asks_each_time_has_nothing_to_hear(store: Moody, clock: FrozenClock) -> None:
+    us, asks = await Process(store, clock).open(), await Process(store, clock, 0, on_stale="ask").open()
+    done = await us.revoke()
+    assert (done.acknowledged, done.missing) == (("self", await asks.name()), ())
+    assert us.paused == []
 
 
 @pytest.mark.parametrize(("timeout", "waited"), [(0, 0), (0.25, 0.25), (9, 5)])

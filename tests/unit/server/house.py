@@ -27,6 +27,9 @@ CLIENTS = tuple(
     ClientSettings(id=name, secret_sha256=sha256(SECRET.encode()).hexdigest(), audience=audience)
     for name, audience in (("backend", None), ("orders-api", AUDIENCE), ("ledger-api", "https://ledger.test"))
 )
+FOLLOWER = ClientSettings(
+    id="follower", secret_sha256=sha256(SECRET.encode()).hexdigest(), audience=AUDIENCE, revocations=True
+)
 KINDS = ("user", "session", "refresh", "refresh_sealed", "opaque_access")
 
 Headers = Iterable[tuple[str, str]]
@@ -97,7 +100,9 @@ def cookie_of(reply: httpx2.Response) -> str:
 
 
 def settings(url: str = "memory:", **server: Any) -> Settings:
-    return Settings(url=url, issuer=ISSUER, audience=AUDIENCE, server=ServerSettings(clients=CLIENTS, **server))
+    return Settings(
+        url=url, issuer=ISSUER, audience=AUDIENCE, server=ServerSettings(clients=(*CLIENTS, FOLLOWER), **server)
+    )
 
 
 @asynccontextmanager

@@ -20,10 +20,13 @@ SERVED = {
     "/oauth/token": "POST",
     "/oauth/revoke": "POST",
     "/oauth/introspect": "POST",
+    "/revocations": "GET",
     "/.well-known/jwks.json": "GET",
     "/.well-known/paseto-keys.json": "GET",
     "/api/me": "GET",
     "/health": "GET",
+    "/health/live": "GET",
+    "/metrics": "GET",
 }
 """A-6.3.4: every way in, written down a second time."""
 

@@ -1,6 +1,10 @@
 """GET /api/me, a resource server in small; GET /health."""
 
+import re
+from hashlib import sha256
+
 import pytest
+from msgspec import structs
 
 from tests.unit.server.house import SCOPES, House
 from watchword.errors import StaleRevocationError, StoreUnavailableError
@@ -69,21 +73,61 @@ async def test_a_stale_view_is_503(house: House, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_health(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = {"status": "ok", "store": "ok", "revocations": "ok", "follower": "ok", "keys": "ok"}
     reply = await house.ask("GET", "/health")
-    assert (reply.status_code, reply.json()) == (200, {"status": "ok", "store": "ok", "revocations": "ok"})
+    assert (reply.status_code, reply.json()) == (200, good)
 
     async def down(*_: object, **__: object) -> int:
         raise StoreUnavailableError("SQLite: disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(house.ww.store, "append", down)
+        patch.setattr(house.ww.store, "tail", down)
         reply = await house.ask("GET", "/health")
+        assert (await house.ask("GET", "/health/live")).json() == {"status": "ok"}
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
-    assert reply.json() == {"status": "unavailable", "store": "unavailable", "revocations": "ok"}
+    assert reply.json() == good | {"status": "unavailable", "store": "store_unavailable"}
 
     def stale() -> None:
         raise StaleRevocationError
 
     monkeypatch.setattr(house.ww.view, "ensure_fresh", stale)
     reply = await house.ask("GET", "/health")
-    assert (reply.status_code, reply.json()["revocations"]) == (503, "unavailable")
+    assert (reply.status_code, reply.json()["revocations"]) == (503, "stale_revocation_state")
+
+
+async def test_metrics_are_for_who_has_the_token_and_hold_nothing_of_users(house: House) -> None:
+    secret = "a-long-random-text"
+    for header in (None, f"Bearer {secret}"):
+        reply = await house.ask("GET", "/metrics", headers=[("authorization", header)] if header else [])
+        assert reply.status_code == 404, "without a configuration there is no such page"
+    told = structs.replace(house.server.settings.server, metrics_token_sha256=sha256(secret.encode()).hexdigest())
+    house.server.settings = structs.replace(house.server.settings, server=told)
+    for wrong in ([], [f"Bearer {secret}x"], [f"Basic {secret}"], [secret], [f"Bearer {secret}"] * 2):
+        reply = await house.ask("GET", "/metrics", headers=[("authorization", one) for one in wrong])
+        assert reply.status_code == 404
+    cookie = await house.sign_in("bob")
+    bearer = (await house.mint(cookie))["access_token"]
+    for sent in (bearer, bearer, "nonsense"):
+        await house.ask("GET", "/api/me", bearer=sent)
+    await house.ww.revoke(subject="bob")
+    await house.ask("GET", "/api/me", bearer=bearer)
+    reply = await house.ask("GET", "/metrics", headers=[("authorization", f"bearer {secret}")])
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    lines = reply.text.splitlines()
+    for wanted in (
+        'watchword_verified_total{kind="access",outcome="ok"} 2',
+        'watchword_verified_total{kind="access",outcome="revoked"} 1',
+        'watchword_verified_total{kind="none",outcome="malformed"} 1',
+        'watchword_cache_hits_total{cache="seen",kind="access"} 2',
+        "watchword_revocations_published_total 1",
+        "watchword_revocations_known 1",
+        "watchword_feed_lag_events 0",
+        "watchword_store_errors_total 0",
+        "# TYPE watchword_lease_seconds gauge",
+    ):
+        assert wanted in lines, reply.text
+    assert all(
+        re.fullmatch(r"# (HELP|TYPE) watchword_\w+ .+|watchword_\w+(\{[^{}]*\})? [-+]?[\d.Inf]+", one) for one in lines
+    )
+    assert "bob" not in reply.text
+    assert secret not in reply.text

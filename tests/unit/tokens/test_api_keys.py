@@ -461,7 +461,7 @@ async def test_a_key_made_while_its_subject_is_revoked_is_made_again(clock: Froz
     ):
         store.open_blocking()
         for one in (ww, other):
-            one.store = one.api_keys._store = one.api_keys._near._store = store
+            one.store = one._revoker._store = one.api_keys._store = one.api_keys.near._store = store
             one.view.forget()
             one.view.pull = None
         for one in (ww, other):
@@ -470,7 +470,11 @@ async def test_a_key_made_while_its_subject_is_revoked_is_made_again(clock: Froz
         assert store.cut == 0
         await catch_up(store, ww.view)
         assert (await ww.api_keys.authenticate(issued.token)).subject == "acme"
-        assert len(await store.find("api_key", now=0)) == 1
+        trail = [(one.name, one.detail.get("key_id")) for one in await store.audited()]
+        first = next(key_id for name, key_id in trail if name == "api_key_issued")
+        assert first != issued.token_id, "nobody was given it, and nobody uses its name again"
+        assert [name for name, _ in trail] == ["revoked", "api_key_issued", "api_key_revoked", "api_key_issued"]
+        assert [one.key_id for one in await ww.api_keys.list("acme")] == [issued.token_id]
 
 
 async def test_a_key_rotated_while_its_subject_is_revoked_leaves_no_successor(clock: FrozenClock) -> None:
@@ -490,7 +494,7 @@ async def test_a_key_rotated_while_its_subject_is_revoked_leaves_no_successor(cl
     store = Interrupted()
     async with Watchword("memory:", clock=clock, **OPTIONS) as ww:
         store.open_blocking()
-        ww.store = ww.api_keys._store = ww.api_keys._near._store = store
+        ww.store = ww._revoker._store = ww.api_keys._store = ww.api_keys.near._store = store
         ww.view.forget()
         await catch_up(store, ww.view)
         await ww.api_keys.issue("acme", lifetime=timedelta(days=300))

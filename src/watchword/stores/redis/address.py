@@ -57,15 +57,18 @@ class Address(Struct, frozen=True, kw_only=True):
         return f"Address({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-def read_address(url: str) -> Address:
-    """Raises: ConfigurationError, which never holds the URL: there may be a password in it."""
+def read_address(url: str, **defaults: float) -> Address:
+    """``defaults`` are for options that the URL does not give.
+
+    Raises: ConfigurationError, which never holds the URL: there may be a password in it.
+    """
     try:
-        return _read(url)
+        return _read(url, defaults)
     except ValueError as error:
         raise ConfigurationError(f"this Redis URL cannot be read: {error}; {_FORM}") from None
 
 
-def _read(url: str) -> Address:
+def _read(url: str, defaults: Mapping[str, float]) -> Address:
     try:
         parts = urlsplit(url)
     except ValueError:  # its text may quote the URL
@@ -92,7 +95,7 @@ def _read(url: str) -> Address:
         database=database,
         username=unquote(username) or None,
         password=unquote(password) if colon else None,
-        **_options(parts.query),
+        **{**defaults, **_options(parts.query)},
     )
 
 

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import hiredis
+
+from ...clock import SystemClock
 from ...errors import ConfigurationError, StoreUnavailableError
 from .address import Address
 from .wire import MISSING, Command, LostError, Refused, Wire, dial, pack
@@ -21,6 +24,7 @@ from .wire import MISSING, Command, LostError, Refused, Wire, dial, pack
 MOST_WAITING = 10_000
 """Commands that may wait for their answers on one loop; one more is StoreUnavailableError."""
 _CHUNK = 1 << 16
+_now = SystemClock().monotonic
 _AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -34,9 +38,12 @@ def lost(error: LostError, *, look: bool) -> StoreUnavailableError:
 
 
 class LoopWire:
-    """One connection on one loop. What is asked in one turn of it leaves in one send, and answers come in order."""
+    """One connection on one loop. What is asked in one turn of it leaves in one send, and answers come in order.
 
-    def __init__(self, wire: Wire, timeout: float, heard: Callable[[], None] | None = None) -> None:
+    ``heard`` is given what comes unasked, and None when the connection has ended.
+    """
+
+    def __init__(self, wire: Wire, timeout: float, heard: Callable[[Any], None] | None = None) -> None:
         self._wire, self._timeout, self._heard = wire, timeout, heard
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[asyncio.Future[Any]] = deque()
@@ -109,17 +116,24 @@ class LoopWire:
         except OSError:
             self.close()
             return
-        while (reply := gets()) is not MISSING:
-            self._answered += 1
-            if not self._waiting:
-                if self._heard is not None:
-                    self._heard()
-                continue
-            future = self._waiting.popleft()
-            if not future.done():  # else its task was cancelled
-                future.set_result(reply)
+        try:
+            while (reply := gets()) is not MISSING:
+                self._take(reply)
+        except hiredis.HiredisError:
+            self.close("what came is no answer of a Redis")
+            return
         if self._retired and not self._waiting:
             self.close()
+
+    def _take(self, reply: Any) -> None:
+        self._answered += 1
+        if not self._waiting:
+            if self._heard is not None:
+                self._heard(reply)
+            return
+        future = self._waiting.popleft()
+        if not future.done():  # else its task was cancelled
+            future.set_result(reply)
 
     def retire(self) -> None:
         """Close when the last answer is there."""
@@ -144,7 +158,7 @@ class LoopWire:
                 with suppress(RuntimeError):
                     future.set_exception(LostError(why))
         if self._heard is not None:
-            self._heard()
+            self._heard(None)
 
 
 async def dialled(address: Address) -> Wire:
@@ -171,6 +185,12 @@ def _once(proven: bool) -> Iterator[None]:
         if proven:
             raise LostError(str(error)) from None
         raise
+
+
+def _looked_at(dialling: asyncio.Future[LoopWire]) -> None:
+    """All who waited for it may be gone: then nobody else looks at its error."""
+    if not dialling.cancelled():
+        dialling.exception()
 
 
 class LoopLane:
@@ -212,6 +232,7 @@ class LoopLane:
     async def _connected(self) -> LoopWire:
         if self._dialling is None:
             self._dialling = asyncio.ensure_future(self._dial())
+            self._dialling.add_done_callback(_looked_at)
         try:
             return await asyncio.shield(self._dialling)
         finally:
@@ -234,12 +255,16 @@ class LoopLane:
 
 
 class ThreadLane:
-    """A connection for each thread that asks, kept for the next; in a forked child, connections of its own."""
+    """A connection for each thread that asks, kept for the next; in a forked child, connections of its own.
+
+    ``whole``: the timeout of the address is for all the answers together, not for each piece of them.
+    """
 
     suspends = False
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, whole: bool = False) -> None:
         self._address = address
+        self._within = address.timeout if whole else None
         self._idle: dict[int, list[Wire]] = {}
         self.closed = self.proven = False
 
@@ -250,7 +275,7 @@ class ThreadLane:
             except LostError as error:
                 raise lost(error, look=True) from None
             try:
-                replies = talk(wire, commands)
+                replies = talk(wire, commands, within=self._within)
             except LostError as error:
                 if last or not look:
                     raise lost(error, look=look) from None
@@ -302,19 +327,29 @@ def _quiet(wire: Wire, timeout: float) -> bool:
     return False
 
 
-def talk(wire: Wire, commands: tuple[Command, ...]) -> list[Any]:
-    """Send and wait, in this thread. Raises: LostError, and then the connection is closed."""
+def talk(wire: Wire, commands: tuple[Command, ...], *, within: float | None = None) -> list[Any]:
+    """Send and wait, in this thread: for all ``within`` so many seconds, or as long as something comes in time.
+
+    Raises: LostError, and then the connection is closed.
+    """
+    until = None if within is None else _now() + within
     try:
         wire.socket.sendall(b"".join(map(pack, commands)))
-        return [receive(wire) for _ in commands]
-    except (OSError, LostError) as error:
+        return [receive(wire, until) for _ in commands]
+    except (OSError, LostError, hiredis.HiredisError) as error:
         wire.close()
         late = isinstance(error, TimeoutError)
         raise LostError("no answer in time" if late else "the connection broke") from None
 
 
-def receive(wire: Wire) -> Any:
+def receive(wire: Wire, until: float | None = None) -> Any:
+    """The next reply. Raises: TimeoutError after the socket's timeout, or at ``until`` (boot-time seconds)."""
     while (reply := wire.reader.gets()) is MISSING:
+        if until is not None:
+            left = until - _now()
+            if left <= 0:
+                raise TimeoutError
+            wire.socket.settimeout(left)
         data = wire.socket.recv(_CHUNK)
         if not data:
             raise LostError("the connection broke")

@@ -15,9 +15,9 @@ from ...encoding import gate, json_object, unb64url
 from ...errors import (
     BindingError,
     ConfigurationError,
-    KeysUnavailableError,
     SignatureError,
     TokenError,
+    UnavailableError,
     UnknownKeyError,
     WatchwordError,
     WrongIssuerError,
@@ -29,7 +29,7 @@ from ...keys.discovery import alias, is_text
 from ...keys.remote import RemoteKeys
 from ...keys.ring import KeyRing, Slot
 from ...principal import Principal
-from ...revocation.view import OnStale
+from ...revocation.view import OnStale, View
 from ...stores.base import Event
 from ..base import Kind, first, whole_seconds
 from ..seen import Seen
@@ -53,7 +53,8 @@ class ForeignTokens:
 
     Parameters: keys: that issuer's, a ring or RemoteKeys, and for that issuer alone. issuer: exactly as it writes
     ``iss``. audience: one or several that are ours. max_life: longer tokens are refused. leeway: for ``nbf`` and
-    ``iat``; exp_leeway: for ``exp``; at most 60 s each. There is no revocation stage: its issuer may know more.
+    ``iat``; exp_leeway: for ``exp``; at most 60 s each. view: where that issuer's revocations are heard, if it is a
+    watchword; without one there is no revocation stage: its issuer may know more.
     """
 
     kind = FOREIGN
@@ -69,8 +70,10 @@ class ForeignTokens:
         max_life: timedelta = FOREIGN.cap,
         leeway: timedelta = timedelta(seconds=10),
         exp_leeway: timedelta = timedelta(0),
+        view: View | None = None,
     ) -> None:
         self.issuer = issuer
+        self._view = view
         self.profile = profile
         self._remote = keys if isinstance(keys, RemoteKeys) else None
         self._ring = keys.ring if isinstance(keys, RemoteKeys) else keys
@@ -111,6 +114,7 @@ class ForeignTokens:
         slot.key.verify(envelope.signature, envelope.message)
         self._vouched.add(envelope, slot)
         who = self._principal(json_object(envelope.body), envelope)
+        self._check_revocations(who, slot)
         self._seen.add(digest, who, slot)
         return who
 
@@ -161,7 +165,14 @@ class ForeignTokens:
 
     def _still_good(self, who: Principal, slot: Slot) -> bool:
         now = self._clock.now()
-        return now < who.expires_at + self._policy.exp_leeway and self._ring.holds(slot, now)
+        if now >= who.expires_at + self._policy.exp_leeway or not self._ring.holds(slot, now):
+            return False
+        self._check_revocations(who, slot)
+        return True
+
+    def _check_revocations(self, who: Principal, slot: Slot) -> None:
+        if self._view is not None:
+            self._view.check(who, slot.key.kid)
 
     def _header(self, segment: bytes) -> dict[str, Any]:
         header = read_header(segment, limit=self._ring.max_header, sound=is_text)
@@ -195,8 +206,14 @@ class ForeignTokens:
             client_id=client,
             auth_time=auth_time if type(auth_time) is int and auth_time > 0 else None,
             issuer=self.issuer,
+            family_id=self._ours(claims, "fam"),
+            rev=self._ours(claims, "rev"),
             raw_claims=MappingProxyType(claims),
         )
+
+    def _ours(self, claims: Mapping[str, Any], name: str) -> str | None:
+        """A claim that families or cut-offs go by, where a view is asked; others mean other things by its name."""
+        return None if self._view is None else self.profile.text(claims, (name,))
 
     def __repr__(self) -> str:
         return f"ForeignTokens(issuer={self.issuer!r}, audience={list(self._audiences)}, profile={self.profile.name!r})"
@@ -230,8 +247,8 @@ def check_among(several: Sequence[ForeignTokens], untrusted: object) -> Principa
             return one.check(untrusted)
         except (SignatureError, WrongIssuerError) as error:
             refused = refused or error
-        except (TokenError, KeysUnavailableError) as error:
-            refused = refused if isinstance(refused, KeysUnavailableError) else error
+        except (TokenError, UnavailableError) as error:
+            refused = refused if isinstance(refused, UnavailableError) else error
     if refused is not None:
         raise refused
     for one in several:
