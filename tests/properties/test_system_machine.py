@@ -712,7 +712,8 @@ class System(RuleBasedStateMachine):
             now = node.clock.now()
             assert self.must_refuse(node, thing) or thing.dead or now >= thing.ends, "it is stopped"
         elif not isinstance(found, UnavailableError):
-            assert isinstance(found, UnknownKeyError | NotYetValidError), found
+            killed = isinstance(found, TokenRevokedError) and thing.names.get("key") in self.killed
+            assert killed or isinstance(found, UnknownKeyError | NotYetValidError), found
 
     @rule(who=WHO, key=api_keys)
     def revoke_api_key(self, who: int, key: ApiKey) -> None:
