@@ -13,7 +13,8 @@ from ..errors import WatchwordError
 from ..revocation.answer import MEDIA_TYPE, question_of
 from ..runtime.feed_desk import FeedDesk
 from ..web.messages import Connection, Reply
-from .visit import NothingPresentedError, Receive, Scope, Send, refusal
+from .asgi import Receive, Scope, Send
+from .visit import NothingPresentedError, refusal
 
 SCOPE = "revocations:read"
 
