@@ -29,10 +29,9 @@ def ww() -> Iterator[Watchword]:
 class Answer:
     """What a server saw of one request, with the body read to its end and closed."""
 
-    def __init__(
-        self, app: wsgi.App, method: str = "GET", path: str = "/", *, read: bool = True, **environ: str
-    ) -> None:
-        self.status, self.headers, self.starts = "", {}, 0
+    def __init__(self, app: wsgi.App, method: str = "GET", path: str = "/", **environ: str) -> None:
+        self.status, self.starts = "", 0
+        self.headers: dict[str, str] = {}
         given: dict[str, Any] = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path,
@@ -45,11 +44,8 @@ class Answer:
         }
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-            self.status, self.headers, self.starts = (
-                status,
-                {name.lower(): value for name, value in headers},
-                self.starts + 1,
-            )
+            self.status, self.starts = status, self.starts + 1
+            self.headers = {name.lower(): value for name, value in headers}
             return lambda data: None
 
         body = app(given, start)
