@@ -75,7 +75,7 @@ def collect(
     for one in signed:
         name = one.kind.name
         verified.update({(name, code): times for code, times in one.refused.items()})
-        caches[f"seen.{name}"] = Cache(one.seen.hits, one.seen.misses)
+        caches[f"seen.{name}"] = Cache(one.hits, one.misses)
     for other in kept:
         near = getattr(other, "near", None)  # sessions may keep none
         if near is not None:

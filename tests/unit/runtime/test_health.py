@@ -118,7 +118,8 @@ def test_from_threads_it_opens_or_says_why_it_cannot(url: str, tmp_path: Path) -
     assert ww.health().checks == {"open": "migrations_pending"}
     with pytest.raises(ConfigurationError):
         ww.metrics()
-    blocking.Watchword(url, issuer="https://app.example", audience="https://api.example").open()
+    with blocking.Watchword(url, issuer="https://app.example", audience="https://api.example"):
+        pass
     assert ww.health().checks == GOOD
     assert ww.metrics().store_errors == 0
     ww.close()
