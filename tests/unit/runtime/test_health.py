@@ -161,6 +161,7 @@ def test_the_text_says_each_number_once_and_states_as_ones_and_zeros() -> None:
         published=0,
         store_errors=0,
         breaker="half_open",
+        carrier="none",
         removed=0,
         head=9,
     )
@@ -168,8 +169,9 @@ def test_the_text_says_each_number_once_and_states_as_ones_and_zeros() -> None:
     assert "watchword_lease_seconds -Inf\n" in text
     assert "watchword_feed_age_seconds +Inf\n" in text
     assert "watchword_feed_lag_events 2\n" in text
-    assert 'watchword_store_breaker{state="closed"} 0\n' in text
-    assert 'watchword_store_breaker{state="half_open"} 1\n' in text
+    assert 'watchword_store_breaker{store="record",state="closed"} 0\n' in text
+    assert 'watchword_store_breaker{store="record",state="half_open"} 1\n' in text
     assert "verified" not in text
+    assert "carrier" not in text
     samples = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
     assert len(samples) == len(set(samples))
