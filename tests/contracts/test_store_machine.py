@@ -174,4 +174,4 @@ def test_all_stores_give_the_same_answers(postgres: Postgres, valkey: Server) ->
         SideBySide,
         settings=settings(max_examples=40 * SOAK, stateful_step_count=60, deadline=None, derandomize=SOAK == 1),
     )
-    assert sum(SideBySide.hits) > 500, "the composites answered from copies as well"
+    assert sum(SideBySide.hits) > 100, "the composites answered from copies as well"

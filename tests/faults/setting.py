@@ -144,20 +144,30 @@ STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], Where]] = {
     "redis": lambda place, port, options: {"url": _redis(place, port, options)},
     "postgres": lambda place, port, _: {"url": _postgres(place, port)},
     "sqlite": lambda place, _, __: {"url": f"sqlite:///{place.folder}/app.db"},
+    "postgres with redis": lambda place, port, options: {
+        "url": _postgres(place, None),
+        "carrier": _redis(place, port, options),
+    },
 }
 """Name of a store -> a row's place in it. One more store is one more line, here and in the tables below."""
 SERVERS: dict[str, Callable[[Setting], int]] = {
     "redis": lambda place: place.valkey.port,
     "postgres": lambda place: place.postgres.port,
+    "postgres with redis": lambda place: place.valkey.port,
 }
 """Name of a store -> the port of the server that a fault befalls."""
 
 PIDS: dict[str, Callable[[Setting], int]] = {
     "redis": lambda place: place.valkey.pid,
     "postgres": lambda place: place.postgres.pid,
+    "postgres with redis": lambda place: place.valkey.pid,
 }
 """Name of a store -> the process of its server."""
-SERVICES: dict[str, tuple[str, ...]] = {"redis": ("redis",), "postgres": ("postgres",)}
+SERVICES: dict[str, tuple[str, ...]] = {
+    "redis": ("redis",),
+    "postgres": ("postgres",),
+    "postgres with redis": ("postgres", "redis"),
+}
 """Name of a store -> what has to be there, in the words of WATCHWORD_REQUIRE."""
 FOUND: dict[str, Callable[[], object]] = {
     "redis": servers.program,

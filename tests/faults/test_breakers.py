@@ -17,6 +17,7 @@ from tests.services.valkey import Server
 from watchword import Watchword
 from watchword.clock import FrozenClock, SystemClock
 from watchword.errors import StoreConflictError, StoreUnavailableError
+from watchword.runtime.metrics import prometheus
 from watchword.stores.base import Record
 from watchword.stores.postgres import PostgresStore
 from watchword.stores.redis import RedisStore
@@ -165,7 +166,7 @@ async def test_a_store_that_is_silent_or_gone_is_not_ready_within_the_bound_and_
         proxy.refuse()
         proxy.cut()
     checks = await until(ww, False)
-    assert checks["store"] in ("store_unavailable", "breaker_open")
+    assert checks["store"] in ("store_unavailable", "breaker_open", "pool_busy")
     assert checks["follower"] == "ok"
     while (await ww.health()).checks["revocations"] == "ok":  # noqa: ASYNC110 - time has to pass
         await asyncio.sleep(0.01)
@@ -205,3 +206,16 @@ async def test_a_pool_that_is_exhausted_is_ready(postgres: Postgres, tmp_path: P
         assert await fails(ww.store.get("s", "0", now=NOW)) == "pool_busy"
         ending.set()
         await asyncio.gather(*held, return_exceptions=True)
+
+
+async def test_a_carrier_is_told_apart_from_its_record(valkey: Server, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/app.db"
+    names: dict[str, str] = {"issuer": "https://app.example", "audience": "https://api.example"}
+    async with Watchword(url, carrier=valkey.fresh(), **names) as ww:  # type: ignore[arg-type]  # a plain dictionary
+        assert (await ww.health()).ready
+        found = ww.metrics()
+    assert (found.breaker, found.carrier) == ("none", "closed")
+    assert 'watchword_store_breaker{store="carrier",state="closed"} 1\n' in prometheus(found)
+    assert 'store="record"' not in prometheus(found)
+    assert "copies.record" in found.caches
+    assert [one.scheme for one in ww.store.survey(now=NOW)] == ["sqlite"]

@@ -35,7 +35,8 @@ class Metrics(Struct, frozen=True, kw_only=True):
     Tokens that those two let pass are not counted here: each is a hit or a miss of ``seen``.
     """
     caches: Mapping[str, Cache]
-    """``seen.KIND``: signed tokens that verified before; ``near.KIND``: records that were looked up before."""
+    """``seen.KIND``: signed tokens that verified before; ``near.KIND``: records that were looked up before;
+    ``copies.record``: lookups that the carrier answered."""
     lease: float
     """Seconds until checks must hear of the feed again, or refuse; below 0 it is over."""
     feed_age: float
@@ -52,6 +53,8 @@ class Metrics(Struct, frozen=True, kw_only=True):
     """Verbs of the store that were StoreUnavailableError."""
     breaker: str
     """``closed``, ``open``, ``half_open``; ``none`` for a store that has no server."""
+    carrier: str
+    """The same of the Redis beside the record."""
     removed: int
     """Rows that were purged."""
     head: int | None = None
@@ -75,11 +78,14 @@ def collect(
     for one in signed:
         name = one.kind.name
         verified.update({(name, code): times for code, times in one.refused.items()})
-        caches[f"seen.{name}"] = Cache(one.seen.hits, one.seen.misses)
+        caches[f"seen.{name}"] = Cache(one.hits, one.misses)
     for other in kept:
         near = getattr(other, "near", None)  # sessions may keep none
         if near is not None:
             caches[f"near.{other.kind.name}"] = Cache(near.hits, near.misses)
+    carrier = getattr(store, "carrier_breaker", None)
+    if carrier is not None:
+        caches["copies.record"] = Cache(getattr(store, "hits", 0), getattr(store, "misses", 0))
     left = view.lease_until - view.clock.monotonic()
     return Metrics(
         verified={outcome: number for outcome, number in sorted(verified.items()) if number},
@@ -92,6 +98,7 @@ def collect(
         published=store.tally.published,
         store_errors=store.tally.errors,
         breaker="none" if store.breaker is None else store.breaker.state,
+        carrier="none" if carrier is None else carrier.state,
         removed=store.tally.removed,
     )
 
@@ -131,9 +138,14 @@ def _families(found: Metrics) -> Iterator[tuple[str, str, str, _Rows]]:
     )
     for name, sort, says, value in plain:
         yield name, sort, says, [({}, value)]
-    if found.breaker != "none":
-        rows = [({"state": state}, float(state == found.breaker)) for state in states]
-        yield "store_breaker", "gauge", "1 for the state that the breaker is in", rows
+    breakers = (("record", found.breaker), ("carrier", found.carrier))
+    rows = [
+        ({"store": store, "state": state}, float(state == now))
+        for store, now in breakers
+        if now != "none"
+        for state in states
+    ]
+    yield "store_breaker", "gauge", "1 for the state that the breaker is in", rows
 
 
 def _written(name: str, sort: str, says: str, rows: _Rows) -> Iterator[str]:

@@ -15,23 +15,16 @@ class Seen:
     are for the caller to check on every hit.
     """
 
-    __slots__ = ("_capacity", "_old", "_young", "hits", "misses")
+    __slots__ = ("_capacity", "_old", "_young")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity // 2
-        self.hits = self.misses = 0
         self._young: dict[bytes, tuple[Principal, Slot]] = {}
         self._old: dict[bytes, tuple[Principal, Slot]] = {}
 
     def get(self, digest: bytes) -> tuple[Principal, Slot] | None:
         found = self._young.get(digest)
-        if found is None:
-            found = self._old.get(digest)
-            if found is None:
-                self.misses += 1
-                return None
-        self.hits += 1
-        return found
+        return found if found is not None else self._old.get(digest)
 
     def add(self, digest: bytes, who: Principal, slot: Slot) -> None:
         if len(self._young) >= self._capacity:

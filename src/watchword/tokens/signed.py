@@ -77,6 +77,8 @@ class SignedTokens:
         )
         self._readers = {start[:_START].encode(): form for form in self._formats for start in form.starts}
         self._seen = Seen()
+        self.hits = self.misses = 0
+        """Tokens that had verified before and were still good, and all others."""
         self.refused: Counter[str] = Counter()
         """Code -> times that ``verify`` has raised it."""
 
@@ -101,11 +103,6 @@ class SignedTokens:
             self.refused[error.code] += 1
             raise
         return who if as_ is None else typed(who.raw_claims, as_)
-
-    @property
-    def seen(self) -> Seen:
-        """Tokens that verified before; for metrics."""
-        return self._seen
 
     async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal:
         """As ``verify``; where the view has no lease and ``on_stale`` is ``ask``, after one read of the store.
@@ -145,7 +142,9 @@ class SignedTokens:
         if hit is not None:  # it verified before, and has to pass again: its end, and its key's state
             (who, slot), now = hit, self._clock.now()
             if now < who.expires_at + self._policy.exp_leeway and self._ring.holds(slot, now):
+                self.hits += 1
                 return who, slot, None
+        self.misses += 1
         verified = self._signed(token)
         self._policy.check(verified.claims, self._clock.now())
         who = self._principal(verified.claims)

@@ -51,10 +51,10 @@ FAULTS = (
         id="F-07",
         what="half-open connections",
         injected="a proxy stops forwarding, both ways or answers alone, and keeps TCP; later it passes on what it held",
-        expected="503 when the time is over; the connection is given up, so that a late answer is never taken for the"
-        " answer to another question",
+        expected="503 when the time is over (beside PostgreSQL that answers); the connection is given up, so that a"
+        " late answer is never taken for the answer to another question",
         run=run,
-        stores=("redis", "postgres"),
+        stores=("redis", "postgres", "postgres with redis"),
         targets=(Target("mixed_up", 0), Target("other_5xx", 0), Target("t_recover_ms", 2000)),
         words={"mixed_up": "answers that were another question's", "connections": "made through the proxy in all"},
     ),

@@ -118,7 +118,8 @@ def test_from_threads_it_opens_or_says_why_it_cannot(url: str, tmp_path: Path) -
     assert ww.health().checks == {"open": "migrations_pending"}
     with pytest.raises(ConfigurationError):
         ww.metrics()
-    blocking.Watchword(url, issuer="https://app.example", audience="https://api.example").open()
+    with blocking.Watchword(url, issuer="https://app.example", audience="https://api.example"):
+        pass
     assert ww.health().checks == GOOD
     assert ww.metrics().store_errors == 0
     ww.close()
@@ -160,6 +161,7 @@ def test_the_text_says_each_number_once_and_states_as_ones_and_zeros() -> None:
         published=0,
         store_errors=0,
         breaker="half_open",
+        carrier="none",
         removed=0,
         head=9,
     )
@@ -167,8 +169,9 @@ def test_the_text_says_each_number_once_and_states_as_ones_and_zeros() -> None:
     assert "watchword_lease_seconds -Inf\n" in text
     assert "watchword_feed_age_seconds +Inf\n" in text
     assert "watchword_feed_lag_events 2\n" in text
-    assert 'watchword_store_breaker{state="closed"} 0\n' in text
-    assert 'watchword_store_breaker{state="half_open"} 1\n' in text
+    assert 'watchword_store_breaker{store="record",state="closed"} 0\n' in text
+    assert 'watchword_store_breaker{store="record",state="half_open"} 1\n' in text
     assert "verified" not in text
+    assert "carrier" not in text
     samples = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
     assert len(samples) == len(set(samples))

@@ -171,8 +171,8 @@ async def test_more_than_one_answer_holds(house: House) -> None:
 
 
 async def test_long_names_make_shorter_answers(house: House) -> None:
-    far, name = house.clock.now() + 900, "ü" * 255
-    await house.ww.store.append(*(Event(what="subject", value=name, at=0, until=far) for _ in range(400)))
+    far, names = house.clock.now() + 900, [f"{number:03}" + "ü" * 252 for number in range(400)]
+    await house.ww.store.append(*(Event(what="subject", value=name, at=0, until=far) for name in names))
     reply = await house.ask("GET", f"/revocations?{Question(new_id()).query}", auth=("follower", SECRET))
     assert len(reply.content) < 196_608
     first = await asked(house, Question(new_id()))
