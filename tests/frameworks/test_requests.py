@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.frameworks.frameworks import FRAMEWORKS, Framework, ask, served
+from tests.frameworks.page import PAGE, line
 from tests.frameworks.requests import ROWS, Mint, Row, house
 from watchword.clock import SystemClock
 from watchword.web.cookies import SESSION_COOKIE
@@ -60,3 +61,14 @@ def test_the_answer_is_the_same_everywhere(row: Row, port: int, mint: Mint) -> N
         assert cleared == ([(SESSION_COOKIE, SET | {"max-age=0"})] if row.cookie == "cleared" else [])
     if row.after is not None:
         row.after(mint, headers, seen)
+
+
+def test_the_page_has_every_request_and_every_framework_and_they_agree() -> None:
+    text = PAGE.read_text()
+    assert " | ".join(one.name for one in FRAMEWORKS) in text
+    table = [one for one in text.splitlines() if one.startswith("| ") and "`" in one]
+    assert [one[: len(line(row))] for one, row in zip(table, ROWS, strict=True)] == [line(row) for row in ROWS]
+    for one in table:
+        cells = [cell.strip() for cell in one.split("|")[3:-1]]
+        assert len(cells) == len(FRAMEWORKS)
+        assert len(set(cells)) == 1, one
