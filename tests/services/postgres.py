@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from urllib.parse import quote
 
 import psycopg
@@ -81,8 +83,34 @@ class Postgres:
 
     def stop(self, *, kill: bool = False) -> None:
         """Fast, which ends every connection politely; or the way a crash does, which recovers at the next start."""
+        self._end(signal.SIGQUIT if kill else signal.SIGINT)
+
+    def kill(self) -> None:
+        """The postmaster, as ``kill -9`` does it; its children see that it is gone, and go."""
+        self._end(signal.SIGKILL)
+
+    def kill_backend(self) -> None:
+        """One of those that serve, as ``kill -9`` does it: the server ends all others, recovers, and is back."""
+        with self.connect() as one:
+            asked = one.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " ORDER BY state = 'active' DESC, random() LIMIT 1"
+            ).fetchone()
+            pid = asked[0] if asked else one.info.backend_pid
+            os.kill(int(str(pid)), signal.SIGKILL)
+            with suppress(psycopg.Error):
+                while True:  # until the server ends this one, too
+                    one.execute("SELECT pg_sleep(0.01)")
+        for _ in range(3000):
+            with suppress(psycopg.Error):
+                self.connect().close()
+                return
+            sleep(0.01)
+        raise AssertionError("it does not come back")
+
+    def _end(self, how: int) -> None:
         assert self._server is not None
-        self._server.send_signal(signal.SIGQUIT if kill else signal.SIGINT)
+        self._server.send_signal(how)
         self._server.wait(timeout=30)
         self._log.join()
         assert self._server.stderr is not None

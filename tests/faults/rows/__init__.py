@@ -15,6 +15,7 @@ FILES = (
     "f05_redis_full",
     "f06_redis_errors",
     "f07_half_open",
+    "f08_postgres_killed",
     "f19_clocks",
     "f21_pause",
     "f30_key_kill",
