@@ -16,6 +16,8 @@ FILES = (
     "f06_redis_errors",
     "f07_half_open",
     "f08_postgres_killed",
+    "f09_ambiguous_commit",
+    "f10_taken_back",
     "f19_clocks",
     "f21_pause",
     "f30_key_kill",
