@@ -32,7 +32,7 @@ async def run(place: Setting) -> Row:
     told = [detected(journal.ops, since) for since in began]
     until = [*began[1:], float("inf")]
     spans = [
-        recovered([op for op in journal.ops if op.began < end], since) for since, end in zip(back, until, strict=True)
+        recovered([op for op in journal.ops if op.ended < end], since) for since, end in zip(back, until, strict=True)
     ]
     return place.row(
         t_detect_ms=max((one for one in told if one is not None), default=None),
