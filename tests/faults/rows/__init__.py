@@ -18,6 +18,7 @@ FILES = (
     "f08_postgres_killed",
     "f09_ambiguous_commit",
     "f10_taken_back",
+    "f11_back_in_time",
     "f12_busy",
     "f19_clocks",
     "f21_pause",

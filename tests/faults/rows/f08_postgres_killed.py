@@ -29,14 +29,13 @@ async def run(place: Setting) -> Row:
         await clients.end()
     found = columns([journal], bound=5)
     found["more"] |= {"kills": len(kills), **clients.figures()}
-    told = [detected(journal.ops, since) for since in began]
     until = [*began[1:], float("inf")]
-    spans = [
-        recovered([op for op in journal.ops if op.ended < end], since) for since, end in zip(back, until, strict=True)
-    ]
+    spans = [[op for op in journal.ops if start <= op.ended < end] for start, end in zip(began, until, strict=True)]
+    told = [detected(ops, since) for ops, since in zip(spans, began, strict=True)]
+    well = [recovered(ops, since) for ops, since in zip(spans, back, strict=True)]
     return place.row(
         t_detect_ms=max((one for one in told if one is not None), default=None),
-        t_recover_ms=max(float("inf") if span is None else span for span in spans),
+        t_recover_ms=max(float("inf") if one is None else one for one in well),
         **found,
     )
 
