@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.ledger import Ledger, Scribes, prepared
-from tests.faults.row import Fault, Row, Target
+from tests.faults.row import Fault, NotRunError, Row, Target
 from tests.faults.scribe import Task, Word
 from tests.faults.setting import Setting
 
@@ -65,6 +65,8 @@ class Limit:
 
 
 async def run(place: Setting) -> Row:
+    if not hasattr(resource, "prlimit"):
+        raise NotRunError("no prlimit on this system")
     ledger, refused, reads, resumed = Ledger(), 0, 0, 0
     template = place.folder / "app.db"
     async with place.watchword():
