@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -26,13 +27,14 @@ from .policy.base import Decision, Facts, Policy, authorize
 from .principal import Principal
 from .revocation.event import Revocation
 from .revocation.feed import catch_up, catch_up_now
+from .revocation.near import Signal
 from .revocation.view import View
 from .runtime.follow import Follower
 from .runtime.janitor import Janitor
 from .runtime.last_used import LastUsed
 from .runtime.refresh import KeyFileRefresh
 from .runtime.revoker import Revoker
-from .runtime.ticker import Chore, TaskTicker, ThreadTicker
+from .runtime.ticker import Chore, TaskTicker, ThreadSignal, ThreadTicker
 from .runtime.ticker import drive as drive
 from .stores.base import Audit, open_store
 from .tokens.access import AccessTokens
@@ -62,6 +64,7 @@ class Watchword:
         service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
         them; a new key file then has no signing keys.
         session_limit: so many live sessions of a subject at most; on_session_limit is told of each that ends for it.
+        session_near: sessions that were looked up answer from memory under the lease; False: each request reads.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
         policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
@@ -88,6 +91,7 @@ class Watchword:
         session_absolute: timedelta | None = None,
         session_limit: int | None = None,
         on_session_limit: Callable[[str, SessionInfo], object] | None = None,
+        session_near: bool = True,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
         opaque_access_lifetime: timedelta | None = None,
@@ -124,6 +128,7 @@ class Watchword:
             absolute=session_absolute,
             limit=session_limit,
             on_limit=on_session_limit,
+            near=session_near,
             **shared,
         )
         self.access = AccessTokens(
@@ -192,7 +197,7 @@ class Watchword:
         await self.close()
         try:
             await self.store.open()
-            self._wire()
+            self._wire(asyncio.Event)
             await catch_up(self.store, self.view)
         except BaseException:
             await self.close()
@@ -217,7 +222,7 @@ class Watchword:
             self.store.open_blocking()
             if self.store.suspends:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
-            self._wire()
+            self._wire(ThreadSignal)
             drive(catch_up(self.store, self.view))
         except BaseException:
             self.close_blocking()
@@ -290,7 +295,7 @@ class Watchword:
         """The audit trail, oldest first: what was issued, rotated, ended and revoked, and when. Never a token."""
         return await self.store.audited(after=after, subject=subject, limit=limit)
 
-    def _wire(self) -> None:
+    def _wire(self, signal: Callable[[], Signal]) -> None:
         if self._own_ring is None and not self.ring.opened:
             fresh = _fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
@@ -298,6 +303,8 @@ class Watchword:
             self.access.check_ring()
         self.view.forget()
         self.view.pull = (lambda: catch_up_now(self.store, self.view)) if self.store.pulls_inline else None
+        for kind in (self.sessions, self.opaque_access, self.api_keys):
+            kind.near.signal = None if self.store.pulls_inline else signal
 
     def _unwire(self) -> None:
         self._tickers = []

@@ -224,7 +224,17 @@ RULES = [
         "token kinds, formats and stores do not import each other",
         strangers(
             {
-                "tokens": {"base", "roles", "cards", "personal", "names", "seen", "signed", "refresh_wire"},
+                "tokens": {
+                    "base",
+                    "roles",
+                    "cards",
+                    "personal",
+                    "names",
+                    "seen",
+                    "signed",
+                    "refresh_wire",
+                    "session_rows",
+                },
                 "formats": {"base", "compact"},
                 "stores": {"base", "sql", "sqlite_writer", "postgres_wire", "postgres_pool", "postgres_loop"},
             }

@@ -22,6 +22,9 @@ BORN_WITH_ROLES = ("access", "opaque_access")
 Of every other kind it ends what carries roles.
 """
 
+NOTICES = ("acknowledge", "changed")
+"""What the feed carries that ends nothing. ``changed``: the record with this key is to be read anew by who keeps it."""
+
 LONGEST_LIFE = 30 * 86_400
 """Seconds that any token but an API key can live; after that an event has nothing else left to stop."""
 KEY_LIFE = 10 * 365 * 86_400
@@ -29,6 +32,8 @@ KEY_LIFE = 10 * 365 * 86_400
 
 So long is everything remembered, too, and the revocation of an API key without an end.
 """
+KEPT_AT_MOST = 60
+"""Seconds that a record is kept near a process, at most: so long is a notice of its change of use."""
 MARGIN = 120
 """Seconds added to each event's life: the largest leeway twice."""
 
@@ -50,3 +55,8 @@ def event(what: str, value: str, *, now: int, life: int | None = None) -> Event:
             f"nothing called {what!r} can be revoked; use one of: {', '.join(BY_NAME + BY_CUTOFF)}"
         )
     return Event(what=what, value=value, at=now, until=now + life + MARGIN)
+
+
+def notice(key: str, *, now: int) -> Event:
+    """Tells whoever keeps a copy of the record with this key to read it anew. It ends nothing."""
+    return Event(what="changed", value=key, at=now, until=now + KEPT_AT_MOST + MARGIN)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Protocol
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, StaleRevocationError, TokenRevokedError
@@ -23,6 +24,14 @@ SWEEP_EVERY = 60
 _UNTIL_BITS = 48
 _UNTIL = (1 << _UNTIL_BITS) - 1
 """A cut-off is kept as one number, ``seq`` above ``until``: a tuple of two would take 80 bytes more."""
+
+
+class Keeps(Protocol):
+    """Somebody who keeps copies of records, and has to hear of what changes without a revocation."""
+
+    def forget(self, key: str) -> None: ...
+
+    def clear(self) -> None: ...
 
 
 class View:
@@ -50,6 +59,8 @@ class View:
         if self.max_staleness <= 0:
             raise ConfigurationError("max_staleness is more than 0 s: an answer is never newer than its question")
         self.pull: Callable[[], None] | None = None
+        self.keepers: list[Keeps] = []
+        """Told of every notice that a record has changed, before the lease that this answer gives."""
         self.forget()
 
     def forget(self) -> None:
@@ -61,6 +72,8 @@ class View:
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
+        for keeper in self.keepers:
+            keeper.clear()
 
     @property
     def rev(self) -> str:
@@ -105,11 +118,19 @@ class View:
             self._hold(named, cut)
             self.epoch, self.seq = feed.epoch, feed.head
             self._told_to_restart = False
+            for keeper in self.keepers:
+                keeper.clear()  # notices may have been missed
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
+            self._pass_on(feed.events)
         self._sweep(self.clock.now())
         self._any = len(self) > 0
+
+    def _pass_on(self, events: Iterable[Event]) -> None:
+        for key in [one.value for one in events if one.what == "changed"]:
+            for keeper in self.keepers:
+                keeper.forget(key)
 
     def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
         self._named, self._cut = named, cut

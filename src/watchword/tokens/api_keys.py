@@ -28,9 +28,9 @@ from ..errors import (
 )
 from ..formats import checked
 from ..principal import Principal
-from ..revocation.event import KEY_LIFE, event
+from ..revocation.event import KEY_LIFE, event, notice
 from ..revocation.feed import catch_up
-from ..revocation.near import Near
+from ..revocation.near import Near, as_read
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, Issued, life_of, named, rev_of, shown, whole_seconds, words
@@ -83,7 +83,7 @@ class ApiKeys:
     ) -> None:
         self._store = store
         self._view = view
-        self._near = Near(RECORD, store, view)
+        self.near = Near(RECORD, store, view, as_read)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self.environment = _environment(environment)
         self._prefixes = {f"{_prefix(prefix)}_{name}_": name for name in ENVIRONMENTS}
@@ -152,9 +152,8 @@ class ApiKeys:
                 raise TokenNotFoundError("no such API key")
             self._check(record)
             token, successor, changed = self._successor(record, now, now + wait)
-            events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
-            if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
-                self._near.forget(record.key)
+            fact = notice(record.key, now=now) if wait else _end_of(record, now)
+            if await self._write(changed, fact, [successor], _audit("api_key_rotated", successor, now)):
                 if await self._outlived(successor):
                     return Issued.of(token, _principal(successor))
                 await self._end(successor)
@@ -215,9 +214,11 @@ class ApiKeys:
                 reason="environment",
             )
         key = digest(RECORD, prefix.encode() + secret)
-        record = await self._near.get(key, now=self._clock.now())
+        record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such API key")
+        if self._view is not None and not self._view.fresh():
+            await catch_up(self._store, self._view)
         self._check(record)
         return record
 
@@ -247,10 +248,15 @@ class ApiKeys:
 
     async def _end(self, record: Record) -> bool:
         now = self._clock.now()
-        events, audit = [_end_of(record, now)], [_audit("api_key_revoked", record, now)]
-        won = await self._store.swap(_dead(record, "revoked", now), version=record.version, events=events, audit=audit)
-        self._near.forget(record.key)
-        return won
+        dead = _dead(record, "revoked", now)
+        return await self._write(dead, _end_of(record, now), [], _audit("api_key_revoked", record, now))
+
+    async def _write(self, record: Record, fact: Event, puts: builtins.list[Record], audit: Audit) -> bool:
+        """Over the version that was read. False when the row changed meanwhile."""
+        try:
+            return await self._store.swap(record, version=record.version, puts=puts, events=[fact], audit=[audit])
+        finally:  # also when nobody knows what became of it
+            self.near.forget(record.key)
 
     async def _hear(self) -> None:
         if self._view is not None:

@@ -21,7 +21,7 @@ from ..keys.key import Key
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
-from ..revocation.near import Near
+from ..revocation.near import Near, as_read
 from ..revocation.view import View
 from ..stores.base import Audit, Event, Record, Store
 from .base import KINDS, NO_PROOF, Issued, life_of, named, one_id, plain_json, rev_of, thumbprint_of, words
@@ -75,7 +75,7 @@ class OpaqueAccessTokens:
         self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer
         self._view = view
-        self._near = Near(RECORD, store, view)
+        self.near = Near(RECORD, store, view, as_read)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
 
@@ -194,9 +194,11 @@ class OpaqueAccessTokens:
 
     async def _live(self, untrusted: object) -> tuple[Record, Principal]:
         key = digest(RECORD, opaque.parse(untrusted, self.prefix))
-        record = await self._near.get(key, now=self._clock.now())
+        record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such access token")
+        if self._view is not None and not self._view.fresh():
+            await catch_up(self._store, self._view)
         why = self._why_dead(record)
         if why is not None:
             raise why
@@ -224,9 +226,10 @@ class OpaqueAccessTokens:
         kept: builtins.list[str] = ["token_id", "client_id", "issued_at", "expires_at"]
         dead = replace(record, data={name: record.data[name] for name in kept} | {"state": "revoked"})
         audit = [_audit("opaque_access_revoked", record, now)]
-        won = await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
-        self._near.forget(record.key)
-        return won
+        try:
+            return await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
+        finally:
+            self.near.forget(record.key)
 
 
 def _end_of(record: Record, now: int) -> Event:

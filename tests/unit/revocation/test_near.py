@@ -9,7 +9,7 @@ import pytest
 from watchword.app import Watchword
 from watchword.clock import FrozenClock
 from watchword.errors import TokenExpiredError, TokenRevokedError
-from watchword.revocation.near import Near
+from watchword.revocation.near import Near, as_read
 from watchword.revocation.view import View
 from watchword.stores.base import Feed, Record
 from watchword.stores.memory import MemoryStore
@@ -57,7 +57,7 @@ def hear(view: View, epoch: str = "e") -> None:
 
 
 async def test_what_was_read_answers_again(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     for _ in range(5):
         record = await near.get("one", now=NOW)
         assert record is not None
@@ -66,7 +66,7 @@ async def test_what_was_read_answers_again(store: Counting, clock: FrozenClock) 
 
 
 async def test_what_nobody_has_is_never_kept(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     for number in range(100):
         assert await near.get(f"guess-{number}", now=NOW) is None
     assert len(near) == 0
@@ -76,7 +76,7 @@ async def test_what_nobody_has_is_never_kept(store: Counting, clock: FrozenClock
 
 async def test_nothing_answers_past_the_bound_after_its_question(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
-    near = Near("k", store, view)
+    near = Near("k", store, view, as_read)
     await near.get("one", now=NOW)
     clock.advance(4.9)
     hear(view)
@@ -91,7 +91,7 @@ async def test_nothing_answers_past_the_bound_after_its_question(store: Counting
 async def test_nothing_answers_while_the_view_is_stale(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
     clock.advance(3)
-    near = Near("k", store, view)
+    near = Near("k", store, view, as_read)
     await near.get("one", now=NOW)
     clock.advance(2)
     await near.get("one", now=NOW)
@@ -100,7 +100,7 @@ async def test_nothing_answers_while_the_view_is_stale(store: Counting, clock: F
 
 async def test_nothing_answers_in_another_life_of_the_feed(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
-    near = Near("k", store, view)
+    near = Near("k", store, view, as_read)
     await near.get("one", now=NOW)
     view.hear(Feed("other", 0), asked_after=0, sent_at=clock.monotonic())
     assert view.epoch == "other"
@@ -109,20 +109,20 @@ async def test_nothing_answers_in_another_life_of_the_feed(store: Counting, cloc
 
 
 async def test_an_expired_record_is_gone_from_here_as_well(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     assert await near.get("one", now=NOW + 99) is not None
     assert await near.get("one", now=NOW + 100) is None
 
 
 async def test_without_a_view_each_look_is_a_read(store: Counting) -> None:
-    near = Near("k", store, None)
+    near = Near("k", store, None, as_read)
     for _ in range(3):
         await near.get("one", now=NOW)
     assert (store.reads, len(near)) == (3, 0)
 
 
 async def test_a_write_here_is_seen_here_at_once(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     record = await near.get("one", now=NOW)
     assert record is not None
     assert await store.swap(Record(kind="k", key="one", data={"n": 2}), version=1)
@@ -133,7 +133,7 @@ async def test_a_write_here_is_seen_here_at_once(store: Counting, clock: FrozenC
 
 
 async def test_it_is_bounded(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock), capacity=8)
+    near = Near("k", store, heard(clock), as_read, capacity=8)
     for number in range(50):
         await store.put(Record(kind="k", key=str(number), data={}))
         await near.get(str(number), now=NOW)
@@ -162,7 +162,7 @@ async def test_a_revocation_elsewhere_stops_what_is_kept_here(
     part = getattr(other, kind)
     await part.authenticate(issued.token)
     await part.authenticate(issued.token)
-    assert part._near.hits == 1
+    assert part.near.hits == 1
     await one.revoke(token=issued.token)
     clock.advance(5)  # the bound: the lease of the other is out, and the next look hears the feed
     with pytest.raises(TokenRevokedError):

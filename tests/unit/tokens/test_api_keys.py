@@ -461,7 +461,7 @@ async def test_a_key_made_while_its_subject_is_revoked_is_made_again(clock: Froz
     ):
         store.open_blocking()
         for one in (ww, other):
-            one.store = one.api_keys._store = one.api_keys._near._store = store
+            one.store = one.api_keys._store = one.api_keys.near._store = store
             one.view.forget()
             one.view.pull = None
         for one in (ww, other):
@@ -490,7 +490,7 @@ async def test_a_key_rotated_while_its_subject_is_revoked_leaves_no_successor(cl
     store = Interrupted()
     async with Watchword("memory:", clock=clock, **OPTIONS) as ww:
         store.open_blocking()
-        ww.store = ww.api_keys._store = ww.api_keys._near._store = store
+        ww.store = ww.api_keys._store = ww.api_keys.near._store = store
         ww.view.forget()
         await catch_up(store, ww.view)
         await ww.api_keys.issue("acme", lifetime=timedelta(days=300))
