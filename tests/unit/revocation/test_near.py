@@ -25,10 +25,14 @@ class Counting(MemoryStore):
     def __init__(self) -> None:
         super().__init__("memory:")
         self.reads = 0
+        self.takes = 0.0
+        self.clock = FrozenClock(NOW)
 
     async def get(self, kind: str, key: str, *, now: int) -> Record | None:
         self.reads += 1
-        return await super().get(kind, key, now=now)
+        found = await super().get(kind, key, now=now)
+        self.clock.advance(self.takes)
+        return found
 
 
 @pytest.fixture
@@ -88,6 +92,20 @@ async def test_nothing_answers_past_the_bound_after_its_question(store: Counting
     assert store.reads == 2
 
 
+async def test_the_bound_counts_from_the_question(store: Counting, clock: FrozenClock) -> None:
+    """An answer that took 4 s is good for one more."""
+    view = heard(clock)
+    near = Near("k", store, view, as_read)
+    store.clock, store.takes = clock, 4.0
+    await near.get("one", now=NOW)
+    store.takes = 0.0
+    for advance, reads in ((0.0, 1), (0.9, 1), (0.1, 2)):
+        clock.advance(advance)
+        hear(view)
+        await near.get("one", now=NOW)
+        assert store.reads == reads
+
+
 async def test_nothing_answers_while_the_view_is_stale(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
     clock.advance(3)
@@ -139,6 +157,21 @@ async def test_it_is_bounded(store: Counting, clock: FrozenClock) -> None:
         await near.get(str(number), now=NOW)
         assert len(near) <= 8
     assert (await near.get("49", now=NOW), near.hits) != (None, 0)
+
+
+async def test_what_is_forgotten_is_gone_from_both_generations(store: Counting, clock: FrozenClock) -> None:
+    near = Near("k", store, heard(clock), as_read, capacity=4)
+    for number in range(3):
+        await store.put(Record(kind="k", key=str(number), data={}))
+        await near.get(str(number), now=NOW)
+    assert store.reads == 3
+    for number, reads in ((0, 3), (2, 3)):
+        await near.get(str(number), now=NOW)
+        assert store.reads == reads
+    for number in (0, 2):
+        near.forget(str(number))
+        await near.get(str(number), now=NOW)
+    assert store.reads == 5
 
 
 # through the kinds
