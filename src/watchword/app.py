@@ -27,6 +27,7 @@ from .policy.base import Decision, Facts, Policy, authorize, checked
 from .principal import Principal
 from .revocation.event import Revocation
 from .revocation.matrix import Word
+from .revocation.near import Signal
 from .revocation.view import OnStale, View
 from .runtime.chores import Chores
 from .runtime.follow import Follower, reach
@@ -36,7 +37,7 @@ from .runtime.last_used import LastUsed
 from .runtime.metrics import Metrics, Outcome, collect
 from .runtime.refresh import KeyFileRefresh, drop_key
 from .runtime.revoker import Revoker
-from .runtime.ticker import Chore, TaskTicker, ThreadTicker
+from .runtime.ticker import Chore, TaskTicker, ThreadSignal, ThreadTicker
 from .runtime.ticker import drive as drive
 from .runtime.verifiers import Verifier, Verifiers
 from .stores.base import Audit, open_store
@@ -72,6 +73,7 @@ class Watchword:
         service_lifetime: see the kinds. single_service: access tokens are encrypted, and no other service verifies
         them; a new key file then has no signing keys.
         session_limit: so many live sessions of a subject at most; on_session_limit is told of each that ends for it.
+        session_near: sessions that were looked up answer from memory under the lease; False: each request reads.
         environment: ``live`` or ``test``: which API keys are good here. api_key_prefix: how they begin (``sk``).
         one_time_every: at most one e-mail link in this time for a subject and purpose (5 min).
         policy: who may do what, for ``authorize``: ``RBAC``, ``Scopes``, ``OPA``, ``Cedar`` or your own.
@@ -103,6 +105,7 @@ class Watchword:
         session_absolute: timedelta | None = None,
         session_limit: int | None = None,
         on_session_limit: Callable[[str, SessionInfo], object] | None = None,
+        session_near: bool = True,
         access_lifetime: timedelta | None = None,
         refresh_grace: timedelta = timedelta(seconds=10),
         opaque_access_lifetime: timedelta | None = None,
@@ -141,6 +144,7 @@ class Watchword:
             absolute=session_absolute,
             limit=session_limit,
             on_limit=on_session_limit,
+            near=session_near,
             **kept,
         )
         self.access = AccessTokens(
@@ -169,15 +173,8 @@ class Watchword:
         self.sealed = SealedTokens(
             self.ring, store=self.store, audience=alone, lifetime=sealed_lifetime, format=formats.get("sealed"), **ours
         )
-        self.service = ServiceTokens(
-            self.ring,
-            audience=alone,
-            lifetime=service_lifetime,
-            format=formats.get("service"),
-            strict=strict,
-            lazy=True,
-            **ours,
-        )
+        written: dict[str, Any] = {"format": formats.get("service"), "strict": strict, **ours}
+        self.service = ServiceTokens(self.ring, audience=alone, lifetime=service_lifetime, lazy=True, **written)
         self.api_keys = ApiKeys(self.store, environment=environment, prefix=api_key_prefix, **kept)
         self.roles = Roles(self.store, api_keys=self.api_keys, **kept)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **kept)
@@ -216,7 +213,7 @@ class Watchword:
         await self.close()
         try:
             await self.store.open()
-            self._wire()
+            self._wire(asyncio.Event)
             await self._verifiers.join(asyncio.get_running_loop())
         except BaseException as error:
             await self.close()
@@ -238,7 +235,7 @@ class Watchword:
             self.store.open_blocking()
             if self.store.suspends:
                 raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
-            self._wire()
+            self._wire(ThreadSignal)
             drive(self._verifiers.join(None))
         except BaseException as error:
             self.close_blocking()
@@ -354,13 +351,15 @@ class Watchword:
         signed, kept = (self.access, self.service), (self.sessions, self.opaque_access, self.api_keys)
         return collect(self.store, self.view, self._outcomes, signed=signed, kept=kept)
 
-    def _wire(self) -> None:
+    def _wire(self, signal: Callable[[], Signal]) -> None:
         if self._own_ring is None and not self.ring.opened:
             fresh = fresh_slots(signing=not self.access.single_service)
             self.ring.adopt(fresh if self.key_file is None else load_or_create(self.key_file, fresh))
         if self.access.single_service:
             self.access.check_ring()
         reach(self.view, self.store)
+        for kind in (self.sessions, self.opaque_access, self.api_keys):
+            kind.near.signal = None if self.store.pulls_inline else signal
 
     def _unwire(self) -> None:
         reach(self.view, None)

@@ -19,12 +19,13 @@ Seconds = Annotated[int, Meta(ge=0, le=10**9)]
 
 
 class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[session]``: seconds, the cookie, and how many of one subject may live at once."""
+    """``[session]``: seconds, the cookie, how many of one subject may live at once, and whether memory answers."""
 
     idle: Seconds = 1800
     absolute: Seconds = 43_200
     same_site: Literal["lax", "strict"] = "lax"
     limit: Annotated[int, Meta(ge=1)] | None = None
+    near: bool = True
     format: str = "opaque"
 
 

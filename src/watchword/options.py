@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     session_absolute: timedelta | None
     session_limit: int | None
     on_session_limit: Callable[[str, SessionInfo], object] | None
+    session_near: bool
     access_lifetime: timedelta | None
     refresh_grace: timedelta
     opaque_access_lifetime: timedelta | None
@@ -70,6 +71,7 @@ def keywords(settings: Settings) -> Options:
         "session_idle": timedelta(seconds=settings.session.idle),
         "session_absolute": timedelta(seconds=settings.session.absolute),
         "session_limit": settings.session.limit,
+        "session_near": settings.session.near,
         "access_lifetime": timedelta(seconds=settings.access.lifetime),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
         "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),

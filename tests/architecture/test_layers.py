@@ -227,7 +227,18 @@ RULES = [
         "token kinds, formats and stores do not import each other",
         strangers(
             {
-                "tokens": {"base", "roles", "cards", "personal", "names", "seen", "signed", "refresh_wire", "rows"},
+                "tokens": {
+                    "base",
+                    "roles",
+                    "cards",
+                    "personal",
+                    "names",
+                    "seen",
+                    "signed",
+                    "refresh_wire",
+                    "session_rows",
+                    "rows",
+                },
                 "formats": {"base", "compact"},
                 "stores": {
                     *(

@@ -13,6 +13,8 @@ from tests.cli.processes import run
 from tests.services.postgres import Postgres
 from tests.services.valkey import Server
 from watchword.app import drive
+from watchword.blocking import Watchword
+from watchword.errors import TokenRevokedError
 from watchword.stores.base import Audit, Event, Record, open_store
 from watchword.stores.sql import migrations
 
@@ -130,6 +132,37 @@ def test_no_mistake_in_a_url_shows_its_password(url: str) -> None:
         assert done.returncode == 1
         assert "hunter2" not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_new_epoch_ends_what_was_issued_before_unless_it_is_to_be_kept(tmp_path: Path, postgres: Postgres) -> None:
+    for url in (f"sqlite:///{tmp_path}/app.db", postgres.fresh()):
+        options = {"issuer": "https://as.test", "audience": "https://api.test", "keys": tmp_path / "app.keys"}
+        assert run("db", "new-epoch", "--store", url).returncode == 1, "it made the tables"
+        with Watchword(url, **options) as ww:  # type: ignore[arg-type]
+            token, key = ww.refresh.issue("u", client_id="app").token, ww.api_keys.issue("u").token
+            first = open_store(url).survey(now=NOW)[0].epoch
+        done = run("db", "new-epoch", "--keep", "--json", "--store", url)
+        kept = json.loads(done.stdout)
+        assert kept["ended"] is False
+        with Watchword(url, **options) as ww:  # type: ignore[arg-type]
+            assert open_store(url).survey(now=NOW)[0].epoch == kept["epoch"] != first
+            token = ww.refresh.rotate(token).token
+            assert ww.api_keys.authenticate(key).subject == "u"
+        done = run("db", "new-epoch", "--store", url)
+        assert done.stdout.endswith("; everything that was issued before is refused\n")
+        with Watchword(url, **options) as ww:  # type: ignore[arg-type]
+            assert open_store(url).survey(now=NOW)[0].epoch not in (kept["epoch"], first)
+            with pytest.raises(TokenRevokedError):
+                ww.refresh.rotate(token)
+            with pytest.raises(TokenRevokedError):
+                ww.api_keys.authenticate(key)
+            assert ww.refresh.rotate(ww.refresh.issue("u", client_id="app").token).subject == "u"
+            assert [one.detail for one in ww.events() if one.name == "new_epoch"] == [{"keep": True}, {"keep": False}]
+
+
+def test_a_store_that_sees_by_itself_that_it_is_another_has_no_epoch_to_set() -> None:
+    done = run("db", "new-epoch", "--store", "memory:")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: this store has no epoch that can be set")
 
 
 def test_status_of_postgres(postgres: Postgres) -> None:

@@ -690,8 +690,8 @@ async def test_a_new_life_of_the_feed_is_heard_of_at_once(postgres: Postgres, sc
         token = ww.access.issue("u").token
         assert ww.access.verify(token).subject == "u"
         seq, epoch = ww.view.seq, ww.view.epoch
-        with postgres.connect(schema) as other:
-            other.execute("UPDATE watchword_feed SET epoch = substr(md5(random()::text), 1, 8)")
+        assert isinstance(ww.store, PostgresStore)
+        await ww.store.new_epoch()
         async with asyncio.timeout(BOUND):
             while ww.view.epoch == epoch:
                 await anyio.lowlevel.checkpoint()

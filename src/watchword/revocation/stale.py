@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 
 from ..principal import Principal
-from ..stores.base import Feed, Name
+from ..stores.base import Feed, Name, Store
 from .event import SUBJECT_CUTS
+from .feed import catch_up
 from .view import OnStale, View
 
 log = logging.getLogger("watchword.revocation")
@@ -24,6 +25,15 @@ async def asked(view: View | None, who: Principal | None, *kids: str, on_stale: 
     if view is None or view.ask is None or not view.asks(on_stale):
         return view
     return _judge(view, await view.ask(_about(who, kids), now=view.forgets))
+
+
+async def renew(store: Store, view: View | None, on_stale: OnStale | None = None) -> None:
+    """Past the lease, ask the feed before a look-up refuses; but not where the store is asked about the credential.
+
+    Raises: UnavailableError.
+    """
+    if view is not None and view.max_staleness and not view.fresh() and not view.asks(on_stale):
+        await catch_up(store, view)
 
 
 def asked_now(view: View | None, who: Principal, kid: str, *, on_stale: OnStale | None = None) -> View | None:

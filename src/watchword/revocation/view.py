@@ -60,6 +60,14 @@ class AskNow(Protocol):
     def __call__(self, names: Sequence[Name], *, now: int) -> Feed: ...
 
 
+class Keeps(Protocol):
+    """Somebody who keeps copies of records, and has to hear of what changes without a revocation."""
+
+    def forget(self, key: str) -> None: ...
+
+    def clear(self) -> None: ...
+
+
 class View:
     """What is revoked, as far as this process has heard.
 
@@ -95,6 +103,8 @@ class View:
         self.taken_stale = 0
         self.window = float("-inf")
         """The end of the lease behind which the last open window began."""
+        self.keepers: list[Keeps] = []
+        """Told of every notice that a record has changed, before the lease that this answer gives."""
         self.forget()
 
     def _check_policy(self) -> None:
@@ -123,6 +133,8 @@ class View:
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
+        for keeper in self.keepers:
+            keeper.clear()
 
     @property
     def rev(self) -> str:
@@ -173,15 +185,23 @@ class View:
             self._hold(named, cut)
             self.epoch, self.seq = feed.epoch, feed.head
             self._told_to_restart = False
+            for keeper in self.keepers:
+                keeper.clear()  # notices may have been missed
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
+            self._pass_on(feed.events)
         self._sweep(self.forgets)
         self._any = len(self) > 0
         for one in feed.events:
             told = self.on_notice.get(one.what)
             if told is not None:
                 told(one)
+
+    def _pass_on(self, events: Iterable[Event]) -> None:
+        for key in [one.value for one in events if one.what == "changed"]:
+            for keeper in self.keepers:
+                keeper.forget(key)
 
     def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
         self._named, self._cut = named, cut

@@ -26,6 +26,19 @@ def drive(coroutine: Coroutine[Any, Any, R]) -> R:
     raise ConfigurationError("this store suspends, so it cannot be used without an event loop")
 
 
+class ThreadSignal:
+    """What ``asyncio.Event`` is under a loop: one thread does what others wait for. ``wait`` blocks its thread."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> object:
+        return self._event.wait()
+
+
 class Chore(Protocol):
     """Something to be done every ``seconds``."""
 

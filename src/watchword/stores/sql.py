@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from hashlib import sha256
 from importlib.resources import files
+from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec.json import Decoder, Encoder
@@ -54,6 +55,7 @@ _SWAP = (
 )
 _DROP = "DELETE FROM watchword_records WHERE kind = ? AND key = ?"
 _HEAD = "SELECT head FROM watchword_feed"
+_EPOCH = "UPDATE watchword_feed SET epoch = ?"
 _NUMBERS = "UPDATE watchword_feed SET head = head + ? RETURNING head"
 _SUPERSEDED = "DELETE FROM watchword_events WHERE what = ? AND value = ? RETURNING until"
 _EVENT = "INSERT INTO watchword_events (seq, what, value, at, until) VALUES (?, ?, ?, ?, ?)"
@@ -142,6 +144,11 @@ def _append(events: Sequence[Event], audit: Sequence[Audit]) -> Job[int]:
     done = yield _HEAD, ()
     head: int = done.rows[0][0]
     return head
+
+
+def _begun(epoch: str, events: Sequence[Event], audit: Sequence[Audit]) -> Job[None]:
+    yield _EPOCH, (epoch,)
+    yield from _note(events, audit)
 
 
 def _take(kind: str, key: str, now: int, audit: Sequence[Audit]) -> Job[Record | None]:
@@ -257,6 +264,15 @@ class SQLVerbs:
             return head
         head = (await self._read(_HEAD, ()))[0][0]
         return head
+
+    async def new_epoch(self, *events: Event, audit: Sequence[Audit] = ()) -> str:
+        """Begin a new life of the feed, with these events in it: every verifier forgets and reads all again.
+
+        For a database that went back in time, where numbers may be given out twice. Returns the epoch.
+        """
+        epoch = token_hex(4)
+        await self._write(lambda: _begun(epoch, events, audit))
+        return epoch
 
     async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
         limit = max(limit, 1)

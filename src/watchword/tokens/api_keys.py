@@ -28,10 +28,10 @@ from ..errors import (
 )
 from ..formats import checked
 from ..principal import Principal
-from ..revocation.event import KEY_LIFE, event
+from ..revocation.event import KEY_LIFE, event, notice
 from ..revocation.feed import catch_up
-from ..revocation.near import Near
-from ..revocation.stale import asked
+from ..revocation.near import Near, as_read
+from ..revocation.stale import asked, renew
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
 from ..stores.whole import found, read
@@ -86,7 +86,7 @@ class ApiKeys:
     ) -> None:
         self._store = store
         self._view = view
-        self.near = Near(RECORD, store, view, API_KEY)
+        self.near = Near(RECORD, store, view, as_read, API_KEY)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self.environment = _environment(environment)
         self._prefixes = {f"{_prefix(prefix)}_{name}_": name for name in ENVIRONMENTS}
@@ -155,9 +155,8 @@ class ApiKeys:
                 raise TokenNotFoundError("no such API key")
             await self._check(record)
             token, successor, changed = self._successor(record, now, now + wait)
-            events, audit = [] if wait else [_end_of(record, now)], [_audit("api_key_rotated", successor, now)]
-            if await self._store.swap(changed, version=record.version, puts=[successor], events=events, audit=audit):
-                self.near.forget(record.key)
+            fact = notice("changed", record.key, now=now) if wait else _end_of(record, now)
+            if await self._write(changed, fact, [successor], _audit("api_key_rotated", successor, now)):
                 if await self._outlived(successor):
                     return Issued.of(token, _principal(successor))
                 await self._end(successor)
@@ -221,6 +220,7 @@ class ApiKeys:
         record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such API key")
+        await renew(self._store, self._view, on_stale)
         await self._check(record, on_stale)
         return record
 
@@ -252,10 +252,15 @@ class ApiKeys:
 
     async def _end(self, record: Record) -> bool:
         now = self._clock.now()
-        events, audit = [_end_of(record, now)], [_audit("api_key_revoked", record, now)]
-        won = await self._store.swap(_dead(record, "revoked", now), version=record.version, events=events, audit=audit)
-        self.near.forget(record.key)
-        return won
+        dead = _dead(record, "revoked", now)
+        return await self._write(dead, _end_of(record, now), [], _audit("api_key_revoked", record, now))
+
+    async def _write(self, record: Record, fact: Event, puts: builtins.list[Record], audit: Audit) -> bool:
+        """Over the version that was read. False when the row changed meanwhile."""
+        try:
+            return await self._store.swap(record, version=record.version, puts=puts, events=[fact], audit=[audit])
+        finally:  # also when nobody knows what became of it
+            self.near.forget(record.key)
 
     async def _hear(self) -> None:
         if self._view is not None:

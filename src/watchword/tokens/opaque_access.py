@@ -21,8 +21,8 @@ from ..keys.key import Key
 from ..principal import Principal
 from ..revocation.event import event
 from ..revocation.feed import catch_up
-from ..revocation.near import Near
-from ..revocation.stale import asked
+from ..revocation.near import Near, as_read
+from ..revocation.stale import asked, renew
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
 from ..stores.whole import found
@@ -78,7 +78,7 @@ class OpaqueAccessTokens:
         self._audiences = tuple(self.kind.whom(audience, ()))
         self._issuer = issuer
         self._view = view
-        self.near = Near(RECORD, store, view, OPAQUE)
+        self.near = Near(RECORD, store, view, as_read, OPAQUE)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._life = timedelta(seconds=life_of(self.kind, lifetime, self.kind.life))
 
@@ -200,6 +200,7 @@ class OpaqueAccessTokens:
         record = await self.near.get(key, now=self._clock.now())
         if record is None or not same(record.key, key):
             raise TokenNotFoundError("no such access token")
+        await renew(self._store, self._view, on_stale)
         why = await self._why_dead(record, on_stale)
         if why is not None:
             raise why
@@ -231,9 +232,10 @@ class OpaqueAccessTokens:
         kept: builtins.list[str] = ["token_id", "client_id", "issued_at", "expires_at"]
         dead = replace(record, data={name: record.data[name] for name in kept} | {"state": "revoked"})
         audit = [_audit("opaque_access_revoked", record, now)]
-        won = await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
-        self.near.forget(record.key)
-        return won
+        try:
+            return await self._store.swap(dead, version=record.version, events=[_end_of(record, now)], audit=audit)
+        finally:
+            self.near.forget(record.key)
 
 
 def _end_of(record: Record, now: int) -> Event:

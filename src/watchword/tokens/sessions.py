@@ -8,49 +8,41 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ..clock import Clock, SystemClock
 from ..crypto.digest import digest, new_id, same
-from ..errors import ConfigurationError, StoreConflictError, TokenExpiredError, TokenNotFoundError, TokenRevokedError
+from ..errors import (
+    ConfigurationError,
+    StoreConflictError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenRevokedError,
+    UnavailableError,
+)
 from ..formats import opaque
 from ..principal import Principal
-from ..revocation.event import event
+from ..revocation.event import event, notice
 from ..revocation.feed import catch_up
-from ..revocation.stale import asked
+from ..revocation.near import Near
+from ..revocation.stale import asked, renew
 from ..revocation.view import OnStale, View
 from ..stores.base import Audit, Event, Record, Store
-from ..stores.whole import found, read
+from ..stores.whole import found as whole_rows
+from ..stores.whole import read
+from . import session_rows as rows
 from .base import KINDS, Issued, life_of, named, one_id, plain_json, rev_of, shown, whole_seconds, words
 from .roles import with_roles
 from .rows import SESSION
+from .session_rows import RECORD, TOUCH_EVERY, Held
+from .session_rows import SessionInfo as SessionInfo
 
 T = TypeVar("T")
-RECORD = "session"
 MAX_DATA = 16_384
-TOUCH_EVERY = 60
-"""Seconds between writes of ``last_seen``; expiry counts from what is written, so a session ends early, never late."""
-EXPLAINED_FOR = 86_400
-"""Seconds that a dead row is kept, so that the refusal can say why."""
 ATTEMPTS = 10
 log = logging.getLogger("watchword.tokens")
 ALL = 1_000_000
 """Rows of one subject or session that are looked through: dead ones are kept for a day, and hide no live one."""
-
-
-class SessionInfo(Struct, frozen=True, kw_only=True):
-    """One session of a subject, for lists that people see. ``session_id`` names it and opens nothing."""
-
-    session_id: str
-    created_at: int
-    last_seen: int
-    expires_at: int
-    """When it ends if no further request comes."""
-    ends_at: int
-    """When it ends in any case."""
-    device: str | None = None
-    ip: str | None = None
 
 
 class Sessions:
@@ -60,6 +52,7 @@ class Sessions:
     at most 30 d). remember: idle and absolute life of a session started with ``remember=True`` (30 d). limit: so many
     live sessions of one subject at most; a new one ends those that were started or rotated longest ago, and
     ``on_limit``, a plain function of the subject and the session, is told of each. view: where revocations are heard.
+    near: with a view, a session that was looked up answers from memory; False reads the store at each request.
     Every verb raises UnavailableError when the store does not answer.
     """
 
@@ -77,9 +70,11 @@ class Sessions:
         remember: timedelta = timedelta(days=30),
         limit: int | None = None,
         on_limit: Callable[[str, SessionInfo], object] | None = None,
+        near: bool = True,
     ) -> None:
         self._store = store
         self._view = view
+        self.near = Near(RECORD, store, view if near else None, rows.held, SESSION)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._absolute = life_of(self.kind, absolute, self.kind.life)
         self._idle = min(whole_seconds(idle, "an idle time"), self._absolute)
@@ -115,6 +110,7 @@ class Sessions:
         idle, absolute = (self._remember, self._remember) if remember else (self._idle, self._absolute)
         content = {
             "state": "live",
+            "token_id": new_id(),
             "session_id": new_id(),
             "created_at": now,
             "last_seen": now,
@@ -130,28 +126,37 @@ class Sessions:
             "data": plain_json(data, "session data", MAX_DATA),
         }
         token = opaque.issue(self.prefix)
-        record = self._record(token, named(subject, "a subject"), content)
+        record = rows.row(self._key(token), named(subject, "a subject"), content)
         await self._begin(record, await self._id_of(replaces), now)
         await self._keep_to_limit(str(record.subject), record.data["session_id"])
-        return Issued.of(token, self._principal(record))
+        return Issued.of(token, rows.principal(record))
 
     @overload
-    async def authenticate(self, untrusted: object, *, on_stale: OnStale | None = None) -> Principal: ...
-    @overload
-    async def authenticate(self, untrusted: object, *, as_: type[T], on_stale: OnStale | None = None) -> T: ...
     async def authenticate(
-        self, untrusted: object, *, as_: type[T] | None = None, on_stale: OnStale | None = None
+        self, untrusted: object, *, current: bool = False, on_stale: OnStale | None = None
+    ) -> Principal: ...
+    @overload
+    async def authenticate(
+        self, untrusted: object, *, as_: type[T], current: bool = False, on_stale: OnStale | None = None
+    ) -> T: ...
+    async def authenticate(
+        self,
+        untrusted: object,
+        *,
+        as_: type[T] | None = None,
+        current: bool = False,
+        on_stale: OnStale | None = None,
     ) -> Principal | T:
         """The Principal behind a session token; ``claims`` is the session's data (with ``as_``: the data as that type).
 
+        ``current``: with the data and roles that the store has now, whatever is kept near.
         Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError;
         ClaimError for data that do not fit ``as_``.
         """
-        (record, who), now = await self._live(untrusted, on_stale), self._clock.now()
-        if now - record.data["last_seen"] >= TOUCH_EVERY:
-            await self._store.swap(
-                _changed(record, last_seen=now), version=record.version
-            )  # a lost race was a touch as well
+        found, who = await self._live(untrusted, on_stale, current=current)
+        now = self._clock.now()
+        if now >= found.touch_at:
+            await self._touch(found, now)
         return who if as_ is None else who.claims_as(as_)
 
     async def update(
@@ -170,16 +175,16 @@ class Sessions:
         dropped = _names(remove)
         new_roles = None if roles is None else words(roles, "roles")
 
-        def merged(held: Mapping[str, Any]) -> dict[str, Any]:
-            kept = {name: value for name, value in held["data"].items() if name not in dropped}
+        def merged(was: Mapping[str, Any]) -> dict[str, Any]:
+            kept = {name: value for name, value in was["data"].items() if name not in dropped}
             changes: dict[str, Any] = {"data": plain_json(kept | added, "session data", MAX_DATA)}
             return changes if new_roles is None else changes | {"roles": new_roles}
 
         for _ in range(ATTEMPTS):
-            record, _ = await self._live(token)
-            changed = _changed(record, **merged(record.data))
-            if await self._store.swap(changed, version=record.version):
-                return self._principal(changed)
+            record = (await self._live(token, current=True))[0].record
+            updated = rows.changed_row(record, **merged(record.data))
+            if await self._write(updated, self._notice(record)):
+                return rows.principal(updated)
         raise StoreConflictError
 
     async def rotate(self, token: str, *, roles: Iterable[str] | None = None) -> Issued:
@@ -189,20 +194,19 @@ class Sessions:
         """
         changes = {} if roles is None else {"roles": words(roles, "roles")}
         for _ in range(ATTEMPTS):
-            (record, _), now = await self._live(token), self._clock.now()
-            content = dict(record.data) | {"last_seen": now} | changes
-            fresh = opaque.issue(self.prefix)
-            successor = self._record(fresh, str(record.subject), content)
-            dead, audit = _tombstone(record, "rotated"), [_audit("session_rotated", successor, now)]
-            if await self._store.swap(dead, version=record.version, puts=[successor], audit=audit):
-                return Issued.of(fresh, self._principal(successor))
+            record, now = (await self._live(token, current=True))[0].record, self._clock.now()
+            fresh, content = opaque.issue(self.prefix), {"token_id": new_id(), "last_seen": now} | changes
+            successor = rows.row(self._key(fresh), str(record.subject), dict(record.data) | content)
+            audit = [rows.trail("session_rotated", successor, now)]
+            if await self._write(rows.tombstone(record, "rotated"), [rows.death_of(record, now)], [successor], audit):
+                return Issued.of(fresh, rows.principal(successor))
         raise StoreConflictError  # each time a touch or an update was quicker
 
     async def list(self, subject: str) -> list[SessionInfo]:
         """The live sessions of a subject, oldest first."""
         now = self._clock.now()
-        rows = await found(self._store, RECORD, SESSION, now=now, subject=subject, limit=ALL)
-        return [_info(record) for record in rows if await self._stands(record, now)]
+        found = await whole_rows(self._store, RECORD, SESSION, now=now, subject=subject, limit=ALL)
+        return [rows.info(record) for record in found if await self._stands(record, now)]
 
     async def end(self, session_id: str) -> bool:
         """Sign one session out, and with it its refresh families and access tokens. False if there was none.
@@ -227,58 +231,82 @@ class Sessions:
         """
         for _ in range(ATTEMPTS):
             await self._hear()
-            rows, now = [] if (known := await self._id_of(keep)) is None else await self._rows(known), self._clock.now()
-            if self._view is None or not rows or rows[0].subject != fact.value:
+            known, now = await self._id_of(keep), self._clock.now()
+            live = [] if known is None else await self._rows(known)
+            if self._view is None or not live or live[0].subject != fact.value:
                 return False
             position = f"{self._view.epoch}.{self._view.seq + 1}"
             try:
-                record, _ = await self._judged(rows[0], now)
+                record = (await self._judged(rows.held(live[0]), now))[0].record
             except (TokenExpiredError, TokenRevokedError):
                 return False
-            kept = _changed(record, rev=position)
-            if await self._store.swap(kept, version=record.version, events=[fact], audit=audit):
+            if await self._write(rows.changed_row(record, rev=position), [fact], audit=audit):
                 return True
         raise StoreConflictError
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         try:
-            record, _ = await self._live(untrusted)
+            record = (await self._live(untrusted, current=True))[0].record
         except (TokenExpiredError, TokenRevokedError):
             return None
         return event("session", record.data["session_id"], now=self._clock.now())
 
-    async def _live(self, untrusted: object, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
-        key, now = digest(RECORD, opaque.parse(untrusted, self.prefix)), self._clock.now()
-        record = await read(self._store, RECORD, key, SESSION, now=now)
-        if record is None or not same(record.key, key):
+    async def _live(
+        self, untrusted: object, on_stale: OnStale | None = None, *, current: bool = False
+    ) -> tuple[Held, Principal]:
+        key, now = self._key(untrusted), self._clock.now()
+        kept = None if current else self.near.kept(key, now=now)
+        if kept is not None:
+            try:
+                return await self._judged(kept, now, on_stale)
+            except (TokenExpiredError, TokenRevokedError):
+                if kept.who is None:
+                    raise
+                self.near.forget(key)  # another process may have seen a request since, or spared this session
+        found = await (self.near.read if current else self.near.get)(key, now=now)
+        if found is None or not same(found.record.key, key):
             raise TokenNotFoundError("no such session; sign in")
-        return await self._judged(record, now, on_stale)
+        return await self._judged(found, now, on_stale)
 
-    async def _judged(self, record: Record, now: int, on_stale: OnStale | None = None) -> tuple[Record, Principal]:
+    async def _judged(self, found: Held, now: int, on_stale: OnStale | None = None) -> tuple[Held, Principal]:
         """The session with the roles of now. Raises: TokenRevokedError, TokenExpiredError."""
-        if record.data["state"] != "live":
-            raise TokenRevokedError(f"this session token was {record.data['state']}; sign in again")
-        if now >= _ends_at(record):
+        who = found.who
+        if who is None:
+            raise TokenRevokedError(f"this session token was {found.record.data['state']}; sign in again")
+        if now >= who.expires_at:
             raise TokenExpiredError("the session has ended by time; sign in again", claim="exp")
-        who = self._principal(record)
+        await renew(self._store, self._view, on_stale)
         view = await asked(self._view, who, on_stale=on_stale)
-        if view is not None:
-            changed = view.roles_changed(who)
-            view.check(who)
-            if changed is not None:
-                record = await with_roles(self._store, record, changed, now, widen=True)
-                who = self._principal(record)
-        return record, who
+        if view is None:
+            return found, who
+        changed = view.roles_changed(who)
+        view.check(who)
+        return (found, who) if changed is None else await self._with_roles(found, changed, now)
+
+    async def _with_roles(self, found: Held, changed: str, now: int) -> tuple[Held, Principal]:
+        record = await with_roles(self._store, found.record, changed, now, widen=True)
+        renewed = rows.held(record)
+        self.near.amend(record.key, found, renewed)
+        return renewed, rows.principal(record)
+
+    async def _touch(self, found: Held, now: int) -> None:
+        """Note a request, once for all that share this copy of the row. When it fails the session ends no later."""
+        record, found.touch_at = found.record, now + TOUCH_EVERY
+        touched = rows.changed_row(record, last_seen=now)
+        try:
+            won = await self._store.swap(touched, version=record.version)
+        except UnavailableError as error:
+            log.info("the last request of a session was not noted, so it may end too early: %s", error)
+            return
+        if won:
+            self.near.amend(record.key, found, rows.held(replace(touched, version=record.version + 1)))
+        else:  # somebody wrote the row, which may have been a touch as well
+            self.near.forget(record.key)
 
     async def _stands(self, record: Record, now: int) -> bool:
-        if record.data["state"] != "live" or now >= _ends_at(record):
-            return False
-        who = self._principal(record)
-        view = await asked(self._view, who)
         try:
-            if view is not None:
-                view.check(who)
-        except TokenRevokedError:
+            await self._judged(rows.held(record), now)
+        except (TokenExpiredError, TokenRevokedError):
             return False
         return True
 
@@ -286,18 +314,17 @@ class Sessions:
         """The id of a session named by its id or its token; None for a token that nobody has."""
         if not isinstance(session, str) or not session.startswith(self.prefix):
             return one_id(session, "a session_id")
-        key = digest(RECORD, opaque.parse(session, self.prefix))
-        record = await read(self._store, RECORD, key, SESSION, now=self._clock.now())
+        record = await read(self._store, RECORD, self._key(session), SESSION, now=self._clock.now())
         return None if record is None else str(record.data["session_id"])
 
     async def _rows(self, session_id: str) -> builtins.list[Record]:
         """The rows of a session that are not dead yet; more than one only for a moment that nobody sees."""
-        rows = await found(self._store, RECORD, SESSION, now=self._clock.now(), group=session_id, limit=ALL)
-        return [record for record in rows if record.data["state"] == "live"]
+        found = await whole_rows(self._store, RECORD, SESSION, now=self._clock.now(), group=session_id, limit=ALL)
+        return [record for record in found if rows.is_live(record)]
 
     async def _begin(self, record: Record, replaces: str | None, now: int) -> None:
         """Write a new session; the one that it replaces ends in the same transaction."""
-        started = _audit("session_started", record, now)
+        started = rows.trail("session_started", record, now)
         for _ in range(ATTEMPTS):
             before = [] if replaces is None else await self._rows(replaces)
             if not before:
@@ -333,76 +360,31 @@ class Sessions:
     async def _end(self, record: Record, name: str, puts: Sequence[Record] = (), audit: Sequence[Audit] = ()) -> bool:
         """False when the row changed meanwhile."""
         now = self._clock.now()
-        return await self._store.swap(
-            _tombstone(record, "ended"),
-            version=record.version,
-            puts=puts,
-            events=[event("session", record.data["session_id"], now=now)],
-            audit=[_audit(name, record, now), *audit],
-        )
+        fact = event("session", record.data["session_id"], now=now)
+        return await self._write(rows.tombstone(record, "ended"), [fact], puts, [rows.trail(name, record, now), *audit])
+
+    def _notice(self, record: Record) -> builtins.list[Event]:
+        """Nobody reads it where no process keeps sessions, and all writers of the feed queue for its numbers."""
+        return [notice("changed", record.key, now=self._clock.now())] if self.near.keeps else []
+
+    async def _write(
+        self, record: Record, events: Sequence[Event], puts: Sequence[Record] = (), audit: Sequence[Audit] = ()
+    ) -> bool:
+        """Over the version that was read. False when the row changed meanwhile."""
+        try:
+            return await self._store.swap(record, version=record.version, puts=puts, events=events, audit=audit)
+        finally:  # also when nobody knows what became of it
+            self.near.forget(record.key)
+
+    def _key(self, untrusted: object) -> str:
+        return digest(RECORD, opaque.parse(untrusted, self.prefix))
 
     async def _hear(self) -> None:
         if self._view is not None:
             await catch_up(self._store, self._view)
-
-    def _record(self, token: str, subject: str, content: Mapping[str, Any]) -> Record:
-        key = digest(RECORD, opaque.parse(token, self.prefix))
-        until = content["absolute_at"] + EXPLAINED_FOR
-        return Record(
-            kind=RECORD, key=key, data=content, subject=subject, group=content["session_id"], expires_at=until
-        )
-
-    def _principal(self, record: Record) -> Principal:
-        held = record.data
-        return Principal(
-            subject=str(record.subject),
-            kind="session",
-            token_id=held["session_id"],
-            session_id=held["session_id"],
-            issued_at=held["created_at"],
-            expires_at=_ends_at(record),
-            auth_time=held["auth_time"],
-            scopes=frozenset(held["scopes"]),
-            roles=frozenset(held["roles"]),
-            rev=held["rev"],
-            fpt=held.get("fpt"),
-            raw_claims=held["data"],
-        )
 
 
 def _names(names: Iterable[str]) -> frozenset[str]:
     if isinstance(names, str):
         raise ConfigurationError("names to remove are a list, not one text")
     return frozenset(names)
-
-
-def _ends_at(record: Record) -> int:
-    held = record.data
-    return int(min(held["last_seen"] + held["idle"], held["absolute_at"]))
-
-
-def _changed(record: Record, **changes: Any) -> Record:
-    return replace(record, data=dict(record.data) | changes)
-
-
-def _tombstone(record: Record, state: str) -> Record:
-    """The row without what it held, so that a late token can be told why it is refused."""
-    kept = {name: record.data[name] for name in ("session_id", "created_at", "last_seen", "idle", "absolute_at")}
-    return replace(record, data=kept | {"state": state})
-
-
-def _info(record: Record) -> SessionInfo:
-    held = record.data
-    return SessionInfo(
-        session_id=held["session_id"],
-        created_at=held["created_at"],
-        last_seen=held["last_seen"],
-        expires_at=_ends_at(record),
-        ends_at=held["absolute_at"],
-        device=held["device"],
-        ip=held["ip"],
-    )
-
-
-def _audit(name: str, record: Record, now: int) -> Audit:
-    return Audit(name=name, at=now, subject=record.subject, detail={"session_id": record.data["session_id"]})

@@ -9,7 +9,7 @@ import pytest
 from watchword.app import Watchword
 from watchword.clock import FrozenClock
 from watchword.errors import TokenExpiredError, TokenRevokedError
-from watchword.revocation.near import Near
+from watchword.revocation.near import Near, as_read
 from watchword.revocation.view import View
 from watchword.stores.base import Feed, Record
 from watchword.stores.memory import MemoryStore
@@ -25,10 +25,14 @@ class Counting(MemoryStore):
     def __init__(self) -> None:
         super().__init__("memory:")
         self.reads = 0
+        self.takes = 0.0
+        self.clock = FrozenClock(NOW)
 
     async def get(self, kind: str, key: str, *, now: int) -> Record | None:
         self.reads += 1
-        return await super().get(kind, key, now=now)
+        found = await super().get(kind, key, now=now)
+        self.clock.advance(self.takes)
+        return found
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def hear(view: View, epoch: str = "e") -> None:
 
 
 async def test_what_was_read_answers_again(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     for _ in range(5):
         record = await near.get("one", now=NOW)
         assert record is not None
@@ -66,7 +70,7 @@ async def test_what_was_read_answers_again(store: Counting, clock: FrozenClock) 
 
 
 async def test_what_nobody_has_is_never_kept(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     for number in range(100):
         assert await near.get(f"guess-{number}", now=NOW) is None
     assert len(near) == 0
@@ -76,7 +80,7 @@ async def test_what_nobody_has_is_never_kept(store: Counting, clock: FrozenClock
 
 async def test_nothing_answers_past_the_bound_after_its_question(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
-    near = Near("k", store, view)
+    near = Near("k", store, view, as_read)
     await near.get("one", now=NOW)
     clock.advance(4.9)
     hear(view)
@@ -88,10 +92,24 @@ async def test_nothing_answers_past_the_bound_after_its_question(store: Counting
     assert store.reads == 2
 
 
+async def test_the_bound_counts_from_the_question(store: Counting, clock: FrozenClock) -> None:
+    """An answer that took 4 s is good for one more."""
+    view = heard(clock)
+    near = Near("k", store, view, as_read)
+    store.clock, store.takes = clock, 4.0
+    await near.get("one", now=NOW)
+    store.takes = 0.0
+    for advance, reads in ((0.0, 1), (0.9, 1), (0.1, 2)):
+        clock.advance(advance)
+        hear(view)
+        await near.get("one", now=NOW)
+        assert store.reads == reads
+
+
 async def test_nothing_answers_while_the_view_is_stale(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
     clock.advance(3)
-    near = Near("k", store, view)
+    near = Near("k", store, view, as_read)
     await near.get("one", now=NOW)
     clock.advance(2)
     await near.get("one", now=NOW)
@@ -100,7 +118,7 @@ async def test_nothing_answers_while_the_view_is_stale(store: Counting, clock: F
 
 async def test_nothing_answers_in_another_life_of_the_feed(store: Counting, clock: FrozenClock) -> None:
     view = heard(clock)
-    near = Near("k", store, view)
+    near = Near("k", store, view, as_read)
     await near.get("one", now=NOW)
     view.hear(Feed("other", 0), asked_after=0, sent_at=clock.monotonic())
     assert view.epoch == "other"
@@ -109,20 +127,20 @@ async def test_nothing_answers_in_another_life_of_the_feed(store: Counting, cloc
 
 
 async def test_an_expired_record_is_gone_from_here_as_well(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     assert await near.get("one", now=NOW + 99) is not None
     assert await near.get("one", now=NOW + 100) is None
 
 
 async def test_without_a_view_each_look_is_a_read(store: Counting) -> None:
-    near = Near("k", store, None)
+    near = Near("k", store, None, as_read)
     for _ in range(3):
         await near.get("one", now=NOW)
     assert (store.reads, len(near)) == (3, 0)
 
 
 async def test_a_write_here_is_seen_here_at_once(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock))
+    near = Near("k", store, heard(clock), as_read)
     record = await near.get("one", now=NOW)
     assert record is not None
     assert await store.swap(Record(kind="k", key="one", data={"n": 2}), version=1)
@@ -133,12 +151,27 @@ async def test_a_write_here_is_seen_here_at_once(store: Counting, clock: FrozenC
 
 
 async def test_it_is_bounded(store: Counting, clock: FrozenClock) -> None:
-    near = Near("k", store, heard(clock), capacity=8)
+    near = Near("k", store, heard(clock), as_read, capacity=8)
     for number in range(50):
         await store.put(Record(kind="k", key=str(number), data={}))
         await near.get(str(number), now=NOW)
         assert len(near) <= 8
     assert (await near.get("49", now=NOW), near.hits) != (None, 0)
+
+
+async def test_what_is_forgotten_is_gone_from_both_generations(store: Counting, clock: FrozenClock) -> None:
+    near = Near("k", store, heard(clock), as_read, capacity=4)
+    for number in range(3):
+        await store.put(Record(kind="k", key=str(number), data={}))
+        await near.get(str(number), now=NOW)
+    assert store.reads == 3
+    for number, reads in ((0, 3), (2, 3)):
+        await near.get(str(number), now=NOW)
+        assert store.reads == reads
+    for number in (0, 2):
+        near.forget(str(number))
+        await near.get(str(number), now=NOW)
+    assert store.reads == 5
 
 
 # through the kinds

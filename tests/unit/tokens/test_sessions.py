@@ -23,7 +23,7 @@ from watchword.errors import (
 )
 from watchword.revocation.feed import catch_up_now
 from watchword.revocation.view import View
-from watchword.stores.base import Audit, Effect, Event, Record
+from watchword.stores.base import Audit, Effect, Event, Feed, Record
 from watchword.stores.memory import MemoryStore
 from watchword.tokens.base import Issued
 from watchword.tokens.sessions import MAX_DATA, SessionInfo, Sessions
@@ -655,20 +655,29 @@ async def test_a_session_dies_with_what_it_belongs_to(ww: Watchword) -> None:
         await ww.sessions.authenticate(three.token)
 
 
-async def test_without_a_fresh_view_nothing_is_good(clock: FrozenClock) -> None:
-    store = MemoryStore()
+async def test_past_the_lease_the_feed_is_asked_and_an_answer_that_comes_too_late_is_none(clock: FrozenClock) -> None:
+    class Slow(MemoryStore):
+        takes = 0.0
+
+        def tail_now(self, after: int, *, now: int) -> Feed:
+            found = super().tail_now(after, now=now)
+            clock.advance(self.takes)
+            return found
+
+    store = Slow()
     store.open_blocking()
     view = View(clock=clock)
     sessions = Sessions(store, view=view)
     catch_up_now(store, view)
     issued = await sessions.start("u")
+    store.takes = 5
     clock.advance(4.99)
     await sessions.authenticate(issued.token)
     clock.advance(0.01)
     for verb in (sessions.authenticate, sessions.update, sessions.rotate, sessions.revocation_of):
         with pytest.raises(StaleRevocationError):
             await verb(issued.token)
-    catch_up_now(store, view)
+    store.takes = 4.99
     await sessions.authenticate(issued.token)
 
 
