@@ -62,6 +62,7 @@ bench: $(VENV)/.ready ## measure formats and the hot path against other librarie
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
 	@$(BIN)/python benchmarks/redis_lookups.py $(ARGS)
 	@$(BIN)/python benchmarks/blocklist.py $(ARGS)
+	@$(BIN)/python benchmarks/growth.py $(ARGS)
 
 # atheris has wheels for some Pythons and systems alone, so it stays out of [dev] and has an environment of its own.
 fuzz: $(VENV)-fuzz/.ready ## search for inputs that break a reader: make fuzz SECONDS=600

@@ -21,6 +21,7 @@ TABLES = {
     "formats": [*SIGNED, *ENCRYPTED],
     "redis_lookups": ["redis lookups"],
     "blocklist": ["blocklist"],
+    "growth": ["growth of sessions"],
 }
 OVER_REDIS = {"redis_lookups", "blocklist"}
 
