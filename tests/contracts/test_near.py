@@ -232,6 +232,20 @@ async def test_without_the_notice_new_data_are_seen_within_the_bound(
     assert (await other.sessions.authenticate(issued.token)).claims["n"] == 1
 
 
+async def test_a_session_that_was_spared_is_spared_everywhere(one: Node, other: Node) -> None:
+    """Its row was written together with the cut-off; the copy there is older than that."""
+    kept, ended = await one.sessions.start("user-7"), await one.sessions.start("user-7")
+    for issued in (kept, ended):
+        await verdict(other, issued.token)
+    fact = event("signed_in", "user-7", now=NOW)
+    assert await one.sessions.outlive(fact, str(kept.session_id))
+    await one.hear()
+    await other.hear()
+    for node in (one, other):
+        assert isinstance(await verdict(node, kept.token), Principal)
+        assert await verdict(node, ended.token) is TokenRevokedError
+
+
 async def test_no_copy_outlives_a_minute(one: Node, other: Node, clock: FrozenClock) -> None:
     other.view.max_staleness = 3600
     await other.hear()

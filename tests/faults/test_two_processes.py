@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
@@ -14,6 +14,7 @@ import pytest
 from tests.faults.verifier import Verifier
 from watchword.blocking import Watchword
 from watchword.clock import SystemClock
+from watchword.tokens.base import Issued
 
 
 @pytest.fixture(params=["sqlite", "postgres", "valkey"])
@@ -75,6 +76,29 @@ def test_past_max_staleness_nothing_revoked_is_accepted(url: str, tmp_path: Path
             last, first, *_ = other.verdict()
             assert last < returned + bound, f"accepted {last - returned:.3f} s after the revocation had returned"
             assert first > returned - bound
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["starved", "stopped"])
+def test_past_max_staleness_no_session_that_is_kept_near_is_accepted(url: str, tmp_path: Path, pause: bool) -> None:
+    clock, bound = SystemClock(), 0.3
+    with _pair(url, tmp_path, max_staleness=bound) as (ww, other):
+        stops: list[Callable[[Issued], object]] = [
+            lambda issued: ww.sessions.end(str(issued.session_id)),
+            lambda issued: ww.sessions.rotate(issued.token),
+            lambda issued: ww.revoke(subject=issued.subject),
+        ]
+        for number, stop in enumerate(stops * 2):
+            issued = ww.sessions.start(f"user-{number}")
+            other.watch("greedy", issued.token)
+            if pause:
+                other.process.send_signal(signal.SIGSTOP)
+            stop(issued)
+            returned = clock.monotonic()
+            while pause and clock.monotonic() < returned + bound:
+                ww.access.issue("user-8")  # work goes on here while the other stands still
+            other.process.send_signal(signal.SIGCONT)
+            last, *_ = other.verdict()
+            assert last < returned + bound, f"accepted {last - returned:.3f} s after it had returned"
 
 
 def test_f30_a_compromised_key_is_refused_by_one_who_has_not_seen_the_new_key_file(url: str, tmp_path: Path) -> None:

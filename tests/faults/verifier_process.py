@@ -28,7 +28,10 @@ async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, f
     while True:
         began = ww.clock.monotonic()
         try:
-            ww.access.verify(token)
+            if token.startswith(ww.sessions.prefix):
+                await ww.sessions.authenticate(token)
+            else:
+                ww.access.verify(token)
         except (TokenRevokedError, StaleRevocationError) as error:
             return last, began, ww.clock.monotonic(), error.status
         if not last:

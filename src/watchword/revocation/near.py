@@ -60,7 +60,8 @@ def as_read(record: Record) -> Record:
 
 
 class Near(Generic[T]):
-    """Records of one kind, as what ``make`` makes of each. Without a view nothing is kept, for nobody would hear.
+    """Records of one kind, as what ``make`` makes of each. Without a view nothing is kept, for nobody would hear;
+    nor with one that has no lease, because there the store is asked each time.
 
     Two plain dictionaries, swapped when the young one is full. Only what was found is kept, so strangers who guess
     fill nothing. ``hits`` and ``misses`` count. With a ``signal`` all who ask for one record at once wait for one
@@ -77,15 +78,16 @@ class Near(Generic[T]):
         *,
         capacity: int = CAPACITY,
     ) -> None:
-        self._kind, self._store, self._view, self._make, self._shape = kind, store, view, make, shape
+        self._kind, self._store, self._make, self._shape = kind, store, make, shape
+        self._view = view if view is not None and view.max_staleness else None  # who asks each time keeps nothing
         self._capacity = capacity // 2
         self._young: dict[str, _Place[T]] = {}
         self._old: dict[str, _Place[T]] = {}
         self._asked: dict[str, _Question[T]] = {}
         self.signal: Callable[[], Signal] | None = None
         self.hits = self.misses = 0
-        if view is not None:
-            view.keepers.append(self)
+        if self._view is not None:
+            self._view.keepers.append(self)
 
     @property
     def keeps(self) -> bool:

@@ -1,5 +1,6 @@
 """Records kept near the process: never longer than the bound, never past the view's lease, never what nobody has."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -137,6 +138,16 @@ async def test_without_a_view_each_look_is_a_read(store: Counting) -> None:
     for _ in range(3):
         await near.get("one", now=NOW)
     assert (store.reads, len(near)) == (3, 0)
+
+
+async def test_with_a_view_that_has_no_lease_each_look_is_a_read_of_its_own(
+    store: Counting, clock: FrozenClock
+) -> None:
+    view = View(max_staleness=timedelta(0), on_stale="ask", clock=clock)
+    near = Near("k", store, view, as_read)
+    near.signal = asyncio.Event
+    await asyncio.gather(*(near.get("one", now=NOW) for _ in range(3)))
+    assert (store.reads, len(near), near.keeps, view.keepers) == (3, 0, False, [])
 
 
 async def test_a_write_here_is_seen_here_at_once(store: Counting, clock: FrozenClock) -> None:
