@@ -36,6 +36,7 @@ def _head(lines: list[Line]) -> Iterator[str]:
     yield "revoked it, from the return of `revoke` on; in others, from `max_staleness` after that. A wrong reject is a"
     yield "good one that was called dead (401). Statuses are those of the library's answers; 500 is any error that is"
     yield "not its own. Times are of the boot-time clock, one for all processes."
+    yield "`postgres with redis` is PostgreSQL as the record and a Redis beside it: what befalls it befalls that Redis."
     yield ""
 
 
@@ -57,7 +58,7 @@ def _verdict(fault: Fault, row: Row) -> str:
         return f"**not run**: {row.not_run}"
     if row.failed is not None:
         return f"**failed**: {row.failed}"
-    return "; ".join(_held(fault, target, row) for target in fault.targets) or "–"
+    return "; ".join(_held(fault, target, row) for target in fault.held(row.store)) or "–"
 
 
 def _held(fault: Fault, target: Target, row: Row) -> str:

@@ -129,6 +129,11 @@ class FaultProxy:
         """Reset the next connection whose client says this. Delivered: the server answers, and nobody hears it."""
         self._set("up", cut_at=(words, delivered))
 
+    def turn_to(self, target: int) -> None:
+        """Stand before another port from now on; connections to the old one are reset."""
+        self._target = target
+        self._do(self._cut_all())
+
     def refuse(self) -> None:
         """New connections are refused, as by a machine where nobody listens. Those that stand stay."""
         self._do(self._deafen())

@@ -43,7 +43,9 @@ class Row(Struct, kw_only=True):
     """What ended the run before its end. It is no result, and has to be looked into."""
 
     def figure(self, name: str) -> Figure:
-        """A column, or one of ``more``."""
+        """A column, one of ``more``, or how many answers had this status."""
+        if name.isdecimal():
+            return self.http.get(name, 0)
         found: Figure = self.more[name] if name in self.more else getattr(self, name)
         return found
 
@@ -60,11 +62,12 @@ class Line(Struct, kw_only=True):
 
 
 class Target(Struct, frozen=True):
-    """The figure of the standard: at most this. ``least``: at least."""
+    """The figure of the standard: at most this. ``least``: at least. ``over``: these stores alone, if any are named."""
 
     figure: str
     most: float
     least: bool = False
+    over: tuple[str, ...] = ()
 
     def met(self, row: Row, *, slack: float = 1) -> bool:
         """``slack`` widens what is a time, for a machine that has other work."""
@@ -96,6 +99,10 @@ class Fault(Struct, frozen=True, kw_only=True):
     """Figures that are known to miss their target, and why."""
     words: Mapping[str, str] = {}
     """What figures of ``more`` mean, where their name does not say it."""
+
+    def held(self, store: str) -> list[Target]:
+        """What this store is held to."""
+        return [target for target in self.targets if not target.over or store in target.over]
 
 
 class NotRunError(Exception):

@@ -64,7 +64,7 @@ def verdict(fault: Fault, row: Row) -> str:
         return f"not run: {row.not_run}"
     if row.failed is not None:
         return f"FAILED: {row.failed}"
-    missed = [f"{target} (was {row.figure(target.figure)})" for target in fault.targets if not target.met(row)]
+    missed = [f"{target} (was {row.figure(target.figure)})" for target in fault.held(row.store) if not target.met(row)]
     wrong = [f"wrong_accepts {row.wrong_accepts}"] if row.wrong_accepts else []
     return "; ".join([*wrong, *(f"missed: {one}" for one in missed)]) or "as expected"
 

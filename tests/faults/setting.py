@@ -22,6 +22,8 @@ Scale = Literal["quick", "full"]
 T = TypeVar("T")
 Where = dict[str, str]
 """The keywords of Watchword that say where a store is: ``url``, and what else it may take."""
+BESIDE = "postgres with redis"
+"""The store whose record is PostgreSQL, with a Redis beside it: what befalls it befalls that Redis."""
 ISSUER, AUDIENCE = "https://as.test", "https://api.test"
 
 
@@ -144,7 +146,7 @@ STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], Where]] = {
     "redis": lambda place, port, options: {"url": _redis(place, port, options)},
     "postgres": lambda place, port, _: {"url": _postgres(place, port)},
     "sqlite": lambda place, _, __: {"url": f"sqlite:///{place.folder}/app.db"},
-    "postgres with redis": lambda place, port, options: {
+    BESIDE: lambda place, port, options: {
         "url": _postgres(place, None),
         "carrier": _redis(place, port, options),
     },
@@ -153,20 +155,20 @@ STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], Where]] = {
 SERVERS: dict[str, Callable[[Setting], int]] = {
     "redis": lambda place: place.valkey.port,
     "postgres": lambda place: place.postgres.port,
-    "postgres with redis": lambda place: place.valkey.port,
+    BESIDE: lambda place: place.valkey.port,
 }
 """Name of a store -> the port of the server that a fault befalls."""
 
 PIDS: dict[str, Callable[[Setting], int]] = {
     "redis": lambda place: place.valkey.pid,
     "postgres": lambda place: place.postgres.pid,
-    "postgres with redis": lambda place: place.valkey.pid,
+    BESIDE: lambda place: place.valkey.pid,
 }
 """Name of a store -> the process of its server."""
 SERVICES: dict[str, tuple[str, ...]] = {
     "redis": ("redis",),
     "postgres": ("postgres",),
-    "postgres with redis": ("postgres", "redis"),
+    BESIDE: ("postgres", "redis"),
 }
 """Name of a store -> what has to be there, in the words of WATCHWORD_REQUIRE."""
 FOUND: dict[str, Callable[[], object]] = {

@@ -240,6 +240,20 @@ def test_refuse(client: socket.socket, proxy: FaultProxy) -> None:
         assert exchange(fresh, b"again") == b"again"
 
 
+def test_turned_to_another_server_old_connections_end_and_new_ones_go_there(
+    client: socket.socket, proxy: FaultProxy, echo: Echo
+) -> None:
+    assert exchange(client, b"one") == b"one"
+    other = Echo()
+    proxy.turn_to(other.port)
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as new:
+        assert exchange(new, b"two") == b"two"
+    assert (echo.heard, other.heard) == (b"one", b"two")
+    other.close()
+
+
 def test_rewrite_knows_what_was_asked(client: socket.socket, proxy: FaultProxy) -> None:
     proxy.rewrite(lambda answer, question: b"-READONLY\r\n" if question == b"SET" else answer)
     assert exchange(client, b"GET") == b"GET"

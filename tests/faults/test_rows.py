@@ -30,7 +30,7 @@ async def test_a_row_is_as_expected(fault: Fault, store: str, tmp_path: Path) ->
         return
     assert row.ops > 0
     assert row.wrong_accepts == 0
-    held = [target for target in fault.targets if target.figure not in fault.misses]
+    held = [target for target in fault.held(store) if target.figure not in fault.misses]
     missed = {str(target): row.figure(target.figure) for target in held if not target.met(row, slack=SLACK)}
     assert missed == {}, row
 
@@ -66,6 +66,14 @@ def test_every_fault_has_its_line_and_nothing_dead_was_ever_accepted() -> None:
 )
 def test_what_was_not_measured_meets_no_target(target: Target, met: bool) -> None:
     assert target.met(Row(id="F-0", p99_ms=1.5, more={"lost": 1})) is met
+
+
+def test_a_status_is_a_figure_and_a_store_is_held_to_its_own_targets() -> None:
+    row = Row(id="F-0", store="redis", http={"200": 5, "503": 1})
+    assert not Target("503", 0).met(row)
+    assert Target("504", 0).met(row)
+    for fault in catalogue():
+        assert {store for target in fault.targets for store in target.over} <= set(fault.stores), fault.id
 
 
 def test_a_busy_machine_is_given_time_and_nothing_else() -> None:

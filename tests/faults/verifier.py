@@ -12,8 +12,8 @@ _PROGRAM = Path(__file__).with_name("verifier_process.py")
 class Verifier:
     """The other process, and the lines it says."""
 
-    def __init__(self, url: str, keys: Path, max_staleness: float) -> None:
-        command = [sys.executable, str(_PROGRAM), url, str(keys), str(max_staleness)]
+    def __init__(self, url: str, keys: Path, max_staleness: float, *, carrier: str = "") -> None:
+        command = [sys.executable, str(_PROGRAM), url, str(keys), str(max_staleness), carrier]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.said() == "open"
 

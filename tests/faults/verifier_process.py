@@ -1,8 +1,9 @@
 """A second process for the two-process tests: verifies the tokens it is sent until each is refused, and says when.
 
-Arguments: the URL of the store, the key file, max_staleness in seconds. Each line on stdin is ``<mode> <token>``; the
-answers are ``ready`` and ``<last accepted> <first refused> <its end> <its status>``, the first two in boot-time seconds
-and taken before the verify began; the status is 401, or 503 when the lease had run out.
+Arguments: the URL of the store, the key file, max_staleness in seconds, the URL of a carrier or nothing. Each line on
+stdin is ``<mode> <token>``; the answers are ``ready`` and ``<last accepted> <first refused> <its end> <its status>``,
+the first two in boot-time seconds and taken before the verify began; the status is 401, or 503 when the lease had run
+out.
 ``polite`` yields to the event loop between verifies, so that the follower runs; ``greedy`` never does, so that only the
 lease can bring news.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import timedelta
+from typing import Any
 
 from watchword import Watchword
 from watchword.errors import StaleRevocationError, TokenRevokedError
@@ -41,11 +43,10 @@ async def _refused(ww: Watchword, token: str, *, polite: bool) -> tuple[float, f
             await asyncio.sleep(0)
 
 
-async def _main(url: str, keys: str, max_staleness: float) -> None:
+async def _main(url: str, keys: str, max_staleness: float, carrier: str | None) -> None:
     bound = timedelta(seconds=max_staleness)
-    async with Watchword(
-        url, keys=keys, issuer="https://as.test", audience="https://api.test", max_staleness=bound
-    ) as ww:
+    about: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test", "carrier": carrier}
+    async with Watchword(url, keys=keys, max_staleness=bound, **about) as ww:
         _say("open")
         while line := await asyncio.to_thread(sys.stdin.readline):  # the follower goes on meanwhile
             mode, token = line.split()
@@ -54,4 +55,4 @@ async def _main(url: str, keys: str, max_staleness: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    asyncio.run(_main(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4] or None))

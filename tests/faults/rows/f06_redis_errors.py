@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import hiredis
 
+from tests.faults.carrier import copies, used_again
 from tests.faults.journal import Journal, clock, columns, detected
-from tests.faults.load import people
+from tests.faults.load import Person, people
 from tests.faults.proxy import Rewrite
 from tests.faults.row import Fault, Row, Target
-from tests.faults.setting import Setting
+from tests.faults.setting import BESIDE, Setting
 from watchword import Watchword
 from watchword.errors import WatchwordError
 from watchword.server.replies import refusal
@@ -34,8 +37,8 @@ REPLIES = (
 
 async def run(place: Setting) -> Row:
     journal, proxy = Journal(), place.proxy()
-    detect, recover, leaks = [0.0], [0.0], 0
-    async with place.watchword(place.where(port=proxy.port)) as ww:
+    detect, recover, again, leaks = [0.0], [0.0], [0.0], 0
+    async with place.watchword(place.where(port=proxy.port), session_near=False) as ww:
         pool = await people(ww, len(REPLIES))
         for round_ in range(place.pick(1, 20)):
             for who, words in zip(pool, REPLIES, strict=True):
@@ -44,21 +47,28 @@ async def run(place: Setting) -> Row:
                     if handshakes:
                         proxy.cut()
                     began = clock.monotonic()
-                    leaks += await _asked(ww, journal, f"{who.key}-{round_}")
+                    leaks += await _asked(ww, journal, who, f"{who.key}-{round_}")
                     detect.append(detected(journal.ops, began) or 0)
                     proxy.heal()
                     recover.append(await journal.served(lambda: ww.sessions.start("user-new")))
-                    await journal.did("session", who.key, ww.sessions.authenticate(who.session))
+                    await _shown(ww, journal, who)
+                    again.append(await used_again(ww.store, partial(_shown, ww, journal, who)))
     found = columns([journal], bound=5)
-    found["more"] |= {"leaks": leaks, "errors": len(REPLIES)}
+    found["more"] |= {"leaks": leaks, "errors": len(REPLIES), **copies(ww.store)}
+    if copies(ww.store):
+        found["more"]["used_again_ms"] = max(again)
     return place.row(t_detect_ms=max(detect), t_recover_ms=max(recover), **found)
 
 
-async def _asked(ww: Watchword, journal: Journal, name: str) -> int:
-    """Ask in each way; how often the server's own words came out."""
+async def _shown(ww: Watchword, journal: Journal, who: Person) -> None:
+    await journal.did("session", who.key, ww.sessions.authenticate(who.session))
+
+
+async def _asked(ww: Watchword, journal: Journal, who: Person, name: str) -> int:
+    """Ask in each way; how often the server's own words came out. ``name``: of a session that nobody has."""
     leaks = 0
     for doing in (
-        ww.store.get("session", name, now=0),
+        ww.sessions.authenticate(who.session),
         ww.sessions.start("user-new"),
         ww.revoke(session=name),
         ww.store.tail(0, now=0),
@@ -99,10 +109,21 @@ FAULTS = (
         injected="a proxy rewrites replies to READONLY, LOADING, MISCONF, NOAUTH, WRONGPASS, NOPERM, MOVED, ASK,"
         " CLUSTERDOWN, MASTERDOWN, TRYAGAIN, BUSY, OOM and an unknown error; on standing connections, and from the"
         " first word of new ones",
-        expected="503 each time, none of the server's words in an error, its repr or a reply; good again soon",
+        expected="503 each time, none of the server's words in an error, its repr or a reply; good again soon. Beside"
+        " SQL every answer is good, and Redis is used again soon",
         run=run,
-        stores=("redis",),
-        targets=(Target("leaks", 0), Target("other_5xx", 0), Target("t_recover_ms", 2000)),
-        words={"leaks": "errors in which the server's own words were found"},
+        stores=("redis", BESIDE),
+        targets=(
+            Target("leaks", 0),
+            Target("other_5xx", 0),
+            Target("503", 0, over=(BESIDE,)),
+            Target("401", 0, over=(BESIDE,)),
+            Target("used_again_ms", 2000, over=(BESIDE,)),
+            Target("t_recover_ms", 2000),
+        ),
+        words={
+            "leaks": "errors in which the server's own words were found",
+            "used_again_ms": "from the end of a fault until Redis answered a lookup, where it stands beside SQL",
+        },
     ),
 )

@@ -7,7 +7,7 @@ import signal
 
 from tests.faults.journal import Journal, Op, clock, columns
 from tests.faults.row import Fault, Row, Target
-from tests.faults.setting import Setting
+from tests.faults.setting import BESIDE, Setting
 from tests.faults.verifier import Verifier
 
 BOUND = 0.2
@@ -16,7 +16,7 @@ BOUND = 0.2
 async def run(place: Setting) -> Row:
     here, other, after, rounds = Journal(name="here"), Journal(name="stopped"), 0, 0
     async with place.watchword() as ww:
-        verifier = await asyncio.to_thread(Verifier, place.where()["url"], place.keys, BOUND)
+        verifier = await asyncio.to_thread(lambda: Verifier(keys=place.keys, max_staleness=BOUND, **place.where()))
         place.ending.callback(verifier.close)
         pauses = place.pick([1.0], [30.0]) + [BOUND] * place.pick(9, 350)
         while pauses and rounds < 3 * len(pauses) + 20:
@@ -47,7 +47,7 @@ FAULTS = (
         f" max_staleness ({BOUND * 1000:g} ms) has passed",
         expected="its first verification after that finds the lease at its end, and refuses",
         run=run,
-        stores=("redis", "postgres", "sqlite"),
+        stores=("redis", "postgres", "sqlite", BESIDE),
         targets=(Target("accepts_after_resume", 0), Target("rounds_left", 0)),
         words={
             "tried": "pauses, with those that came when the lease had run out by itself",

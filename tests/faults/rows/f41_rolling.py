@@ -13,7 +13,7 @@ from tests.cli.processes import environment
 from tests.faults.journal import Journal, Op, clock, columns, ms
 from tests.faults.load import people
 from tests.faults.row import Fault, Row, Target
-from tests.faults.setting import AUDIENCE, ISSUER, Setting
+from tests.faults.setting import AUDIENCE, BESIDE, ISSUER, Setting
 from tests.services.valkey import free_port
 from watchword.errors import TokenError
 
@@ -146,7 +146,7 @@ FAULTS = (
         expected="a server finishes what it has begun and goes; a client whose connection ends asks another, once; no"
         " request fails and no rotation that was answered is lost",
         run=run,
-        stores=("redis", "postgres", "sqlite"),
+        stores=("redis", "postgres", "sqlite", BESIDE),
         targets=(Target("failed", 0), Target("lost_writes", 0), Target("drain_ms", 10_000), Target("other_5xx", 0)),
         words={"retried": "requests that were sent to another server", "drain_ms": "from SIGTERM to the end"},
     ),
