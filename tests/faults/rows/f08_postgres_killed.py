@@ -64,8 +64,8 @@ FAULTS = (
         id="F-08",
         what="PostgreSQL killed while tokens are rotated",
         injected="a kill of one of three sorts (-9 to a working backend, so that the server restarts all; `immediate`;"
-        f" -9 to the postmaster; a start within a second) under {RATE} rotations/s of {CLIENTS} clients at two nodes; each"
-        " presents its token until it is answered",
+        f" -9 to the postmaster; a start within a second) under {RATE} rotations/s of {CLIENTS} clients at two nodes;"
+        " each presents its token until it is answered",
         expected="a rotation is committed, or 503; the same token again inside the grace gives the same successor; no"
         " family has two, and none is lost",
         run=run,
