@@ -63,7 +63,6 @@ FAULTS = (
         run=run,
         stores=("redis", "postgres", "sqlite"),
         targets=(Target("asked_per_session", 2), Target("failed_share", 0.01), Target("other_5xx", 0)),
-        misses={"asked_per_session": "sessions are looked up each time; lookups of one turn share a round trip"},
         words={
             "asked_per_session": "questions to the store for each session that there is",
             "herd_ms": "until everybody had an answer",
