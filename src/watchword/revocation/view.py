@@ -247,6 +247,14 @@ class View:
         self.ensure_fresh()
         return kid in self._named["key"]
 
+    def named(self, names: Iterable[Name]) -> list[Event]:
+        """What was heard of these by name, however long ago: it stays so, whatever a store says that lost it."""
+        return [
+            Event(what=what, value=value, at=0, until=self._named[what][value])
+            for what, value in names
+            if value in self._named.get(what, ())
+        ]
+
     def has_lost(self, kid: str) -> bool:
         """Whether the revocation of this key was heard, lease or no lease: for what brings the next answer."""
         return kid in self._named["key"]
