@@ -1,12 +1,14 @@
 """What becomes of a check when the view has no lease: it is refused, taken in an open window, or the store is asked.
 
 Asking is one keyed read: the names that a credential goes by, and which of them are revoked. The answer is judged by
-the same rules as the feed, in a view that knows nothing else; its question was sent after the check began.
+the same rules as the feed, in a view that knows nothing else but what was heard before of the same names; its question
+was sent after the check began.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from ..principal import Principal
 from ..stores.base import Feed, Name, Store
@@ -24,7 +26,8 @@ async def asked(view: View | None, who: Principal | None, *kids: str, on_stale: 
     """
     if view is None or view.ask is None or not view.asks(on_stale):
         return view
-    return _judge(view, await view.ask(_about(who, kids), now=view.forgets))
+    names = _about(who, kids)
+    return _judge(view, names, await view.ask(names, now=view.forgets))
 
 
 async def renew(store: Store, view: View | None, on_stale: OnStale | None = None) -> None:
@@ -40,7 +43,8 @@ def asked_now(view: View | None, who: Principal, kid: str, *, on_stale: OnStale 
     """The same where nothing can be awaited. A store that suspends cannot be asked then: the view itself refuses."""
     if view is None or view.ask_now is None or not view.asks(on_stale):
         return view
-    return _judge(view, view.ask_now(_about(who, (kid,)), now=view.forgets))
+    names = _about(who, (kid,))
+    return _judge(view, names, view.ask_now(names, now=view.forgets))
 
 
 def opened(view: View, who: Principal, kid: str | None, on_stale: OnStale | None) -> bool:
@@ -68,9 +72,10 @@ def _about(who: Principal | None, kids: tuple[str, ...]) -> list[Name]:
     return [*names, ("token", who.token_id), *((cut, who.subject) for cut in SUBJECT_CUTS), ("everything", "")]
 
 
-def _judge(view: View, answer: Feed) -> View | None:
-    if not answer.events:
+def _judge(view: View, names: Sequence[Name], answer: Feed) -> View | None:
+    events = [*answer.events, *view.named(names)]
+    if not events:
         return None
     judge = View(clock=view.clock)
-    judge.hear(answer, asked_after=0, sent_at=view.clock.monotonic())
+    judge.hear(Feed(answer.epoch, answer.head, events), asked_after=0, sent_at=view.clock.monotonic())
     return judge

@@ -157,16 +157,17 @@ class View:
     def hear(self, feed: Feed, *, asked_after: int, sent_at: float, complete: bool = True) -> bool:
         """Take in an answer to "everything after ``asked_after``?", sent at ``sent_at`` (boot-time seconds).
 
-        False: the feed began a new life or went back, and this answer is no snapshot; ask again from 0. ``complete`` is
-        False while more is to come; the lease is renewed only by the last part.
+        False: the feed began a new life or went back, or this answer begins behind what was heard, and it is no
+        snapshot; ask again from 0. ``complete`` is False while more is to come; the lease is renewed only by the last
+        part.
         """
         with self._lock:
             if sent_at < self._heard_at:
                 return True  # the answer to a later question, which knew all of this, was quicker
             if feed.epoch != self.epoch or feed.head < asked_after:
                 self._told_to_restart = True
-            if self._told_to_restart and asked_after != 0:
-                return False
+            if asked_after != 0 and (self._told_to_restart or asked_after > self.seq):
+                return False  # the second: another asker has begun anew meanwhile, and there would be a gap
             self._take_in(feed)
             self._heard_at = sent_at
             if complete:
@@ -265,6 +266,14 @@ class View:
         """For tokens of ours that name no key, such as the MAC of a refresh token."""
         self.ensure_fresh()
         return kid in self._named["key"]
+
+    def named(self, names: Iterable[Name]) -> list[Event]:
+        """What was heard of these by name, however long ago: it stays so, whatever a store says that lost it."""
+        return [
+            Event(what=what, value=value, at=0, until=self._named[what][value])
+            for what, value in names
+            if value in self._named.get(what, ())
+        ]
 
     def has_lost(self, kid: str) -> bool:
         """Whether the revocation of this key was heard, lease or no lease: for what brings the next answer."""

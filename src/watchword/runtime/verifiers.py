@@ -21,6 +21,7 @@ from ..revocation.event import Revocation, notice
 from ..revocation.feed import catch_up
 from ..revocation.view import View
 from ..stores.base import Event, Record, Store
+from ..stores.whole import Shape, found
 from ..tokens.base import whole_seconds
 
 RECORD = "verifier"
@@ -49,6 +50,19 @@ class Verifier(Struct, frozen=True, kw_only=True):
     """Seconds after which it refuses, if it hears nothing more: its open window counted in. 0: it asks each time."""
     own: bool
     """This very process."""
+
+
+class _Held(Struct):
+    """What a row holds. A newer release may write more."""
+
+    name: str
+    epoch: str
+    cursor: int
+    at: int
+    max_staleness: float
+
+
+_ROW = Shape(_Held, _Held, owned=False)
 
 
 class Verifiers:
@@ -91,8 +105,8 @@ class Verifiers:
     async def list(self) -> list[Verifier]:
         """All of them, those that joined first before the others. Raises: UnavailableError."""
         head, now = await self._store.append(), self._clock.now()
-        found = await self._store.find(RECORD, now=now, limit=ALL)
-        return [_shown(self._record() if one.key == self._key else one, head, now, self._key) for one in found]
+        rows = await found(self._store, RECORD, _ROW, now=now, limit=ALL)
+        return [_shown(self._record() if one.key == self._key else one, head, now, self._key) for one in rows]
 
     async def heard(self, done: Revocation, timeout: timedelta | None) -> Revocation:
         """Wait until all have heard what ``done`` says, or refuse by themselves; name those who did not answer.
@@ -103,7 +117,7 @@ class Verifiers:
         patience = None if timeout is None else seconds_of(timeout)
         await self._store.append(notice("acknowledge", str(self._key), now=self._clock.now()))
         while True:
-            others = await self._store.find(RECORD, now=self._clock.now(), limit=ALL)
+            others = await found(self._store, RECORD, _ROW, now=self._clock.now(), limit=ALL)
             others = [one for one in others if one.key != self._key]
             late = [one for one in others if not self._has(one, done.seq)]
             longest = max((one.data["max_staleness"] for one in late), default=0.0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from watchword.app import Watchword
 from watchword.authn.routes import declared
@@ -372,6 +373,25 @@ async def test_whatever_a_token_belongs_to_is_asked_about(store: MemoryStore, cl
     await store.append(event(what, values.get(what, "u"), now=clock.now()))
     with pytest.raises(TokenRevokedError):
         await kind.authenticate(made.token)
+
+
+@pytest.mark.parametrize("what", BY_NAME)
+async def test_what_was_heard_by_name_stays_so_whatever_a_store_says_that_lost_it(
+    store: MemoryStore, clock: FrozenClock, what: str
+) -> None:
+    """As after a failover to a replica that was behind, or a restored backup."""
+    view = heard(clock, on_stale="ask")
+    kind = tokens(view)
+    made = kind.issue("u", session_id="s", family_id="f")
+    values = {"token": made.token_id, "session": "s", "family": "f", "key": RING.active("sign").kid}
+    fact = replace(event(what, values[what], now=clock.now()), seq=1)
+    view.hear(Feed("e", 1, (fact,)), asked_after=0, sent_at=clock.monotonic())
+    view.ask, view.ask_now = store.standing, lambda names, *, now: drive(store.standing(names, now=now))
+    clock.advance(5)
+    with pytest.raises(TokenRevokedError):
+        await kind.authenticate(made.token)
+    with pytest.raises(TokenRevokedError):
+        kind.verify(made.token)
 
 
 NAMES = st.sampled_from(["a", "b", ""])

@@ -212,7 +212,7 @@ def test_an_old_answer_of_another_life_that_comes_late_is_no_new_life(view: View
 
 def test_answers_to_questions_of_one_instant_add_up(view: View) -> None:
     for seq, value in ((2, "b"), (1, "a"), (3, "c")):
-        assert view.hear(Feed("e", seq, (dead("token", value, seq),)), asked_after=seq - 1, sent_at=SENT)
+        assert view.hear(Feed("e", seq, (dead("token", value, seq),)), asked_after=0, sent_at=SENT)
     assert view.seq == 3
     assert all(refuses(view, who(token_id=value)) for value in "abc")
 
@@ -247,6 +247,20 @@ def test_a_feed_that_went_back_asks_for_a_snapshot_first(view: View, clock: Froz
     assert view.hear(Feed("e", 4, (dead("token", "other", 4),)), asked_after=0, sent_at=SENT + 1)
     assert view.seq == 4
     assert refuses(view, who(token_id="other"))
+
+
+def test_an_answer_that_begins_behind_what_was_heard_leaves_no_gap(view: View, clock: FrozenClock) -> None:
+    """Two ask while the feed begins anew: one from the old life, when the other has the first part of the new."""
+    view.hear(Feed("e", 500), asked_after=0, sent_at=SENT)
+    assert not view.hear(Feed("f", 600), asked_after=500, sent_at=SENT + 1)
+    assert view.hear(Feed("f", 100), asked_after=0, sent_at=SENT + 2, complete=False)
+    clock.advance(3)
+    assert not view.hear(Feed("f", 600), asked_after=500, sent_at=SENT + 3)
+    assert (view.rev, view.fresh()) == ("f.100", False)
+    assert view.hear(Feed("f", 600, [dead("session", "s", 300)]), asked_after=0, sent_at=SENT + 3)
+    assert view.fresh()
+    with pytest.raises(TokenRevokedError):
+        view.check(who(session_id="s", rev="f.600"))
 
 
 def test_the_first_answer_is_a_snapshot(clock: FrozenClock) -> None:

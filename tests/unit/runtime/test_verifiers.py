@@ -191,6 +191,21 @@ async def test_a_bare_number_is_no_timeout(store: Moody, clock: FrozenClock) -> 
         await us.revoke(3)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "data", [{}, {"max_staleness": "5"}, {"cursor": "9"}, {"epoch": None}, {"name": 7}, {"at": "x"}]
+)
+async def test_a_row_that_is_none_is_passed_over(store: Moody, clock: FrozenClock, data: dict[str, Any]) -> None:
+    """As one that somebody edited."""
+    one = await Process(store, clock).open()
+    whole = (await store.find(RECORD, now=clock.now()))[0].data
+    await store.put(
+        Record(kind=RECORD, key="k", data=dict(whole) | data if data else {}, expires_at=clock.now() + LIFE)
+    )
+    assert [shown.own for shown in await one.list()] == [True]
+    assert (await one.revoke()).missing == ()
+    assert one.paused == []
+
+
 async def test_an_old_word_is_no_answer(store: Moody, clock: FrozenClock) -> None:
     """It spoke a moment before the revocation, and what it said then counts for nothing."""
     us, other = await Process(store, clock).open(), await Process(store, clock).open()
