@@ -33,6 +33,11 @@ class RevocationFeedApp:
         self._authenticator = Authenticator((ww.api_keys,))
         self._desk = FeedDesk(ww.store, ww.view, ww.ring, issuer=ww.issuer)
 
+    @property
+    def waiting(self) -> int:
+        """Questions that are held now."""
+        return self._desk.waiting
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -48,6 +53,7 @@ class RevocationFeedApp:
             return Reply(405, [(b"allow", b"GET"), *_HEADERS], b"")
         await self._authenticate(connection)
         body = (await self._desk.answer(question_of(query))).encode()
+        await self._authenticate(connection)  # again: it may have been held, and this very key be the news
         about = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
         return Reply(200, [*about, *_HEADERS], body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -67,3 +68,15 @@ async def test_questions_that_are_none(ww: Watchword, http: httpx2.AsyncClient) 
     assert (await http.get("/revocations?nonce=short", headers=headers)).status_code == 400
     reply = await http.post(f"/revocations?{Question(new_id()).query}", headers=headers)
     assert (reply.status_code, reply.headers["allow"]) == (405, "GET")
+
+
+async def test_a_key_that_dies_while_its_question_is_held_gets_no_answer(ww: Watchword) -> None:
+    feed = RevocationFeedApp(ww)
+    question = Question(new_id(), ww.view.epoch, ww.view.seq, 10.0)
+    headers = await key(ww, SCOPE)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(feed), base_url=ISSUER) as http:
+        held = asyncio.create_task(http.get(f"/?{question.query}", headers=headers))
+        while not feed.waiting:  # noqa: ASYNC110 - the desk has no word for it
+            await asyncio.sleep(0)
+        await ww.revoke(token=headers["authorization"].partition(" ")[2])
+        assert (await held).status_code == 401
