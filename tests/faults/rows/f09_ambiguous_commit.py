@@ -32,8 +32,8 @@ async def run(place: Setting) -> Row:
     proxy, journal = place.proxy(), Journal()
     wrong: list[str] = []
     figures = {"cuts": 0, "unknown": 0, "duplicate_effects": 0, "lost_effects": 0, "two_successors": 0}
-    place.where()
-    with place.postgres.connect(str(place.place(lambda: ""))) as other:
+    schema = place.place(place.postgres.schema)
+    with place.postgres.connect(schema) as other:
         other.execute("CREATE TABLE done (name TEXT)")
         async with place.watchword(place.where(port=proxy.port), max_staleness=60) as ww:
             for n in range(place.pick(1, 50)):
