@@ -14,7 +14,7 @@ from watchword import Watchword
 from watchword.errors import StaleRevocationError, TokenRevokedError
 from watchword.revocation.event import event
 
-PAGE = 5000
+PAGE = 500
 PATIENCE = 30.0
 
 

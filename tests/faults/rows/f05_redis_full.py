@@ -33,9 +33,11 @@ async def run(place: Setting) -> Row:
             client.config_set("maxmemory", FULL - EDGE)
             before = len(journal.ops)
             for _ in range(SIGN_INS):
-                await journal.did("start", "", ww.sessions.start("user-new"))
+                issued = await journal.did("start", "", ww.sessions.start("user-new"))
+                if issued is not None:  # beside SQL: the copy of its row finds no memory
+                    await journal.did("session", "", ww.sessions.authenticate(issued.token))
             await _revoke(ww, journal, pool[1::2])
-            changed = sum(op.status == 200 for op in journal.ops[before:])
+            changed = sum(op.status == 200 and op.verb != "session" for op in journal.ops[before:])
             await _ask(ww, journal, pool)
             evicted = client.info("stats")["evicted_keys"]
             client.config_set("maxmemory", 0)
