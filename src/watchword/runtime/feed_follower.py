@@ -38,6 +38,8 @@ GAP = 0.01
 """Seconds between an answer and the next question, so that a storm of revocations comes in few answers."""
 LONGEST_PAUSE = 5.0
 """Seconds after which a server that does not answer is asked again, at most."""
+SLACK = 5.0
+"""Seconds that a thread waits beyond those of a question and its answer: a key may be fetched as well."""
 MOST_ENTRIES = 2_000_000
 """Revocations of one issuer that are held; with more, its tokens are refused (503) rather than memory used up."""
 
@@ -145,19 +147,33 @@ class FeedFollower:
 
     async def tick(self) -> None:
         """One question and its answer. Nothing is raised but what is no WatchwordError: the lease tells the rest."""
-        flight: Future[None] = Future()
-        flight.set_running_or_notify_cancel()
         with self._lock:
             if not self._begun:
                 return
-            self._flight, life = flight, self._life
-        Thread(target=self._fly, args=(flight, life), name="watchword-revocations", daemon=True).start()
+            flight, life, begins = self._flight, self._life, False
+            if flight is None or flight.done():
+                flight, begins = Future(), True
+                flight.set_running_or_notify_cancel()
+                self._flight = flight
+        if begins:
+            Thread(target=self._fly, args=(flight, life), name="watchword-revocations", daemon=True).start()
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            flight.result()
+            self._wait_for(flight, life)
         else:
             await asyncio.wrap_future(flight)
+
+    def _wait_for(self, flight: Future[None], life: int) -> None:
+        """Not for ever: a thread may never come back in a child that was forked while another held a lock of OpenSSL.
+
+        Then nothing more is heard there, and whoever checks is told so, rather than kept.
+        """
+        longest = self._wait + self._patience + SLACK
+        try:
+            flight.result(timeout=longest)
+        except TimeoutError:
+            self._failed(life, UnavailableError(f"no answer within {longest:g} s", reason="too_slow"))
 
     def _fly(self, flight: Future[None], life: int) -> None:
         try:

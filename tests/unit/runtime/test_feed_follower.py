@@ -15,7 +15,7 @@ from tests.faults.feed_server import API_KEY, AUDIENCE, FeedServer, Twist, ask, 
 from tests.unit.test_blocking import in_a_child
 from watchword import AccessTokens, FrozenClock
 from watchword.authn.bearers import Bearers
-from watchword.errors import ConfigurationError, StaleRevocationError, TokenRevokedError
+from watchword.errors import ConfigurationError, KeysUnavailableError, StaleRevocationError, TokenRevokedError
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.revocation.answer import MOST_EVENTS, Question
@@ -440,6 +440,30 @@ def test_a_thread_follows_without_one_and_starts_over_in_a_child(house: FeedServ
         assert _until_dead(issuer, second)
     finally:
         issuer.close_blocking()
+
+
+def test_a_question_that_never_ends_keeps_no_check(house: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a child that was forked while another thread held a lock of OpenSSL."""
+    monkeypatch.setattr(feed_follower, "SLACK", 0.0)
+    issuer, free, begun = house.issuer(max_staleness=timedelta(seconds=0.4)), threading.Event(), []
+    assert issuer.follower is not None
+
+    def never(*_: Any, **__: Any) -> Any:
+        begun.append(threading.current_thread())
+        free.wait()
+        raise KeysUnavailableError
+
+    monkeypatch.setattr(issuer.follower, "_get", never)
+    with followed(issuer):
+        ask(issuer)
+        with pytest.raises(StaleRevocationError):
+            issuer.verify(house.token())
+        assert str(issuer.follower.last_error) == "no answer within 0.2 s"
+        assert len(begun) == 1, "one question is under way at a time"
+        free.set()
+        begun[0].join()
+        ask(issuer)
+        assert len(begun) == 2
 
 
 def test_a_child_of_a_loop_refuses_until_it_is_opened(house: FeedServer) -> None:
