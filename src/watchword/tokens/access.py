@@ -63,17 +63,18 @@ class AccessTokens(SignedTokens):
         bound: bool = False,
         cap: timedelta | None = None,
     ) -> None:
-        self._audiences = first(audience)
+        self.audiences = first(audience)
+        """Ours; the first is that of a token which names none."""
         self.single_service = single_service
         if single_service:
             self.kind = ENCRYPTED
-            if len(self._audiences) != 1:
+            if len(self.audiences) != 1:
                 raise ConfigurationError("single_service=True is for one audience: several services need signed tokens")
         self._cap = life_of(self.kind, cap, self.kind.cap)
         self._life = timedelta(seconds=self._within(lifetime, min(self.kind.life, timedelta(seconds=self._cap))))
         policy = ClaimsPolicy(
             issuer=issuer,
-            audiences=frozenset(self._audiences),
+            audiences=frozenset(self.audiences),
             required=_REQUIRED,
             text=_TEXT,
             words=("roles",),
@@ -168,7 +169,7 @@ class AccessTokens(SignedTokens):
     def _for_us_alone(self, audience: object, format: str | None) -> str:
         """The format of an encrypted token for this very service. Raises: ConfigurationError for any other audience."""
         self.check_ring()
-        if audience != self._audiences[0]:
+        if audience != self.audiences[0]:
             raise ConfigurationError("a single-service token is for this service alone; sign one for another")
         return format or self._preferred or self._ring.active("seal").algorithm.format
 
@@ -181,7 +182,7 @@ class AccessTokens(SignedTokens):
     def _claims(
         self, subject: str, client_id: str, audience: str | Sequence[str] | None, now: int, life: int
     ) -> dict[str, Any]:
-        aud = self.kind.whom(audience, self._audiences)
+        aud = self.kind.whom(audience, self.audiences)
         return {
             "iss": self._policy.issuer,
             "sub": named(subject, "a subject"),
