@@ -15,8 +15,8 @@ import pytest
 
 from .. import app, blocking
 from ..clock import FrozenClock, SystemClock
+from . import suite
 from .mint import AnyWatchword, mint
-from .suite import assert_rejects_all
 from .user import dressed
 
 
@@ -71,6 +71,6 @@ def as_user(watchword_tested: AnyWatchword, request: pytest.FixtureRequest) -> I
 
 
 @pytest.fixture
-def watchword_rejects_all(watchword_tested: AnyWatchword) -> Any:
-    """``assert_rejects_all`` with ``watchword_tested``: ``watchword_rejects_all(client, "/me")``."""
-    return partial(assert_rejects_all, ww=watchword_tested)
+def assert_rejects_all(watchword_tested: AnyWatchword) -> Any:
+    """``watchword.testing.assert_rejects_all`` with ``watchword_tested``: ``assert_rejects_all(client, "/me")``."""
+    return partial(suite.assert_rejects_all, ww=watchword_tested)

@@ -12,8 +12,8 @@ from msgspec import Struct
 from ..errors import ConfigurationError, KeyUseError
 from ..runtime.ticker import drive
 from ..web.cookies import SESSION_COOKIE
-from .attacks import ATTACKS, OWN, Headers, Token, bearer
-from .clients import Client, bare
+from .attacks import ATTACKS, OWN, Token, bearer
+from .clients import Client, Headers, bare
 from .mint import AnyWatchword, minted
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")

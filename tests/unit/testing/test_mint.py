@@ -92,6 +92,22 @@ def test_an_api_key_of_the_other_environment(ww: Watchword) -> None:
         ww.api_keys.authenticate(mint(ww, "api_key", flaw="wrong_environment"))
 
 
+@pytest.mark.parametrize("flaw", ["expired", "revoked", "tampered", "unknown"])
+def test_a_bad_one_time_token_is_refused(ww: Watchword, flaw: str) -> None:
+    with pytest.raises(TokenError):
+        ww.one_time.authenticate(mint(ww, "one_time", "ada", flaw=flaw))
+
+
+def test_a_bad_service_token_and_a_tampered_sealed_one(ww: Watchword) -> None:
+    assert ww.service.verify(mint(ww, "service", "billing")).subject == "billing"
+    for flaw, error in (("wrong_audience", errors.WrongAudienceError), ("revoked", errors.TokenRevokedError)):
+        with pytest.raises(error):
+            ww.service.verify(mint(ww, "service", "billing", flaw=flaw))
+    assert ww.sealed.open(mint(ww, "sealed", "ada"), purpose="test", bound_to="ada") == {"sub": "ada"}
+    with pytest.raises(TokenError):
+        ww.sealed.open(mint(ww, "sealed", "ada", flaw="tampered"), purpose="test", bound_to="ada")
+
+
 def test_every_kind_is_minted_as_often_as_one_wants(ww: Watchword) -> None:
     for kind in ISSUE:
         assert mint(ww, kind) != mint(ww, kind)

@@ -44,8 +44,8 @@ def test_time(client, as_user, watchword_clock):
     watchword_clock.advance(31 * 60)
     assert client.get("/orders").status_code == 401
 
-def test_attack(client, watchword_rejects_all):
-    watchword_rejects_all(client, "/orders", scopes=["orders:read"])
+def test_attack(client, assert_rejects_all):
+    assert_rejects_all(client, "/orders", scopes=["orders:read"])
 """
 FASTAPI = """
 from typing import Annotated
@@ -68,10 +68,10 @@ def client(watchword_async):
     with TestClient(app) as made:
         yield made
 
-def test_alice(as_user, client, watchword_mint, watchword_rejects_all):
+def test_alice(as_user, client, watchword_mint, assert_rejects_all):
     assert as_user("alice", roles=["admin"]).get("/me").json() == "alice"
     bad = {"authorization": "Bearer " + watchword_mint("access", flaw="expired")}
-    watchword_rejects_all(client, "/me")
+    assert_rejects_all(client, "/me")
 """
 OWN = """
 import pytest
@@ -94,7 +94,7 @@ import jwt
 import pytest
 from flask import Flask, request
 
-def test_broken(watchword_tested, watchword_rejects_all):
+def test_broken(watchword_tested, assert_rejects_all):
     key = watchword_tested.ring.active("sign", format="jwt").public().to_pem()
     app = Flask(__name__)
 
@@ -106,7 +106,7 @@ def test_broken(watchword_tested, watchword_rejects_all):
         except jwt.PyJWTError:
             return "", 401
 
-    watchword_rejects_all(app.test_client(), "/me")
+    assert_rejects_all(app.test_client(), "/me")
 """
 
 
@@ -136,6 +136,14 @@ def test_a_project_has_the_fixtures(tmp_path: Path, source: str, passed: int) ->
     done = run(tmp_path, source)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{passed} passed" in done.stdout
+
+
+def test_the_page_of_the_documentation_is_such_a_project(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/test-your-application.md").read_text(encoding="utf-8")
+    source = page.partition("<!-- snippet: test-with-pytest -->\n```python\n")[2].partition("```")[0]
+    done = run(tmp_path, source)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
 
 
 def test_a_project_with_a_broken_endpoint_reads_why(tmp_path: Path) -> None:
