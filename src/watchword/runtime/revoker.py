@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from ..errors import ConfigurationError, MalformedTokenError, WrongTypeError
+from ..errors import ConfigurationError, MalformedTokenError, StoreConflictError, WrongTypeError
 from ..revocation.event import LONGEST_LIFE, Revocation, event
 from ..revocation.feed import catch_up
 from ..revocation.matrix import situation
@@ -69,7 +69,10 @@ class Revoker:
             return await (self._roles.changed(subject) if roles is None else self._roles.set(subject, roles))
         fact = await cut_off("subject" if api_keys else row.by[0], subject, self._api_keys, now=now)
         trail = [Audit(name="subject_changed", at=now, subject=subject, detail={"what": word, "by": fact.what})]
-        if keep is None or not await self._sessions.outlive(fact, keep, audit=trail):
+        spared = False
+        with suppress(StoreConflictError):  # other writers kept winning: what matters is that the rest dies
+            spared = keep is not None and await self._sessions.outlive(fact, keep, audit=trail)
+        if not spared:
             await self._store.append(fact, audit=trail)
         await catch_up(self._store, self._view)
         await self._api_keys.settle(subject)

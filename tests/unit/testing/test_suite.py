@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tests.unit.testing.applications import FRAMEWORKS, of_fastapi, of_flask
+from watchword import Key, KeyRing
 from watchword import Watchword as AsyncWatchword
 from watchword.blocking import Watchword
 from watchword.errors import ConfigurationError, CsrfError, MalformedTokenError, WatchwordError
@@ -147,6 +148,18 @@ def test_an_endpoint_that_crashes_is_found(ww: Watchword, testing: bool) -> None
 
     with pytest.raises(AssertionError, match=r"crashed: nothing: (500|raised KeyError)"):
         assert_rejects_all(broken(judge, testing=testing), "/me", ww=ww)
+
+
+def test_what_the_keys_cannot_write_is_left_out_and_the_rest_is_not(ww: Watchword) -> None:
+    names: Any = {"issuer": "https://app.example", "audience": "https://api.example"}
+    all_of_them = [one.attack for one in drive(attack(of_flask(ww), "/me", ww=ww))]
+    with Watchword(
+        "memory:", **names, ring=KeyRing.of(Key.generate("ES256"), Key.generate("HS256", use="mac"))
+    ) as small:
+        found = [one.attack for one in drive(attack(of_flask(small), "/me", ww=small))]
+    missing = set(all_of_them) - set(found)
+    assert missing == {one for one in all_of_them if one.startswith("a PASETO")} | {"a sealed token as bearer"}
+    assert found[-1] == all_of_them[-1]
 
 
 def test_where_no_good_credential_gets_in_nothing_is_shown(ww: Watchword) -> None:
