@@ -53,6 +53,7 @@ from .tokens.sealed import SealedTokens
 from .tokens.service import ServiceTokens
 from .tokens.sessions import SessionInfo, Sessions
 from .web.cookies import CookiePolicy
+from .web.ratelimit import Limiter
 
 
 class Watchword:
@@ -179,6 +180,7 @@ class Watchword:
         self.roles = Roles(self.store, api_keys=self.api_keys, **kept)
         self.one_time = OneTimeTokens(self.store, every=one_time_every, **kept)
         self.devices = Devices(self.store, self.sessions, self.refresh, **kept)
+        self.limits = Limiter(self.store, clock=self.clock)
         names = (issuer, *first(audience))
         self.binding = Binding(self.ring, clock=self.clock, names=names, policy=risk.binding(binding))
         self._carried: tuple[Authenticates, ...] = (self.sessions, self.opaque_access, self.api_keys)

@@ -23,6 +23,7 @@ from .runtime.ticker import drive
 from .tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from .tokens.access import AccessTokens
 from .tokens.service import ServiceTokens
+from .web import ratelimit
 
 F = TypeVar("F")
 P = ParamSpec("P")
@@ -155,6 +156,13 @@ class Roles(_Face[roles.Roles]):
     of = _now(roles.Roles.of)
 
 
+class Limiter(_Face[ratelimit.Limiter]):
+    """``web.ratelimit.Limiter`` for threads."""
+
+    hit = _now(ratelimit.Limiter.hit)
+    forget = _now(ratelimit.Limiter.forget)
+
+
 class Watchword(_Face[app.Watchword]):
     """``watchword.Watchword`` for threads: the same parameters, the same words, no event loop.
 
@@ -175,6 +183,7 @@ class Watchword(_Face[app.Watchword]):
         self.api_keys = ApiKeys(lambda: self._opened().api_keys)
         self.one_time = OneTimeTokens(lambda: self._opened().one_time)
         self.devices = Devices(lambda: self._opened().devices)
+        self.limits = Limiter(lambda: self._opened().limits)
 
     revoke = _now(app.Watchword.revoke)
     subject_changed = _now(app.Watchword.subject_changed)

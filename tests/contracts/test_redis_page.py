@@ -16,6 +16,7 @@ from watchword.revocation.event import NOTICES
 from watchword.server.accounts.accounts import Accounts
 from watchword.server.accounts.password_pool import PasswordPool
 from watchword.stores.redis import RedisStore
+from watchword.web.ratelimit import Limits, RateLimit
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +88,7 @@ async def tour(ww: Watchword, seen: Seen) -> None:
     sealed = ww.sealed.seal({}, purpose="p", bound_to="u")
     await ww.sealed.redeem(sealed.token, purpose="p", bound_to="u")
     await ww.roles.set("another", ["admin"])
+    await ww.limits.hit(Limits("login", account=RateLimit("5/min")), account="u")
     passwords = PasswordPool(1)
     await Accounts(ww, passwords).add("somebody", "correct horse battery staple 1")
     passwords.close()

@@ -49,6 +49,7 @@ from watchword.revocation.feed import catch_up
 from watchword.tokens.base import Issued
 from watchword.tokens.devices import Devices
 from watchword.tokens.roles import Roles
+from watchword.web.ratelimit import Limiter, Limits, RateLimit
 
 NOW = 1_800_000_000
 ISSUER, API = "https://as.test", "https://api.test"
@@ -225,6 +226,8 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
         "Roles.set": lambda: ww.roles.set("u", ["admin"]),
         "Roles.changed": lambda: ww.roles.changed("u"),
         "Roles.of": lambda: ww.roles.of("u"),
+        "Limiter.hit": lambda: ww.limits.hit(LIMITS, account="u"),
+        "Limiter.forget": lambda: ww.limits.forget(LIMITS, account="u"),
         "RefreshTokens.unproven": lambda: ww.refresh.unproven(REFRESH),
         "Watchword.end": lambda: ww.end(CALLER),
         "Watchword.revoke": lambda: ww.revoke(subject="u"),
@@ -234,6 +237,7 @@ def verbs(ww: Watchword) -> dict[str, Callable[[], Any]]:
     }
 
 
+LIMITS = Limits("login", account=RateLimit("5/min"))
 CALLER = Principal(subject="u", kind="access", token_id="t", issued_at=1, expires_at=2, session_id="s")
 NO_VERBS = {
     *("Watchword.open", "Watchword.close", "Watchword.open_blocking", "Watchword.close_blocking"),
@@ -243,7 +247,7 @@ NO_VERBS = {
 }
 PARTS = (
     *(Watchword, Sessions, AccessTokens, RefreshTokens, OpaqueAccessTokens, SealedTokens, ServiceTokens),
-    *(ApiKeys, OneTimeTokens, Devices, Roles),
+    *(ApiKeys, OneTimeTokens, Devices, Roles, Limiter),
 )
 
 

@@ -28,6 +28,7 @@ from watchword.stores.memory import MemoryStore
 from watchword.tokens import api_keys, devices, one_time, opaque_access, refresh, roles, sealed, sessions
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.base import Issued
+from watchword.web import ratelimit
 
 NOW = 1_800_000_000
 OPTIONS: dict[str, Any] = {"issuer": "https://as.test", "audience": "https://api.test"}
@@ -65,6 +66,7 @@ PAIRS: list[tuple[type, type]] = [
     (one_time.OneTimeTokens, blocking.OneTimeTokens),
     (devices.Devices, blocking.Devices),
     (roles.Roles, blocking.Roles),
+    (ratelimit.Limiter, blocking.Limiter),
     (app.Watchword, blocking.Watchword),
 ]
 FACES = [face.__name__ for _, face in PAIRS]

@@ -98,13 +98,12 @@ async def _no_lifespan(receive: Receive, send: Send) -> None:
 
 
 async def _begin(visit: Visit, message: Message) -> Message:
-    """The first message of the answer, with our cookies."""
-    lines = await visit.settle(message.get("status", 101))
-    if not lines:
+    """The first message of the answer, with our headers."""
+    ours = await visit.settle(message.get("status", 101))
+    if not ours:
         return message
     kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"cache-control"]
-    cookies = [(b"set-cookie", line) for line in lines]
-    return {**message, "headers": [*kept, *cookies, (b"cache-control", b"no-store")]}
+    return {**message, "headers": [*kept, *ours, (b"cache-control", b"no-store")]}
 
 
 async def answer(visit: Visit, scope: Scope, send: Send, reply: Reply) -> None:

@@ -18,6 +18,7 @@ from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Issued, words
 from ..web.cookies import CookiePolicy
+from ..web.ratelimit import Limits
 from . import asgi
 from .starlette import attach
 
@@ -156,6 +157,13 @@ class Auth(_Caller):
         """
         return await self._core.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember)
 
-    async def sign_out(self, response: Response, who: Principal) -> None:
-        """End the caller's session and every token that belongs to it, and clear the cookie. ``response``: as above."""
-        await self._core.sign_out(who)
+    async def limit(self, limits: Limits, *, account: str | None = None) -> None:
+        """Count one attempt at what this route does, from the address of the request. Raises: as ``Words.limit``."""
+        await self._core.limit(limits, account=account)
+
+    async def sign_out(self, response: Response, who: Principal, *, clear_site_data: bool = False) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie. ``response``: as above.
+
+        ``clear_site_data``: the browser also forgets all that it keeps of this site: cache, storage, every cookie.
+        """
+        await self._core.sign_out(who, clear_site_data=clear_site_data)

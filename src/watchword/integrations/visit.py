@@ -38,6 +38,7 @@ class Visit:
         self.begun = self.ended = False
         self.set_cookie: bytes | None = None
         self.device_cookie: bytes | None = None
+        self.clear_site_data: bytes | None = None
         self.started: str | None = None
         """The session that began in this visit, while its cookie is not on its way yet."""
         self.who: Principal | None = None
@@ -53,17 +54,21 @@ class Visit:
     def device(self) -> str | None:
         return device_of(self.connection.headers_of(b"user-agent"))
 
-    async def settle(self, status: int) -> list[bytes]:
-        """The Set-Cookie lines of the answer, which begins now. But a refusal (400 and above) signs nobody in."""
+    async def settle(self, status: int) -> list[tuple[bytes, bytes]]:
+        """Our headers for the answer, which begins now. But a refusal (400 and above) signs nobody in."""
         self.begun = True
         if status >= 400:
             await self.abandon()
         line, self.set_cookie, self.started = self.set_cookie, None, None
-        return [] if line is None else [one for one in (line, self.device_cookie) if one is not None]
+        lines = [] if line is None else [one for one in (line, self.device_cookie) if one is not None]
+        cleared, self.clear_site_data = self.clear_site_data, None
+        more = [] if cleared is None else [(b"clear-site-data", cleared)]
+        return [*((b"set-cookie", one) for one in lines), *more]
 
     async def abandon(self) -> None:
         """Send no cookie, and end a session that began here: nobody will ever hold its token."""
         started, self.started, self.set_cookie = self.started, None, None
+        self.clear_site_data = None
         if started is not None:
             with suppress(WatchwordError):
                 await self.sessions.end(started)

@@ -16,6 +16,8 @@ from ..revocation.view import OnStale
 from ..tokens.base import KINDS, Authenticates, Issued
 from ..web.cookies import CookiePolicy, read_cookies
 from ..web.csrf import check_sender
+from ..web.headers import CLEAR_SITE_DATA
+from ..web.ratelimit import Limits
 from .visit import NothingPresentedError, Visit, current
 
 _ACCESS = ("access", "opaque_access")
@@ -163,13 +165,21 @@ class Words:
             fpt=taken.fpt,
         )
         visit.device_cookie = taken.set_cookie
-        visit.started, visit.who = issued.session_id, None
+        visit.started, visit.who, visit.clear_site_data = issued.session_id, None, None
         visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
         return issued
 
-    async def sign_out(self, who: Principal) -> None:
+    async def limit(self, limits: Limits, *, account: str | None = None) -> None:
+        """Count one attempt at what this route does, from the address of the request: ``ww.limits.hit``.
+
+        Raises: RateLimitedError, which is answered 429 with Retry-After; UnavailableError; ConfigurationError.
+        """
+        await self.ww.limits.hit(limits, account=account, address=self._visit().connection.ip)
+
+    async def sign_out(self, who: Principal, *, clear_site_data: bool = False) -> None:
         """End the caller's session and every token that belongs to it, and clear the cookie.
 
+        ``clear_site_data``: the browser also forgets all that it keeps of this site: cache, storage, every cookie.
         An access token that belongs to no session is stopped with its family, or else alone. Raises: AccessDeniedError
         for the caller of another issuer, whose sessions are not ours to end.
         """
@@ -185,6 +195,7 @@ class Words:
         visit.who = None
         if who.kind == "session":
             visit.set_cookie = self.cookie.clear()
+        visit.clear_site_data = CLEAR_SITE_DATA if clear_site_data else None
 
     async def _presented_session(self, visit: Visit) -> str | None:
         try:

@@ -17,6 +17,7 @@ from ..runtime.ticker import drive
 from ..tokens.base import Authenticates, Issued
 from ..web.cookies import CookiePolicy
 from ..web.messages import Connection, Reply
+from ..web.ratelimit import Limits
 from .visit import Visit, enter, leave, refusal
 from .words import Rule, Words
 
@@ -121,9 +122,16 @@ class Auth:
         """
         return drive(self.words.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember))
 
-    def sign_out(self, who: Principal) -> None:
-        """End the caller's session and every token that belongs to it, and clear the cookie."""
-        drive(self.words.sign_out(who))
+    def limit(self, limits: Limits, *, account: str | None = None) -> None:
+        """Count one attempt at what this route does, from the address of the request. Raises: as ``Words.limit``."""
+        drive(self.words.limit(limits, account=account))
+
+    def sign_out(self, who: Principal, *, clear_site_data: bool = False) -> None:
+        """End the caller's session and every token that belongs to it, and clear the cookie.
+
+        ``clear_site_data``: the browser also forgets all that it keeps of this site: cache, storage, every cookie.
+        """
+        drive(self.words.sign_out(who, clear_site_data=clear_site_data))
 
 
 class WatchwordMiddleware:
@@ -140,11 +148,11 @@ class WatchwordMiddleware:
         visit = Visit(self.auth, sessions, lambda: Connection.from_environ(environ))
 
         def starting(status: str, headers: Headers, exc_info: ExcInfo = None) -> Write:
-            lines = drive(visit.settle(int(status[:3])))
-            if lines:
+            ours = drive(visit.settle(int(status[:3])))
+            if ours:
                 kept = [pair for pair in headers if pair[0].lower() != "cache-control"]
-                cookies = [("Set-Cookie", line.decode("ascii")) for line in lines]
-                headers = [*kept, *cookies, ("Cache-Control", "no-store")]
+                more = [(name.decode("ascii").title(), line.decode("ascii")) for name, line in ours]
+                headers = [*kept, *more, ("Cache-Control", "no-store")]
             return start_response(status, headers, *(() if exc_info is None else (exc_info,)))
 
         mark = enter(visit)

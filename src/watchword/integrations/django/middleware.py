@@ -86,9 +86,12 @@ def answer(reply: Reply) -> HttpResponse:
 
 
 def _finish(response: HttpResponse, visit: Visit) -> HttpResponse:
-    lines = drive(visit.settle(response.status_code))
-    for line in lines:
-        response.cookies.update(SimpleCookie(line.decode("ascii")))
-    if lines:
+    ours = drive(visit.settle(response.status_code))
+    for name, line in ours:
+        if name == b"set-cookie":
+            response.cookies.update(SimpleCookie(line.decode("ascii")))
+        else:
+            response[name.decode("ascii")] = line.decode("ascii")
+    if ours:
         response["Cache-Control"] = "no-store"
     return response

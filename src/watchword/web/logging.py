@@ -1,0 +1,243 @@
+"""Logs without tokens: a filter and a formatter that leave of each token its kind and a short digest, or its id.
+
+``<session ww_ss_… #1a2b3c>``, ``<jwt id=9xPq…>``, ``Authorization: <hidden>``. The digest is the first 24 bits of the
+token's SHA-256: the same token has the same one, and nobody gets from it to the token. An id is what the JWT says of
+itself, unverified. Passwords and other secrets of low entropy get no digest.
+
+What it cannot know: an opaque token of somebody else that stands in a text alone, with no word before it that says so;
+a token that is cut in two by the log line itself; and what a handler reads from an object on the record, such as
+Django's ``request``.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from copy import copy
+from hashlib import sha256
+from importlib import import_module
+from typing import Any, Literal
+
+from ..encoding import json_object, unb64url
+from ..errors import ConfigurationError, WatchwordError
+from ..tokens.base import KINDS
+
+FAILED = "<a log record that could not be redacted>"
+HIDDEN = "hidden"
+DEEPEST = 8
+_LONGEST_JWT = 16_384
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_OPAQUE = {start: name for name, kind in KINDS.items() for start in kind.starts if start.startswith("ww_")}
+_HEADERS = frozenset({"authorization", "proxy_authorization", "cookie", "set_cookie", "dpop"})
+_SECRETS = frozenset(
+    {"access_token", "refresh_token", "id_token", "token", "api_key", "apikey", "x_api_key", "client_secret"}
+    | {"client_assertion", "assertion", "subject_token", "actor_token", "code_verifier", "device_code"}
+    | {"password", "passwd", "secret", "sessionid", "csrftoken"}
+)
+_ATOM = re.compile(r"\{([^{}]{1,64})\}[ioe]")
+"""How gunicorn names a header among the args of its access log."""
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+def _any(names: frozenset[str]) -> str:
+    return "|".join(sorted(name.replace("_", "[_-]") for name in names))
+
+
+# Every repetition is bounded, or takes all there is and gives nothing back ("++"), and nothing has to follow it: so a
+# text is read once, whatever is in it.
+_QUOTED = r"\\?'[^'\r\n]*+|\\?\"[^\"\r\n]*+"
+_NAMED = (
+    rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}b?)"
+    rf"(?P<line>{_QUOTED}|[^\r\n]++)"
+    rf"|(?P<name>(?i:(?<![a-z0-9])(?:{_any(_SECRETS)})|(?<=[?&])code)(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}})b?)"
+    rf"(?P<value>{_QUOTED}|[^&\s\"'#;,<]++)"
+    r"|(?P<cookie>__(?i:Host|Secure)-[^\s=;,]{1,64}+=)(?P<crumb>[^\s;,\"'<]++)"
+    r"|(?P<scheme>(?i:(?<![A-Za-z0-9])(?:bearer|basic|dpop))(?:[ \t]{1,4}|%20|\+))"
+    r"(?P<credential>[A-Za-z0-9._~+/=-]{16,}+)"
+)
+_TOKEN = (
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))(?P<token>(?:(?P<start>ww_[a-z]{2}_|PREFIX_(?:live|test)_)|(?P<jwt>eyJ)"
+    r"|(?P<paseto>v[1-4]\.(?:public|local)\.)|(?P<paserk>k[1-4]\.(?:secret|local|seal)(?:-wrap|-pw)?\.))"
+    r"[A-Za-z0-9_.-]{8,}+)"
+)
+
+
+class Redactor:
+    """Text and values without tokens. ``prefix``: how your API keys begin (``sk``). Raises: ConfigurationError."""
+
+    def __init__(self, prefix: str = "sk") -> None:
+        if re.fullmatch(r"[a-z0-9_]{1,32}", prefix) is None:
+            raise ConfigurationError(f"{prefix!a} is no prefix of API keys: small letters, digits and '_'")
+        token = _TOKEN.replace("PREFIX", prefix)
+        self._pattern = re.compile(f"{_NAMED}|{token}")
+        self._known = re.compile(token)
+
+    def text(self, text: str) -> str:
+        """In time linear in its length."""
+        return self._pattern.sub(self._shown, text)
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """The same for a value of a record's ``args``, which keeps its shape; of other objects where they show one."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, str):
+            return value if (text := self.text(value)) == value else text
+        if depth >= DEEPEST:
+            return f"<{HIDDEN}: nested too deep>"
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        if type(value) in (list, tuple, set, frozenset):
+            return type(value)(self._pair(value, depth) or [self.value(one, depth + 1) for one in value])
+        shown = value.decode("latin-1") if isinstance(value, bytes | bytearray) else f"{value}\n{value!r}"
+        if (text := self.text(shown)) == shown:
+            return value
+        return text.encode("utf-8") if isinstance(value, bytes | bytearray) else self.text(str(value))
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
+        found = {
+            self.value(key, depth + 1): f"<{HIDDEN}>" if one and _is_secret(key) else self.value(one, depth + 1)
+            for key, one in value.items()
+        }
+        if not isinstance(value, dict) or type(value) is dict:
+            return found
+        fresh = copy(value)  # gunicorn's args answer "-" for what they do not hold
+        fresh.clear()
+        fresh.update(found)
+        return fresh
+
+    def _pair(self, value: Any, depth: int) -> list[Any] | None:
+        """A header as servers keep it: name and value."""
+        if not isinstance(value, set | frozenset) and len(value) == 2 and _is_secret(value[0]):
+            return [value[0], f"<{HIDDEN}>"]
+        return None
+
+    def _shown(self, found: re.Match[str]) -> str:
+        """What stands in the place of one match."""
+        part = found.lastgroup
+        if part == "token":
+            return _token(found)
+        if part == "line":
+            return f"{found['header']}{_quote(found['line'])}<{HIDDEN}>"
+        if part == "value":
+            return f"{found['name']}{_quote(found['value'])}{self._of(found['value'])}"
+        if part == "crumb":
+            return f"{found['cookie']}{self._of(found['crumb'])}"
+        return f"{found['scheme']}{self._of(found['credential'])}"
+
+    def _of(self, value: str) -> str:
+        """A value that has to go, whatever it is."""
+        known = self._known.fullmatch(value.lstrip("\\'\""))
+        return f"<{HIDDEN}>" if known is None else _token(known)
+
+
+class RedactTokens(logging.Filter):
+    """A filter that takes tokens out of a record: message, args, exception, stack and what ``extra`` added.
+
+    Put it on handlers: a filter on a logger does not see the records of the loggers below it. The shape of ``args``
+    stays, for formatters of access logs; a message that shows a token only when it is put together becomes text. The
+    traceback becomes text (``exc_text``), and ``exc_info`` is None then. It never raises: a record that cannot be
+    redacted says only that. Parameters: prefix: how your API keys begin (``sk``).
+    """
+
+    def __init__(self, prefix: str = "sk") -> None:
+        super().__init__()
+        self._redactor = Redactor(prefix)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            self._clean(record)
+        except Exception:  # noqa: BLE001  # a log line is not worth an error, and not worth a token
+            record.msg, record.args = FAILED, ()
+            record.exc_info = record.exc_text = record.stack_info = None
+            for name in vars(record).keys() - _STANDARD:
+                delattr(record, name)
+        return True
+
+    def _clean(self, record: logging.LogRecord) -> None:
+        text = self._redactor.text
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)  # type: ignore[arg-type]
+        record.exc_info = None
+        record.exc_text = record.exc_text and text(record.exc_text)
+        record.stack_info = record.stack_info and text(record.stack_info)
+        for name in vars(record).keys() - _STANDARD:
+            value = f"<{HIDDEN}>" if _is_secret(name) else self._redactor.value(getattr(record, name))
+            setattr(record, name, value)
+        record.msg = self._redactor.value(record.msg)
+        if record.args:
+            record.args = self._redactor.value(record.args)
+        if (whole := text(message := record.getMessage())) != message:
+            record.msg, record.args = whole, ()
+
+
+class RedactingFormatter(logging.Formatter):
+    """Another formatter, and then no tokens in what it wrote: for access logs, whose formatters look at the request.
+
+    Parameters: of: the formatter that writes, a class or its dotted name. prefix: how your API keys begin. All others
+    go to ``of``. What it raises is a line that says so.
+    """
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        *,
+        of: str | type[logging.Formatter] = logging.Formatter,
+        prefix: str = "sk",
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if isinstance(of, str):
+            room, _, name = of.rpartition(".")
+            of = getattr(import_module(room), name)
+        self._inner = of(fmt, datefmt, style, **options)
+        self._redactor = Redactor(prefix)
+
+    def format(self, record: logging.LogRecord) -> str:
+        try:
+            return self._redactor.text(self._inner.format(record))
+        except Exception:  # noqa: BLE001  # as above
+            return FAILED
+
+
+def _is_secret(name: object) -> bool:
+    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    if not isinstance(text, str) or len(text) > 64:
+        return False
+    atom = _ATOM.fullmatch(text)
+    plain = (text if atom is None else atom[1]).lower().replace("-", "_").removeprefix("http_")
+    return plain in _HEADERS or plain in _SECRETS
+
+
+def _token(found: re.Match[str]) -> str:
+    token, start = found["token"], found["start"]
+    if start:
+        name = _OPAQUE.get(start) or ("token" if start.startswith("ww_") else "api_key")
+        return f"<{name} {start}… {_digest(token)}>"
+    if found["jwt"]:
+        return f"<jwt {_jwt_id(token) or _digest(token)}>"
+    sort, start = ("paseto", found["paseto"]) if found["paseto"] else ("key", found["paserk"])
+    return f"<{sort} {start}… {_digest(token)}>"
+
+
+def _quote(value: str) -> str:
+    return value[: len(value) - len(value.lstrip("\\'\""))]
+
+
+def _digest(token: str) -> str:
+    return f"#{sha256(token.encode('utf-8', 'replace')).hexdigest()[:6]}"
+
+
+def _jwt_id(token: str) -> str | None:
+    """``id=…`` where the payload has a ``jti`` that can stand in a log."""
+    parts = token.split(".", 3)
+    if len(parts) != 3 or len(token) > _LONGEST_JWT:
+        return None
+    try:
+        claims = json_object(unb64url(parts[1].encode()))
+    except WatchwordError:
+        return None
+    name = claims.get("jti")
+    return f"id={name}" if isinstance(name, str) and _ID.fullmatch(name) else None
