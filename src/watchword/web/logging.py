@@ -46,12 +46,14 @@ def _any(names: frozenset[str]) -> str:
 
 # Every repetition is bounded, or takes all there is and gives nothing back ("++"), and nothing has to follow it: so a
 # text is read once, whatever is in it.
-_QUOTED = r"\\?'[^'\r\n]*+|\\?\"[^\"\r\n]*+"
+_DONE = r"<(?:hidden|[a-z_]{2,14} [a-z0-9_.]{2,40}… #[0-9a-f]{6}|jwt (?:id=[A-Za-z0-9_-]{1,64}|#[0-9a-f]{6}))>"
+"""What stands in the place of a value already, so that a text can be redacted twice."""
+_QUOTED = rf"\\?'(?!{_DONE}['\\])[^'\r\n]*+|\\?\"(?!{_DONE}[\"\\])[^\"\r\n]*+"
 _NAMED = (
     rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}b?)"
-    rf"(?P<line>{_QUOTED}|[^\r\n]++)"
+    rf"(?P<line>{_QUOTED}|(?!\\?['\"])[^\r\n]++)"
     rf"|(?P<name>(?i:(?<![a-z0-9])(?:{_any(_SECRETS)})|(?<=[?&])code)(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}})b?)"
-    rf"(?P<value>{_QUOTED}|[^&\s\"'#;,<]++)"
+    rf"(?P<value>{_QUOTED}|(?!\\?['\"])[^&\s\"'#;,<]++)"
     r"|(?P<cookie>__(?i:Host|Secure)-[^\s=;,]{1,64}+=)(?P<crumb>[^\s;,\"'<]++)"
     r"|(?P<scheme>(?i:(?<![A-Za-z0-9])(?:bearer|basic|dpop))(?:[ \t]{1,4}|%20|\+))"
     r"(?P<credential>[A-Za-z0-9._~+/=-]{16,}+)"
@@ -157,7 +159,7 @@ class RedactTokens(logging.Filter):
     def _clean(self, record: logging.LogRecord) -> None:
         text = self._redactor.text
         if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)  # type: ignore[arg-type]
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
         record.exc_info = None
         record.exc_text = record.exc_text and text(record.exc_text)
         record.stack_info = record.stack_info and text(record.stack_info)
@@ -189,10 +191,9 @@ class RedactingFormatter(logging.Formatter):
         **options: Any,
     ) -> None:
         super().__init__()
-        if isinstance(of, str):
-            room, _, name = of.rpartition(".")
-            of = getattr(import_module(room), name)
-        self._inner = of(fmt, datefmt, style, **options)
+        room, _, name = of.rpartition(".") if isinstance(of, str) else ("", "", "")
+        made: Any = getattr(import_module(room), name) if isinstance(of, str) else of
+        self._inner: logging.Formatter = made(fmt, datefmt, style, **options)
         self._redactor = Redactor(prefix)
 
     def format(self, record: logging.LogRecord) -> str:

@@ -25,6 +25,7 @@ from watchword.stores.base import Record
 from watchword.tokens.access import AccessTokens
 from watchword.tokens.foreign import ForeignTokens
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy
+from watchword.web.ratelimit import Limits, RateLimit
 from watchword.web.user_agent import device_of
 
 from .conftest import Call
@@ -879,3 +880,36 @@ async def test_tokens_of_another_issuer_beside_our_own(ww: Watchword, call: Call
     assert (await call(app, "POST /logout", bearer)).status_code == 403
     assert (await ww.sessions.authenticate(session.token)).subject == "user-7"
     assert (await call(members(Auth(ww)), "GET /me", bearer)).status_code == 401
+
+
+async def test_attempts_are_limited_by_account_and_the_address_of_the_request(ww: Watchword, call: Call) -> None:
+    auth = Auth(ww)
+    limits = Limits("login", account=RateLimit("2/min"), address=RateLimit("3/min"))
+
+    async def login(account: str) -> None:
+        await auth.limit(limits, account=account)
+
+    app = site(auth, ada=lambda: login("ada"), joan=lambda: login("joan"))
+    lines = ["POST /ada", "POST /ada", "POST /ada", "POST /joan", "POST /joan"]
+    answers = [await call(app, line) for line in lines]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 429]
+    assert [answer.headers.get("retry-after") for answer in answers] == [None, None, "30", None, "20"]
+
+
+async def test_sign_out_may_clear_all_that_the_browser_keeps(ww: Watchword, call: Call) -> None:
+    auth = Auth(ww)
+
+    async def leave() -> None:
+        await auth.sign_out(await auth.require(), clear_site_data=True)
+
+    async def change() -> None:
+        await leave()
+        await auth.sign_in("u")
+
+    app = site(auth, leave=leave, change=change)
+    for path, expected in (("leave", '"cache", "cookies", "storage"'), ("change", None)):
+        token = (await ww.sessions.start("u")).token
+        done = await call(app, f"POST /{path}", {**cookie(token), "sec-fetch-site": "same-origin"})
+        assert done.status_code == 200
+        assert done.headers.get("clear-site-data") == expected
+        assert done.headers["cache-control"] == "no-store"

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from django.utils.log import DEFAULT_LOGGING
-from gunicorn.glogging import SafeAtoms
+from gunicorn.glogging import SafeAtoms  # type: ignore[import-untyped]
 
-from watchword import Key, KeyRing, SealedTokens, SystemClock
+from watchword import KeyRing, SealedTokens, SystemClock
 from watchword.crypto.digest import new_secret
 from watchword.errors import ConfigurationError
 from watchword.tokens.access import AccessTokens
@@ -32,7 +32,7 @@ def access(*algorithms: str) -> Any:
 
 JWT, PASETO = access("ES256"), access("v4.public")
 SEALED = SealedTokens(KeyRing.generate("v4.local")).seal({"a": 1}, purpose="p", bound_to="u").token
-PASERK = Key.generate("v4.public").paserk(private=True) if False else f"k4.secret.{SECRET}{SECRET}"
+PASERK = f"k4.secret.{SECRET}{SECRET}"
 TOKENS = {
     "session": SESSION,
     "refresh": f"ww_rt_{SECRET}",
@@ -66,7 +66,7 @@ PLACES = [
 
 
 def record(msg: object, *args: object, **more: Any) -> logging.LogRecord:
-    made = logging.LogRecord("a", logging.INFO, "/a.py", 1, msg, args, None)  # type: ignore[arg-type]
+    made = logging.LogRecord("a", logging.INFO, "/a.py", 1, msg, args, None)
     vars(made).update(more)
     return made
 
@@ -126,8 +126,11 @@ def test_what_is_known_by_the_word_before_it_goes_too(secret: str) -> None:
         "the keyJournal eyJ",
         "k4.public.abcdefghijkl",
         "Bearer of bad news",
-    ]
-    + ["a cookie, the second one", "GET /orders?page=2 HTTP/1.1", "ww_ss_ is a prefix", "authorization is needed"],
+        "a cookie, the second one",
+        "GET /orders?page=2 HTTP/1.1",
+        "ww_ss_ is a prefix",
+        "authorization is needed",
+    ],
 )
 def test_what_is_no_token_stays(text: str) -> None:
     assert Redactor().text(text) == text
@@ -212,8 +215,10 @@ def seconds(text: str) -> float:
 
 @pytest.mark.parametrize(
     "piece",
-    ["eyJ", "eyJ.", "ww_ss_", "authorization:", "cookie\t", "token=", "token'", "__Host-", "__Host-a", "bearer ", "a"]
-    + ["v4.public.", "k4.secret.", "'", "\\'", "%3D", "-eyJ", " ", "\t", "=", "\n"],
+    [
+        *("eyJ", "eyJ.", "ww_ss_", "authorization:", "cookie\t", "token=", "token'", "__Host-", "__Host-a", "bearer "),
+        *("a", "v4.public.", "k4.secret.", "'", "\\'", "%3D", "-eyJ", " ", "\t", "=", "\n"),
+    ],
 )
 def test_a_megabyte_is_read_once(piece: str) -> None:
     """Eight times the text takes about eight times as long, where a regex that goes back takes 64 times."""
