@@ -50,9 +50,9 @@ _DONE = r"<(?:hidden|[a-z_]{2,14} [a-z0-9_.]{2,40}… #[0-9a-f]{6}|jwt (?:id=[A-
 """What stands in the place of a value already, so that a text can be redacted twice."""
 _QUOTED = rf"\\?'(?!{_DONE}['\\])[^'\r\n]*+|\\?\"(?!{_DONE}[\"\\])[^\"\r\n]*+"
 _NAMED = (
-    rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}b?)"
+    rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}+b?+)"
     rf"(?P<line>{_QUOTED}|(?!\\?['\"])[^\r\n]++)"
-    rf"|(?P<name>(?i:(?<![a-z0-9])(?:{_any(_SECRETS)})|(?<=[?&])code)(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}})b?)"
+    rf"|(?P<name>(?i:(?<![a-z0-9])(?:{_any(_SECRETS)})|(?<=[?&])code)(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}}+)b?+)"
     rf"(?P<value>{_QUOTED}|(?!\\?['\"])[^&\s\"'#;,<]++)"
     r"|(?P<cookie>__(?i:Host|Secure)-[^\s=;,]{1,64}+=)(?P<crumb>[^\s;,\"'<]++)"
     r"|(?P<scheme>(?i:(?<![A-Za-z0-9])(?:bearer|basic|dpop))(?:[ \t]{1,4}|%20|\+))"
@@ -129,8 +129,8 @@ class Redactor:
 
     def _of(self, value: str) -> str:
         """A value that has to go, whatever it is."""
-        known = self._known.fullmatch(value.lstrip("\\'\""))
-        return f"<{HIDDEN}>" if known is None else _token(known)
+        known = self._known.fullmatch(value.strip("\\'\""))
+        return (f"<{HIDDEN}>" if known is None else _token(known)) + "\\" * value.endswith("\\")
 
 
 class RedactTokens(logging.Filter):
