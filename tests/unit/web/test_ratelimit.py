@@ -235,3 +235,7 @@ async def test_a_watchword_has_one_and_so_have_threads() -> None:
         threads.limits.hit(ADDRESS, address="203.0.113.9")
         with pytest.raises(RateLimitedError):
             threads.limits.hit(ADDRESS, address="203.0.113.9")
+
+
+def test_an_interval_is_never_too_short() -> None:
+    assert RateLimit("7/min").interval == 8_571_429  # microseconds; 60 s / 7 is 8,571,428.57…
