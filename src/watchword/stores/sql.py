@@ -266,7 +266,7 @@ class SQLVerbs:
         return head
 
     async def new_epoch(self, *events: Event, audit: Sequence[Audit] = ()) -> str:
-        """Begin a new life of the feed, with these events in it: every verifier forgets and reads all again.
+        """Begin a new life of the feed, with these events in it: every verifier reads all again.
 
         For a database that went back in time, where numbers may be given out twice. Returns the epoch.
         """
