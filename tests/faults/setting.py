@@ -144,6 +144,7 @@ STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], Where]] = {
     "redis": lambda place, port, options: {"url": _redis(place, port, options)},
     "postgres": lambda place, port, _: {"url": _postgres(place, port)},
     "sqlite": lambda place, _, __: {"url": f"sqlite:///{place.folder}/app.db"},
+    "memory": lambda _, __, ___: {"url": "memory:"},
 }
 """Name of a store -> a row's place in it. One more store is one more line, here and in the tables below."""
 SERVERS: dict[str, Callable[[Setting], int]] = {

@@ -17,6 +17,7 @@ FILES = (
     "f07_half_open",
     "f19_clocks",
     "f21_pause",
+    "f22_parallel_refresh",
     "f30_key_kill",
     "f36_partition",
     "f37_unruly_feed",
