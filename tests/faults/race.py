@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -80,6 +81,8 @@ async def arena(place: Setting, **options: Any) -> AsyncIterator[Arena]:
             node.open_blocking()
             stack.callback(node.close_blocking)
         pool = stack.enter_context(ThreadPoolExecutor(MOST))
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-4)
         ways = {"one node": tasks[:1], "two nodes": tasks, "threads of one": threads[:1], "threads of two": threads}
         yield Arena(
             {way: nodes for way, nodes in ways.items() if way.startswith(("one", "threads of one")) or nodes[1:]}, pool

@@ -18,6 +18,7 @@ FILES = (
     "f19_clocks",
     "f21_pause",
     "f22_parallel_refresh",
+    "f24_refresh_races_end",
     "f30_key_kill",
     "f36_partition",
     "f37_unruly_feed",
