@@ -26,6 +26,7 @@ FILES = (
     "f39_storm",
     "f40_herd",
     "f41_rolling",
+    "p01_propagation",
 )
 
 
