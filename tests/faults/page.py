@@ -17,7 +17,7 @@ COLUMNS: Final = ("p50_ms", "p99_ms", "max_ms", "t_detect_ms", "t_recover_ms", "
 def page(lines: Iterable[Line]) -> str:
     lines = list(lines)
     found = {(line.row.id, line.row.store): line for line in lines}
-    faults = sorted(catalogue(), key=lambda fault: (int(fault.id[2:].rstrip("ab")), fault.id))
+    faults = sorted(catalogue(), key=lambda fault: (fault.id[0], int(fault.id[2:].rstrip("ab")), fault.id))
     parts = [_head(lines), _table(faults, found), *(_fault(fault, found) for fault in faults), _origin(lines)]
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
 

@@ -150,6 +150,7 @@ STORES: dict[str, Callable[[Setting, int | None, dict[str, str]], Where]] = {
         "url": _postgres(place, None),
         "carrier": _redis(place, port, options),
     },
+    "memory": lambda _, __, ___: {"url": "memory:"},
 }
 """Name of a store -> a row's place in it. One more store is one more line, here and in the tables below."""
 SERVERS: dict[str, Callable[[Setting], int]] = {

@@ -6,15 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-_PROGRAM = Path(__file__).with_name("verifier_process.py")
+_ROOT = Path(__file__).parents[2]
 
 
 class Verifier:
     """The other process, and the lines it says."""
 
-    def __init__(self, url: str, keys: Path, max_staleness: float, *, carrier: str = "") -> None:
-        command = [sys.executable, str(_PROGRAM), url, str(keys), str(max_staleness), carrier]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, url: str, keys: Path, max_staleness: float, skew: float = 0, *, carrier: str = "") -> None:
+        words = (url, str(keys), str(max_staleness), str(skew), carrier)
+        command = [sys.executable, "-m", "tests.faults.verifier_process", *words]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
         assert self.said() == "open"
 
     def said(self) -> str:

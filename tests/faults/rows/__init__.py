@@ -26,6 +26,8 @@ FILES = (
     "f17_fsync",
     "f19_clocks",
     "f21_pause",
+    "f22_parallel_refresh",
+    "f24_refresh_races_end",
     "f30_key_kill",
     "f36_partition",
     "f37_unruly_feed",
@@ -33,6 +35,7 @@ FILES = (
     "f39_storm",
     "f40_herd",
     "f41_rolling",
+    "p01_propagation",
 )
 
 
