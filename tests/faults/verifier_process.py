@@ -1,11 +1,11 @@
 """A second process for the two-process tests: verifies the tokens it is sent until each is refused, and says when.
 
 Arguments: the URL of the store, the key file, max_staleness in seconds, by how many seconds its wall clock is ahead,
-the URL of a carrier or nothing.
-Each line on stdin is ``<mode> <token>``; the answers are ``ready`` and ``<last accepted> <first refused> <its end> <its
-status>``, the first two in boot-time seconds and taken before the verify began; the status is 401, or 503 when the lease
-had run out. ``polite`` yields to the event loop between verifies, so that the follower runs; ``steady`` lets a
-millisecond pass, as between requests; ``greedy`` never yields, so that only the lease can bring news.
+the URL of a carrier or nothing. Each line on stdin is ``<mode> <token>``; the answers are ``ready`` and
+``<last accepted> <first refused> <its end> <its status>``, the first two in boot-time seconds and taken before the
+verify began; the status is 401, or 503 when the lease had run out. ``polite`` yields to the event loop between
+verifies, so that the follower runs; ``steady`` lets a millisecond pass, as between requests; ``greedy`` never yields,
+so that only the lease can bring news.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ FAULTS = (
             "retried": "of them, at a later try",
             "unknown": "answers that left open whether the commit was done",
             "t_recover_ms": "the longest of all kills, from when the server takes connections again; none where the"
-            " next kill came first, as when a lease ran out because its follower, which asks once a second after a failure,"
-            " had met the server away each time",
+            " next kill came first, as when a lease ran out because its follower, which asks once a second after a"
+            " failure, had met the server away each time",
         },
     ),
 )

@@ -16,7 +16,10 @@ BOUND = 0.2
 async def run(place: Setting) -> Row:
     here, other, after, rounds = Journal(name="here"), Journal(name="stopped"), 0, 0
     async with place.watchword() as ww:
-        verifier = await asyncio.to_thread(lambda: Verifier(keys=place.keys, max_staleness=BOUND, **place.where()))
+        where = place.where()
+        verifier = await asyncio.to_thread(
+            lambda: Verifier(where["url"], place.keys, BOUND, carrier=where.get("carrier", ""))
+        )
         place.ending.callback(verifier.close)
         pauses = place.pick([1.0], [30.0]) + [BOUND] * place.pick(9, 350)
         while pauses and rounds < 3 * len(pauses) + 20:
