@@ -239,7 +239,7 @@ class RefreshTokens:
         predecessor = presented.generation == held["generation"] - 1 and same(
             held["previous"] or "", kept(presented.secret)
         )
-        if predecessor and now - held["rotated_at"] <= self._grace:
+        if predecessor and abs(now - held["rotated_at"]) <= self._grace:
             hidden = await read_row(self._store, SEALED, place(presented), SUCCESSOR, now=now)
             if hidden is not None:
                 return self._issued(unsealed(presented, hidden), record, scopes)

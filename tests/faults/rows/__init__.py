@@ -27,6 +27,7 @@ FILES = (
     "f19_clocks",
     "f21_pause",
     "f22_parallel_refresh",
+    "f23_replay",
     "f24_refresh_races_end",
     "f30_key_kill",
     "f36_partition",

@@ -512,6 +512,26 @@ async def test_the_grace_outlives_a_restart(tmp_path: Path, clock: FrozenClock) 
             await ww.refresh.rotate(first.token)
 
 
+@pytest.mark.parametrize("back", [GRACE, GRACE + 1, 3600])
+async def test_a_clock_set_back_over_a_restart_begins_no_new_grace(
+    tmp_path: Path, clock: FrozenClock, back: int
+) -> None:
+    """A node that has seen the time goes by it; one that has not must not take an old token for one of just now."""
+    url = f"sqlite:///{tmp_path}/app.db"
+    async with watchword(url, clock) as ww:
+        first = await issue(ww)
+        second = await ww.refresh.rotate(first.token)
+    clock.set_wall(clock.now() - back)
+    async with watchword(url, clock) as ww:
+        if back == GRACE:
+            assert await ww.refresh.rotate(first.token) == second
+            return
+        with pytest.raises(TokenReusedError):
+            await ww.refresh.rotate(first.token)
+        with pytest.raises(TokenRevokedError):
+            await ww.refresh.rotate(second.token)
+
+
 async def test_a_database_that_was_set_back_ends_the_family(plain: Watchword) -> None:
     """A generation that this record never reached: two lines of tokens are about, so none is good."""
     first = await issue(plain)
