@@ -1,15 +1,19 @@
 """Lookups in Redis by 32 tasks of one event loop, beside redis.asyncio's: ``python benchmarks/redis_lookups.py``.
 
-The store sends those of one turn together. It starts a Valkey of its own; CPU time is that of this process alone.
+The store sends those of one turn together; a session that is kept near needs none. It starts a Valkey of its own; CPU
+time is that of this process alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, closing
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ import redis.asyncio
 from benchmarks.command import Run
 from benchmarks.measure import Case, Ratio, Table
 from tests.services.valkey import Server, program
+from watchword import Watchword
 from watchword.stores.base import Record, open_store
 
 AT_ONCE = 32
@@ -65,9 +70,47 @@ def table(loop: asyncio.AbstractEventLoop, server: Server, stack: ExitStack) -> 
     return Table("redis lookups", cases, ratios, note, waits=True)
 
 
+def sessions(loop: asyncio.AbstractEventLoop, server: Server, folder: Path, stack: ExitStack) -> Table:
+    """32 requests at once, each with a session of its own."""
+    names = {"issuer": "https://as.example", "audience": "https://api.example", "keys": folder / "keys"}
+    ww = Watchword(f"redis://{server.place}?prefix=sessions", max_staleness=timedelta(hours=1), **names)
+    pool = redis.asyncio.Redis(port=server.port, protocol=2)
+    loop.run_until_complete(ww.open())
+    for end in (ww.close, pool.aclose):
+        stack.callback(lambda end=end: loop.run_until_complete(end()))
+    started = [loop.run_until_complete(ww.sessions.start(f"user-{n}", data=DATA)).token for n in range(AT_ONCE)]
+    for token in started:
+        loop.run_until_complete(pool.set(f"session:{token}", json.dumps(DATA)))
+
+    def at_once(verb: Callable[[str], Coroutine[Any, Any, Any]]) -> Callable[[], object]:
+        async def turn() -> None:
+            await asyncio.gather(*map(verb, started))
+
+        return lambda: loop.run_until_complete(turn())
+
+    async def nothing(token: str) -> None:
+        return None
+
+    async def get_and_decode(token: str) -> Any:
+        return json.loads(await pool.get(f"session:{token}"))
+
+    near, read, theirs = "session, kept near", "session, read each time", "redis.asyncio GET and json.loads"
+    cases = [
+        Case("nothing: the loop and its tasks", at_once(nothing)),
+        Case(near, at_once(ww.sessions.authenticate)),
+        Case(read, at_once(partial(ww.sessions.authenticate, current=True))),
+        Case(theirs, at_once(get_and_decode)),
+    ]
+    note = f"{AT_ONCE} requests at once; GET and json.loads is what a session middleware over Redis does at least"
+    return Table(
+        "redis sessions", cases, [Ratio(theirs, near), Ratio(theirs, read), Ratio(read, near)], note, waits=True
+    )
+
+
 def main() -> None:
     run = Run("Measure lookups in Redis by many tasks of one event loop.")
-    if not run.only("redis lookups"):
+    wanted = [name for name in ("redis lookups", "redis sessions") if run.only(name)]
+    if not wanted:
         return
     where = program()
     if where is None:
@@ -78,7 +121,8 @@ def main() -> None:
         closing(asyncio.new_event_loop()) as loop,
         ExitStack() as stack,
     ):
-        run.tell([table(loop, server, stack)])
+        made = (table(loop, server, stack), sessions(loop, server, Path(folder), stack))
+        run.tell([one for one in made if one.name in wanted])
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ ENCRYPTED = [
 TABLES = {
     "hot_path": ["seen again", "revocation", "session", "refresh"],
     "formats": [*SIGNED, *ENCRYPTED],
-    "redis_lookups": ["redis lookups"],
+    "redis_lookups": ["redis lookups", "redis sessions"],
     "blocklist": ["blocklist"],
-    "growth": ["growth of sessions"],
+    "growth": ["growth of revocations", "growth of sessions", "growth of keys"],
 }
 OVER_REDIS = {"redis_lookups", "blocklist"}
 
@@ -57,7 +57,7 @@ def test_every_job_has_its_table(report: dict[str, Any]) -> None:
 def test_times_and_ratios_are_positive_and_about_the_cases_of_their_table(report: dict[str, Any]) -> None:
     for table in report["tables"]:
         cases = {row["name"] for row in table["rows"]}
-        assert len(cases) == len(table["rows"]) >= 3
+        assert len(cases) == len(table["rows"]) >= 2
         assert table["ratios"]
         for row in table["rows"]:
             assert 0 < row["min"] <= row["median"], (table["name"], row)

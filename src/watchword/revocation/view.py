@@ -258,7 +258,9 @@ class View:
         """
         self.ensure_fresh()
         epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
-        entry = self._cut["subject"].get(who.subject, 0)
+        entry = self._cut["subject"].get(who.subject)
+        if entry is None:
+            return None
         seq = entry >> _ROLES & _LANE
         return f"{epoch}.{seq}" if self._position(who.rev) < seq else None
 

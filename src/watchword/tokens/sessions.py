@@ -275,8 +275,10 @@ class Sessions:
             raise TokenRevokedError(f"this session token was {found.record.data['state']}; sign in again")
         if now >= who.expires_at:
             raise TokenExpiredError("the session has ended by time; sign in again", claim="exp")
-        await renew(self._store, self._view, on_stale)
-        view = await asked(self._view, who, on_stale=on_stale)
+        view = self._view
+        if view is not None and not view.fresh():
+            await renew(self._store, view, on_stale)
+            view = await asked(view, who, on_stale=on_stale)
         if view is None:
             return found, who
         changed = view.roles_changed(who)
