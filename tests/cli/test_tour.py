@@ -29,7 +29,7 @@ from watchword.formats import jwt
 from watchword.formats.base import Envelope, Verified
 from watchword.formats.jwt import Jwt
 from watchword.formats.paseto import PasetoPublic
-from watchword.integrations import asgi
+from watchword.integrations import words
 from watchword.integrations.asgi import Auth
 from watchword.integrations.visit import current
 from watchword.keys import discovery
@@ -93,7 +93,7 @@ def forged_requests(patch: Patch) -> None:
 
 def forged_sign_ins(patch: Patch) -> None:
     patch.setattr(auth_server, "check_sender", do_nothing)
-    patch.setattr(asgi, "check_sender", do_nothing)
+    patch.setattr(words, "check_sender", do_nothing)
 
 
 def always(format: str) -> Callable[[Patch], None]:

@@ -19,7 +19,7 @@ from watchword.clock import FrozenClock
 from watchword.errors import StoreConflictError, StoreUnavailableError, WatchwordError
 from watchword.runtime.follow import Follower
 from watchword.runtime.refresh import KeyFileRefresh
-from watchword.runtime.ticker import ThreadSignal
+from watchword.runtime.ticker import Chore, ThreadSignal
 
 Fault = Literal["before", "after", "conflict"]
 FAULTS: tuple[Fault, ...] = ("before", "after", "conflict")
@@ -124,8 +124,8 @@ class Quiet(Watchword):
         self._wire(ThreadSignal)
         await self._verifiers.join(None)
 
-    def _begin(self, tickers: Sequence[Any]) -> None:
-        pass
+    def _duties(self) -> list[Chore]:
+        return []
 
 
 class Node:

@@ -6,7 +6,7 @@ One node, driven without a loop and without a follower: what a verb has not done
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.revocation.feed import catch_up
+from watchword.runtime.ticker import Chore
 
 DAY = 86_400
 GRACE, FAMILY_IDLE, FAMILY_LIFE = 10, 14 * DAY, 30 * DAY
@@ -113,8 +114,8 @@ class Heard:
 class Quiet(Watchword):
     """Nothing runs beside the verbs."""
 
-    def _begin(self, tickers: Sequence[Any]) -> None:
-        pass
+    def _duties(self) -> list[Chore]:
+        return []
 
 
 def outcome(verb: Callable[[], Any]) -> Any:
@@ -415,6 +416,7 @@ class Lifecycle(RuleBasedStateMachine):
         session.tokens.append(found.token)
         session.last_seen = self.now
         self.audited.append("session_rotated")
+        self.heard.name("token", f"a token of {session.id}")
 
     # stopping it
 

@@ -36,7 +36,7 @@ CLAIMS: dict[str, Any] = {
     "iss": "https://id.example",
     "sub": "user-7",
     "aud": "api",
-    "exp": NOW + 600,
+    "exp": NOW + 86_400,
     "iat": NOW - 5,
     "x": "é",
 }
@@ -126,7 +126,7 @@ CLAIM_CASES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"exp": NOW - 5}, {"leeway": 60}),
     ({"exp": NOW - 5}, {"leeway": timedelta(minutes=1)}),
     ({"exp": NOW - 5}, {"options": {"verify_exp": False}}),
-    ({"exp": NOW + 600.5}, {}),
+    ({"exp": NOW + 86_400.5}, {}),
     ({"exp": "soon"}, {}),
     ({"exp": None}, {}),
     ({"exp": []}, {}),
@@ -250,7 +250,7 @@ DIFFERENCES: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
     ),
     "a time is a number": (
         "decode",
-        (theirs.encode(CLAIMS | {"exp": str(NOW + 600)}, SECRET), SECRET, ["HS256"]),
+        (theirs.encode(CLAIMS | {"exp": str(NOW + 86_400)}, SECRET), SECRET, ["HS256"]),
         FOR_US,
         "DecodeError",
     ),
