@@ -199,6 +199,7 @@ class Sessions:
             successor = rows.row(self._key(fresh), str(record.subject), dict(record.data) | content)
             audit = [rows.trail("session_rotated", successor, now)]
             if await self._write(rows.tombstone(record, "rotated"), [rows.death_of(record, now)], [successor], audit):
+                await self._hear()
                 return Issued.of(fresh, rows.principal(successor))
         raise StoreConflictError  # each time a touch or an update was quicker
 
