@@ -79,3 +79,8 @@ def test_a_status_is_a_figure_and_a_store_is_held_to_its_own_targets() -> None:
 def test_a_busy_machine_is_given_time_and_nothing_else() -> None:
     assert Target("p99_ms", 1).met(Row(id="F-0", p99_ms=15), slack=SLACK)
     assert not Target("ops", 1).met(Row(id="F-0", ops=2), slack=SLACK)
+
+
+def test_the_catalogue_is_complete() -> None:
+    asked = {f"F-{n:02}" for n in (*range(1, 18), *range(19, 29), 30, *range(36, 42), 50)}
+    assert asked <= {fault.id for fault in catalogue()}

@@ -29,6 +29,10 @@ FILES = (
     "f22_parallel_refresh",
     "f23_replay",
     "f24_refresh_races_end",
+    "f25_lost_response",
+    "f26_wrong_holder",
+    "f27_one_time",
+    "f28_crash",
     "f30_key_kill",
     "f36_partition",
     "f37_unruly_feed",
@@ -36,6 +40,7 @@ FILES = (
     "f39_storm",
     "f40_herd",
     "f41_rolling",
+    "f50_sweep",
     "p01_propagation",
 )
 
