@@ -13,6 +13,8 @@ EVERY_INLINE = 0.02
 """Seconds between looks at a store that answers inline; a look that finds nothing new costs a few microseconds."""
 EVERY_REMOTE = 1.0
 """Seconds between questions to any other, at most: a fourth of the lease where that is shorter."""
+AGAIN = 0.25
+"""Seconds from a question that failed to the next, so that a store that is back is heard of soon."""
 
 
 class Follower:
@@ -40,12 +42,11 @@ class Follower:
             if self._store.changed() or left < self._view.max_staleness / 2 > 0:
                 await catch_up(self._store, self._view)
             return
-        listening, self.seconds = self.seconds == 0, self._every
+        listening, self.seconds = self.seconds == 0, min(self._every, AGAIN)
         if listening:
             await self._store.news(timeout=self._every)
         await catch_up(self._store, self._view)
-        if self._store.pushes:
-            self.seconds = 0
+        self.seconds = 0 if self._store.pushes else self._every
 
 
 def reach(view: View, store: Store | None) -> None:

@@ -13,7 +13,7 @@ from watchword.clock import AHEAD, FrozenClock
 from watchword.errors import ConfigurationError, StoreUnavailableError
 from watchword.revocation.event import event
 from watchword.revocation.view import View
-from watchword.runtime.follow import EVERY_INLINE, EVERY_REMOTE, Follower
+from watchword.runtime.follow import AGAIN, EVERY_INLINE, EVERY_REMOTE, Follower
 from watchword.runtime.janitor import EVERY, Janitor
 from watchword.runtime.ticker import TaskTicker, ThreadTicker, drive
 from watchword.stores.base import Audit, Event, Feed, Record
@@ -265,7 +265,7 @@ async def test_a_store_that_pushes_is_asked_when_it_has_news(clock: FrozenClock)
     await ticker.stop()
 
 
-async def test_after_a_failure_a_store_that_pushes_is_asked_in_its_time_and_not_again_and_again(
+async def test_after_a_failure_a_store_that_pushes_is_asked_soon_and_not_again_and_again(
     clock: FrozenClock,
 ) -> None:
     store = Told()
@@ -275,7 +275,7 @@ async def test_after_a_failure_a_store_that_pushes_is_asked_in_its_time_and_not_
     store.written.set()
     with pytest.raises(StoreUnavailableError):
         await follower.tick()
-    assert follower.seconds == EVERY_REMOTE
+    assert follower.seconds == AGAIN
     store.away = False
     await follower.tick()  # nothing is waited for: this question is late already
     assert (len(store.waits), follower.seconds) == (1, 0)
