@@ -317,7 +317,7 @@ class Watchword:
 
         Parameters: what: ``password``, ``disabled``, ``roles``, ``suspicious``, ``device_lost``. keep, with a new
         password: the session, an id or a token, that may go on. api_keys, with it: those end too. roles: what they are
-        now; unsaid, all sign in again. wait, timeout: as for ``revoke``.
+        now; unsaid, who has any signs in again. wait, timeout: as for ``revoke``.
         """
         done = await self._revoker.subject_changed(subject, what, keep=keep, roles=roles, api_keys=api_keys)
         return await self._verifiers.heard(done, timeout) if wait else done

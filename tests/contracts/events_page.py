@@ -33,7 +33,7 @@ to choose.
 
 - *ends*: refused from the return of the call in this process, and in every other within `max_staleness`.
 - *reads anew*: it lives, and is read with the roles of now; a session has those, a refresh family loses what was taken
-  away. Where it is not said what they are (`subject_changed(s, "roles")` alone), whoever needs them signs in again.
+  away.
 - *ends if it carries roles*: the others live.
 - A new password spares API keys, for no person is signed in with them: `api_keys=True` ends them as well. It spares the
   one session that `keep=` names, unless another revocation is committed in the same moment.

@@ -53,9 +53,11 @@ class Holder:
         session = await ww.sessions.start(name, roles=["clerk"])
         held["session"] = "session", session
         held["another session"] = "session", await ww.sessions.start(name, roles=["clerk"])
+        held["plain session"] = "session", await ww.sessions.start(name)
         here: dict[str, Any] = {"client_id": name, "session_id": session.session_id, "roles": ["clerk"]}
         held["family of the session"] = "refresh", await ww.refresh.issue(name, **here)
         held["family alone"] = "refresh", await ww.refresh.issue(name, client_id=name, roles=["clerk"])
+        held["plain family"] = "refresh", await ww.refresh.issue(name, client_id=name)
         here["family_id"] = held["family of the session"][1].family_id
         held["access of the session"] = "access", ww.access.issue(name, format="jwt", **here)
         held["access alone"] = "access", ww.access.issue(name, client_id=name, format="paseto")
@@ -63,8 +65,8 @@ class Holder:
         held["opaque alone"] = "opaque_access", await ww.opaque_access.issue(name, client_id=name)
         held["link"] = "one_time", await ww.one_time.issue(name, purpose="password-reset")
         held["payment"] = "sealed", ww.sealed.seal({"a": 1}, purpose="payment", bound_to=name)
-        held["API key"] = "api_key", await ww.api_keys.issue(name)
-        held["API key with roles"] = "api_key", await ww.api_keys.issue(name, roles=["clerk"])
+        held["plain key"] = "api_key", await ww.api_keys.issue(name)
+        held["key with roles"] = "api_key", await ww.api_keys.issue(name, roles=["clerk"])
         held["service"] = "service", ww.service.issue(name, audience=LEDGER)
 
     async def show(self, what: str) -> Principal | None:
@@ -133,6 +135,10 @@ async def _roles(ww: Watchword, _: FrozenClock, alice: Holder) -> None:
     await ww.subject_changed(alice.name, "roles", roles=["guest"])
 
 
+async def _roles_unsaid(ww: Watchword, _: FrozenClock, alice: Holder) -> None:
+    await ww.subject_changed(alice.name, "roles")
+
+
 def _word(word: Any) -> Callable[[Watchword, FrozenClock, Holder], Awaitable[None]]:
     async def say(ww: Watchword, _: FrozenClock, alice: Holder) -> None:
         await ww.subject_changed(alice.name, word)
@@ -149,6 +155,7 @@ HAPPEN: dict[str, Callable[[Watchword, FrozenClock, Holder], Awaitable[None]]] =
     "device_lost_known": _device,
     **{word: _word(word) for word in WORDS},
     "roles": _roles,
+    "roles_unsaid": _roles_unsaid,
 }
 OF_THE_SESSION = {"session", "family of the session", "access of the session", "opaque of the session"}
 NARROW = ("the session", "the device", "the family and its session")
@@ -184,7 +191,7 @@ async def test_what_dies_is_what_the_table_says(ww: Watchword, clock: FrozenCloc
         word = row.dies.get(kind, LIVES)
         if row.of in NARROW and what not in OF_THE_SESSION:
             return True
-        return word in (LIVES, READS) or (word == COPY and "roles" not in what)
+        return word in (LIVES, READS) or (word == COPY and "plain" in what)
 
     lives = {what for what in alice.held if expected(what)}
     assert await alice.living() == lives
@@ -252,7 +259,7 @@ async def test_one_session_may_outlive_a_new_password(ww: Watchword, by: str) ->
     await there.sign_in()
     kept = here.held["session"][1]
     await ww.subject_changed("alice", "password", keep=str(kept.session_id) if by == "id" else kept.token)
-    assert await here.living() == {"session", "API key", "API key with roles", "service"}
+    assert await here.living() == {"session", "plain key", "key with roles", "service"}
     assert await there.living() == set(there.held)
     who = await ww.sessions.authenticate(kept.token)
     token = ww.access.issue("alice", session_id=who.session_id, rev=who.rev).token
@@ -267,7 +274,7 @@ async def test_a_session_of_somebody_else_is_not_kept(ww: Watchword) -> None:
     await bob.sign_in()
     for keep in (str(bob.held["session"][1].session_id), bob.held["session"][1].token, "no such session"):
         await ww.subject_changed("alice", "password", keep=keep)
-        assert await alice.living() == {"API key", "API key with roles", "service"}
+        assert await alice.living() == {"plain key", "key with roles", "service"}
         assert await bob.living() == set(bob.held)
 
 

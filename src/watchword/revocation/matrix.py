@@ -66,11 +66,18 @@ MATRIX: dict[str, Situation] = {
     ),
     "roles": Situation(
         event="roles changed",
-        call='`roles.set(s, roles)`, `subject_changed(s, "roles")`',
+        call='`roles.set(s, roles)`, `subject_changed(s, "roles", roles=…)`',
         of=_SUBJECT,
         by=("roles",),
         dies=_all("access", "opaque_access") | {"session": READS, "refresh": READS, "api_key": COPY},
         takes=("roles",),
+    ),
+    "roles_unsaid": Situation(
+        event="roles changed, and not said to what",
+        call='`subject_changed(s, "roles")`',
+        of=_SUBJECT,
+        by=("roles",),
+        dies=_all("access", "opaque_access") | dict.fromkeys(("session", "refresh", "api_key"), COPY),
     ),
     "suspicious": Situation(
         event="suspicious activity",

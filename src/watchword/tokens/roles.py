@@ -55,7 +55,8 @@ class Roles:
     async def changed(self, subject: str) -> Revocation:
         """The roles of ``subject`` are others than they were, and it is not said here which.
 
-        As ``set``, but whoever would need the roles of now has to sign in again: sessions and refresh families too.
+        As ``set``, but who carries any has to sign in again: such a session and refresh family is dead, too. One that
+        carries none goes on without.
         """
         return await self._write(subject, None)
 
@@ -99,9 +100,10 @@ async def with_roles(store: Store, record: Record, changed: str, now: int, *, wi
     Raises: TokenRevokedError when the roles of now are not known.
     """
     roles = await _current(store, str(record.subject), now)
-    if roles is None:
+    if roles is None and record.data["roles"]:
         raise TokenRevokedError("the roles of this subject changed, and nobody knows to what; sign in again")
-    kept = roles if widen else [role for role in record.data["roles"] if role in roles]
+    known = roles or []
+    kept = known if widen else [role for role in record.data["roles"] if role in known]
     return replace(record, data=dict(record.data) | {"roles": kept, "rev": changed})
 
 
