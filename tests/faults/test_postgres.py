@@ -630,6 +630,11 @@ SECRET = "s3cr3t-word"
         f"postgresql://app:{SECRET}@127.0.0.1/app?pool_size={SECRET}",
         f"postgresql://app:{SECRET}@127.0.0.1/app?target_session_attrs={SECRET}",
         f"postgresql://127.0.0.1:1/app?password={SECRET}&application_name={SECRET}",
+        f"postgresql://app:hunter@{SECRET}@127.0.0.1:1/app",
+        f"postgresql://app:p@{SECRET}/w0rd@127.0.0.1:1/app",
+        f"postgresql://app:1/{SECRET}@127.0.0.1:1/app",
+        f"postgresql://app:1#{SECRET}@127.0.0.1:1/app",
+        f"postgresql://app:1?{SECRET}@127.0.0.1:1/app",
     ],
 )
 def test_no_error_quotes_the_password(url: str) -> None:

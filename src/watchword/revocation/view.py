@@ -231,8 +231,12 @@ class View:
         )
 
     def asks(self, on_stale: OnStale | None = None) -> bool:
-        """Whether a check is for the store: there is no lease, nor a way to renew it on the spot."""
-        return (on_stale or self.on_stale) == "ask" and self.pull is None and not self.fresh()
+        """Whether a check is for the store: there is no lease, nor a way to renew it on the spot.
+
+        Where there never is one, every check is, whatever it says: nothing else could answer it.
+        """
+        word = (on_stale or self.on_stale) if self.max_staleness else "ask"
+        return word == "ask" and self.pull is None and not self.fresh()
 
     def check(self, who: Principal, kid: str | None = None) -> None:
         """Raise TokenRevokedError if the credential, or anything it belongs to, is revoked."""

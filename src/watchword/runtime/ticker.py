@@ -48,6 +48,27 @@ class Chore(Protocol):
     async def tick(self) -> None: ...
 
 
+class _Log:
+    """What is said of a chore: of failures in a row the first, second, fourth, eighth ..., and that they are over."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._failures = name, 0
+
+    def failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures & (self._failures - 1):
+            return
+        if isinstance(error, WatchwordError):
+            log.warning("%s: %s", self._name, error)
+        else:
+            log.error("%s failed", self._name, exc_info=error)
+
+    def done(self) -> None:
+        if self._failures:
+            log.info("%s goes on, after %d failures", self._name, self._failures)
+            self._failures = 0
+
+
 class TaskTicker:
     """Does a chore on the running loop. A tick that fails is logged, and the next one comes all the same."""
 
@@ -71,14 +92,14 @@ class TaskTicker:
                 await task
 
     async def _run(self) -> None:
+        said = _Log(self.chore.name)
         while True:
             await asyncio.sleep(self.chore.seconds)
             try:
                 await self.chore.tick()
-            except WatchwordError as error:
-                log.warning("%s: %s", self.chore.name, error)
-            except Exception:  # whatever it was, the next tick may do better; until then leases run out
-                log.exception("%s failed", self.chore.name)
+                said.done()
+            except Exception as error:  # noqa: BLE001 - the next tick may do better; until then leases run out
+                said.failed(error)
 
 
 class ThreadTicker:
@@ -107,10 +128,10 @@ class ThreadTicker:
             thread.join(timeout=5)
 
     def _run(self, stopping: threading.Event) -> None:
+        said = _Log(self.chore.name)
         while not stopping.wait(self.chore.seconds):
             try:
                 drive(self.chore.tick())
-            except WatchwordError as error:
-                log.warning("%s: %s", self.chore.name, error)
-            except Exception:  # whatever it was, the next tick may do better; until then leases run out
-                log.exception("%s failed", self.chore.name)
+                said.done()
+            except Exception as error:  # noqa: BLE001 - the next tick may do better; until then leases run out
+                said.failed(error)

@@ -305,12 +305,15 @@ def _parsed(url: str) -> tuple[dict[str, Any], int, float]:
         raise ConfigurationError("timeout in the URL of a PostgreSQL store is from 0.05 to 30 seconds, said once")
     if len(sizes) > 1 or not all(size.isascii() and size.isdigit() and 0 < int(size[:6]) < 1000 for size in sizes):
         raise ConfigurationError("pool_size in the URL of a PostgreSQL store is a number from 1 to 999, said once")
+    login, at, _ = base.partition("://")[2].rpartition("@")
     try:
+        if (at and set(login) & set("@/#")) or "@" in rest:  # libpq would take a part of the password for the host
+            raise psycopg.ProgrammingError
         parameters = conninfo_to_dict(base + ("?" + rest if rest else ""))
     except psycopg.Error:
         raise ConfigurationError(
             "the URL of the PostgreSQL store cannot be read: it is postgresql://user:password@host:port/database with"
-            " every special character of user and password percent-encoded"
+            " every special character of user and password percent-encoded, and no option that libpq does not know"
         ) from None
     if parameters.setdefault("target_session_attrs", "read-write") not in ("read-write", "primary"):
         raise ConfigurationError(

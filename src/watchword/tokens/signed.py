@@ -120,7 +120,7 @@ class SignedTokens:
         For the corridor, which looks at the proof next, and for introspection; never for access.
         """
         known, view = self._known(untrusted), self._view
-        if view is not None and (on_stale or view.on_stale) == "ask":
+        if view is not None and "ask" in (on_stale, view.on_stale):
             view = await asked(view, known[0], known[1].key.kid, on_stale=on_stale)
         return self._judged(known, view, on_stale)
 

@@ -304,6 +304,18 @@ async def store() -> AsyncIterator[MemoryStore]:
     await made.close()
 
 
+@pytest.mark.parametrize("word", [None, "ask", "closed"])
+async def test_without_a_lease_every_check_asks(store: MemoryStore, clock: FrozenClock, word: OnStale | None) -> None:
+    view = asking(store, clock)
+    view.hear(await store.standing((), now=clock.now()), asked_after=0, sent_at=clock.monotonic())
+    kind = tokens(view)
+    issued = kind.issue("u")
+    assert (await kind.authenticate(issued.token, on_stale=word)).subject == "u"
+    await store.append(event("token", issued.token_id, now=clock.now()))
+    with pytest.raises(TokenRevokedError):
+        await kind.authenticate(issued.token, on_stale=word)
+
+
 async def test_without_a_lease_a_plain_check_says_what_to_use(store: MemoryStore, clock: FrozenClock) -> None:
     view = asking(store, clock)
     view.hear(await store.standing((), now=clock.now()), asked_after=0, sent_at=clock.monotonic())

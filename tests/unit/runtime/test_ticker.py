@@ -70,6 +70,25 @@ async def test_a_task_ticks_through_failures_until_it_is_stopped(caplog: pytest.
     await ticker.stop()
 
 
+async def test_an_outage_is_no_flood(caplog: pytest.LogCaptureFixture) -> None:
+    chore, away = Counting(), 40
+
+    async def tick() -> None:
+        chore.ticks += 1
+        if chore.ticks <= away:
+            raise StoreUnavailableError(f"away since {chore.ticks}")
+
+    chore.tick = tick  # type: ignore[method-assign]
+    caplog.set_level(logging.INFO, "watchword.runtime")
+    ticker = TaskTicker(chore)
+    ticker.start()
+    while chore.ticks <= away + 2:
+        await turns()
+    await ticker.stop()
+    warnings = [(logging.WARNING, f"counting: away since {number}") for number in (1, 2, 4, 8, 16, 32)]
+    assert said(caplog) == [*warnings, (logging.INFO, "counting goes on, after 40 failures")]
+
+
 async def test_a_task_can_start_again() -> None:
     chore = Counting()
     ticker = TaskTicker(chore)

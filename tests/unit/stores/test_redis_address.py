@@ -57,6 +57,9 @@ def test_credentials_and_options_are_read() -> None:
         "redis+sentinel://:hunter2@host",
         "redis+sentinel://:hunter2@host/main/x",
         "redis://:hunter2@[host",
+        "redis://a:1/hunter2@host",
+        "redis+sentinel://a:1/hunter2@host",
+        "redis+sentinel://a:1/main?hunter2@host",
     ],
 )
 def test_a_mistake_is_told_without_the_url(url: str) -> None:

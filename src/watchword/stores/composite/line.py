@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Any
 
-from ...errors import StoreUnavailableError
+from ...errors import ConfigurationError, StoreUnavailableError
 from ..breaker import Breaker
 from ..redis.address import Address
 from ..redis.lane import Lane, LoopLane, ThreadLane
@@ -24,6 +24,8 @@ class Line:
     def __init__(self, address: Address, breaker: Breaker) -> None:
         self._address, self._breaker = address, breaker
         self._lane: Lane | None = None
+        self.why: object = None
+        """Why the last question had no answer."""
 
     def open(self, *, threads: bool) -> None:
         self.close()
@@ -40,6 +42,7 @@ class Line:
         if lane is None or not self._breaker.allows():
             return None
         replies, why = await self._asked(lane, commands)
+        self.why = why
         if replies is None:
             self._breaker.failed()
         else:
@@ -57,6 +60,8 @@ class Line:
         except TimeoutError:
             return None, "no answer in time"
         except StoreUnavailableError as error:
+            return None, error
+        except ConfigurationError as error:
             return None, error
         except Exception as error:  # noqa: BLE001 - whatever it was, it is no reason to fail where SQL answers
             return None, type(error).__name__

@@ -114,7 +114,7 @@ class CompositeStore:
         self._news = (LoopNews if loop else ThreadNews)(self.address, self._channel, self._messages.news)
         self._line.open(threads=loop is None)
         if await self._line.ask(("PING",)) is None:
-            log.warning("%s does not answer: until it does, the record alone is asked", self.address)
+            log.warning("%s: until it answers, the record alone is asked: %s", self.address, self._line.why)
 
     async def close(self) -> None:
         self._let_go()

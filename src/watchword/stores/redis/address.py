@@ -73,6 +73,8 @@ def _read(url: str, defaults: Mapping[str, float]) -> Address:
         parts = urlsplit(url)
     except ValueError:  # its text may quote the URL
         raise ValueError("it is no URL") from None
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise ValueError("a special character of its user name or password is not percent-encoded")
     login, _, where = parts.netloc.rpartition("@")
     username, colon, password = login.partition(":")
     sentinel, cluster = parts.scheme.endswith("+sentinel"), parts.scheme.endswith("+cluster")
