@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import resource
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -32,6 +33,7 @@ from watchword.clock import FrozenClock
 from watchword.encoding import base62
 from watchword.errors import (
     ConfigurationError,
+    KeysUnavailableError,
     MalformedTokenError,
     SignatureError,
     TokenExpiredError,
@@ -721,6 +723,25 @@ async def test_the_revocation_of_a_key_stands_when_its_file_cannot_be_read(tmp_p
             await ww.revoke(key=kid)
         with pytest.raises(TokenRevokedError):
             ww.access.verify(token)
+
+
+async def test_a_key_that_came_in_the_place_of_another_stays_when_the_file_is_written_at_last(
+    tmp_path: Path, clock: FrozenClock
+) -> None:
+    async with made("memory:", clock, keys=tmp_path / "app.keys") as ww:
+        kid, most = ww.ring.active().kid, resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, most[1]))  # as on a disk that is full
+        try:
+            with pytest.raises(KeysUnavailableError):
+                await ww.revoke(key=kid)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        between = ww.access.issue("u").token
+        assert [slot.revoked for slot in read_file(tmp_path / "app.keys")].count(True) == 0
+        await ww.revoke(key=kid)
+        assert ww.access.verify(between).subject == "u"
+        AccessTokens(KeyRing.load(tmp_path / "app.keys", clock=clock), issuer=ISSUER, audience=API).verify(between)
+        assert [slot.key.kid for slot in read_file(tmp_path / "app.keys") if slot.revoked] == [kid]
 
 
 # the trail

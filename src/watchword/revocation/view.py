@@ -45,6 +45,7 @@ _ROLES = _CUTS["roles"][1]
 _WHY = {
     "roles": "the roles of the subject have changed since; get a new token",
     "signed_in": "all that the subject was signed in with was revoked; sign in again",
+    "everything": "all that had been issued was revoked; sign in again",
 }
 
 

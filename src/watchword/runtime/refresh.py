@@ -14,7 +14,7 @@ from threading import Lock
 
 from ..errors import WatchwordError
 from ..keys.remote import RemoteKeys
-from ..keys.ring import KeyRing
+from ..keys.ring import KeyRing, Slot
 from ..keys.sources import read_file
 from .fetch import SECONDS, Fetched, fetch
 from .forks import starts_over
@@ -57,13 +57,23 @@ def drop_key(ring: KeyRing, path: Path | None, kid: str) -> None:
 
     Raises: KeysUnavailableError when the file cannot be read or written; ConfigurationError when it is broken.
     """
-    if path is not None:
-        ring.adopt(read_file(path))  # so that nothing is lost that another process has written meanwhile
+    slots = [] if path is None else read_file(path)
+    again = _unsaved(ring, slots, kid)
+    if path is not None and not again:
+        ring.adopt(slots)  # so that nothing is lost that another process has written meanwhile
     slot = ring.find(kid)
     if slot is not None and not slot.revoked:
         ring.revoke(kid)
-        if path is not None:
-            ring.save(path)
+        again = True
+    if path is not None and again:
+        ring.save(path)
+
+
+def _unsaved(ring: KeyRing, slots: list[Slot], kid: str) -> bool:
+    """It was dropped here, and could not be written: the key that came in its place signs already, so it stays."""
+    mine, theirs = ring.find(kid), {slot.key.kid: slot for slot in slots}
+    dropped = mine is not None and mine.revoked and kid in theirs and not theirs[kid].revoked
+    return dropped and theirs.keys() <= {slot.key.kid for slot in ring}
 
 
 class RemoteRefresh:

@@ -26,7 +26,8 @@ from watchword.web.messages import Reply
 
 # What the outside may read, by public code. Nothing else about an error ever leaves the process.
 DESCRIPTIONS = {
-    "invalid_request": "The request is malformed: send exactly one credential, in one well-formed header or cookie.",
+    "invalid_request": "The request is malformed: a parameter is not as documented, or it presents not exactly one "
+    "well-formed credential.",
     "invalid_token": "The credential was refused; sign in again or get a new token.",
     "invalid_dpop_proof": "The DPoP proof was refused; make a new one for this very request.",
     "use_dpop_nonce": "The DPoP proof has to hold the nonce in DPoP-Nonce.",

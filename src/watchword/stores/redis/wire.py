@@ -33,7 +33,7 @@ MISSING = object()
 """What a reader says when no whole reply is there yet."""
 _NOT_DONE = {"MOVED", "ASK", "READONLY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "DEMOTED"}
 _DIRECTIONS = {
-    "OOM": "it is out of memory: give it more, or run the janitor more often",
+    "OOM": "it is out of memory: give it more",
     "MISCONF": "it cannot write to its disk",
     "NOREPLICAS": "it has too few good replicas",
     "NOPERM": "the user may not do that: see docs/how-to/use-redis.md for the rights it needs",
