@@ -34,6 +34,15 @@ class Rule(TypedDict, total=False):
     privileged: bool
 
 
+class SignIn(TypedDict, total=False):
+    """What a session begins with beside its subject: the parameters of ``Words.sign_in``."""
+
+    data: Mapping[str, Any] | None
+    roles: Iterable[str]
+    scopes: Iterable[str]
+    remember: bool
+
+
 class Words:
     """Who is calling, and signing in and out, for one application.
 
