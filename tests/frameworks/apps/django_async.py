@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -74,6 +74,17 @@ async def logout(request: HttpRequest) -> HttpResponse:
     return HttpResponse("bye")
 
 
-VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout)
+@auth.require()
+async def forget(request: HttpRequest) -> HttpResponse:
+    auth.sign_out(auth.who, clear_site_data=True)
+    return HttpResponse("forgotten")
+
+
+async def attempt(request: HttpRequest) -> HttpResponse:
+    auth.limit(ATTEMPTS, account=request.GET["user"])
+    return HttpResponse("counted")
+
+
+VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)
 urlpatterns = [path(view.__name__, view) for view in VIEWS]
 app = ASGIHandler()

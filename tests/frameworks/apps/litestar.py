@@ -6,7 +6,7 @@ from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.di import Provide
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.litestar import Auth
 
@@ -67,4 +67,17 @@ async def logout(who: Principal) -> str:
     return "bye"
 
 
-app = Litestar([public, me, maybe, orders, admin, fresh, write, login, refused, logout], plugins=[auth])
+@post("/forget", media_type=MediaType.TEXT, status_code=200, dependencies={"who": Provide(auth.caller)})
+async def forget(who: Principal) -> str:
+    await auth.sign_out(who, clear_site_data=True)
+    return "forgotten"
+
+
+@post("/attempt", media_type=MediaType.TEXT, status_code=200)
+async def attempt(user: str) -> str:
+    await auth.limit(ATTEMPTS, account=user)
+    return "counted"
+
+
+VIEWS = [public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt]
+app = Litestar(VIEWS, plugins=[auth])
