@@ -157,7 +157,8 @@ def _client(setup: Setup) -> Any:
 
 
 class App(NamedTuple):
-    """``shows``: what its requests present, see ``whole_request.presented``. ``over``: the bare one of its framework.
+    """``shows``: what its requests present, see ``whole_request.presented``; the bare ones get tokens, too, and read
+    none. ``over``: the bare one of its framework.
 
     ``added``: the most microseconds of CPU that it is to add. ``share``: the least of the bare one's throughput.
     """
@@ -176,14 +177,14 @@ PYJWT, BLOCKLIST = "PyJWT in a FastAPI dependency", "PyJWT and a Redis blocklist
 STARSESSIONS = "starsessions over Redis"
 
 APPS: dict[str, App] = {
-    STARLETTE: App(bare_starlette),
+    STARLETTE: App(bare_starlette, "bearer"),
     BEARER: App(ours_in_starlette, "bearer", STARLETTE, added=15, share=0.75),
     "watchword, bearer, each token new": App(ours_in_starlette, "new", STARLETTE),
     SESSION: App(ours_in_starlette, "session", STARLETTE, added=10),
     SESSION_READ: App(ours_reading_each_time, "session", STARLETTE, added=25),
     "Starlette's SessionMiddleware (signed cookie)": App(signed_cookie, "signed", STARLETTE),
     STARSESSIONS: App(starsessions_over_redis, "starsessions", STARLETTE),
-    FASTAPI: App(bare_fastapi),
+    FASTAPI: App(bare_fastapi, "bearer"),
     BEARER_FASTAPI: App(ours_in_fastapi, "bearer", FASTAPI),
     PYJWT: App(pyjwt, "bearer", FASTAPI),
     BLOCKLIST: App(pyjwt_and_blocklist, "bearer", FASTAPI),
