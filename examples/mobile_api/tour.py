@@ -86,7 +86,7 @@ def api(password: str) -> Iterator[str]:
 
 async def walk(base: str, password: str) -> None:
     network = BadNetwork(httpx2.AsyncHTTPTransport())
-    async with httpx2.AsyncClient(base_url=base, transport=network, timeout=2) as http:
+    async with httpx2.AsyncClient(base_url=base, transport=network, timeout=5) as http:
         in_phone, in_tablet = MemoryKeyring(), MemoryKeyring()
 
         def phone() -> Client:

@@ -28,8 +28,10 @@ from watchword.integrations.revocations import SCOPE, RevocationFeedApp
 
 BILLING, LEDGER = "https://billing.internal", "https://ledger.internal"
 OTHER_PROGRAM = Path(__file__).with_name("ledger.py")
-BOUND = 10.0
+BOUND = 20.0
 """Seconds for what takes milliseconds, on a machine that is busy."""
+PAUSES = (0.0, 0.2, 0.8)
+"""Seconds before each attempt."""
 
 
 def make_app(ww: Watchword) -> Starlette:
@@ -65,9 +67,14 @@ class Billing:
         return await self.show(self.token(), amount)
 
     async def show(self, token: str | None, amount: int = 0) -> int:
-        """The status with which the ledger answers."""
+        """The status with which the ledger answers. After 503 nothing has happened, so the same is asked again."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return (await self._ledger.post("/entries", json={"amount": amount}, headers=headers)).status_code
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            answer = await self._ledger.post("/entries", json={"amount": amount}, headers=headers)
+            if answer.status_code != 503:
+                break
+        return answer.status_code
 
 
 async def walk(billing: Billing, serving: Serving) -> None:

@@ -148,7 +148,7 @@ def make_app(billing: Billing) -> Starlette:
 def main() -> None:
     logging.basicConfig(level=logging.ERROR)
     listener = socket.create_server(("127.0.0.1", 0))
-    app = make_app(Billing(os.environ["BILLING"], feed_key=os.environ["FEED_KEY"], bound=timedelta(seconds=2)))
+    app = make_app(Billing(os.environ["BILLING"], feed_key=os.environ["FEED_KEY"]))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="critical")).run([listener])
 
