@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tests.frameworks.requests import TOLD, Headers, Seen
+from tests.frameworks.requests import Headers, Seen
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,7 +68,7 @@ def ask(port: int, line: str, headers: Headers) -> Seen:
         answer = connection.getresponse()
         body = answer.read().decode()
         cookies = answer.headers.get_all("set-cookie") or []
-        told = {name: answer.headers[name] for name in TOLD if name in answer.headers}
-        return Seen(answer.status, body, cookies, answer.headers["www-authenticate"], told)
+        named = {name.lower(): value for name, value in answer.getheaders()}
+        return Seen(answer.status, body, cookies, answer.headers["www-authenticate"], named)
     finally:
         connection.close()

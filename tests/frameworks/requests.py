@@ -54,8 +54,11 @@ class Seen(Struct, frozen=True):
     body: str
     cookies: list[str]
     challenge: str | None = None
-    told: dict[str, str] = {}
-    """Those of its headers that are ``TOLD``."""
+    headers: dict[str, str] = {}
+
+    @property
+    def told(self) -> dict[str, str]:
+        return {name: self.headers[name.lower()] for name in TOLD if name.lower() in self.headers}
 
 
 class Row(Struct, frozen=True, kw_only=True):

@@ -50,11 +50,6 @@ async def refused(user: str) -> str:
     return "refused"
 
 
-async def logout(user: str) -> str:
-    await auth.sign_out(await auth.require())
-    return "bye"
-
-
 async def forget(user: str) -> str:
     await auth.sign_out(await auth.require(), clear_site_data=True)
     return "forgotten"
@@ -63,6 +58,11 @@ async def forget(user: str) -> str:
 async def attempt(user: str) -> str:
     await auth.limit(ATTEMPTS, account=user)
     return "counted"
+
+
+async def logout(user: str) -> str:
+    await auth.sign_out(await auth.require())
+    return "bye"
 
 
 VIEWS = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)

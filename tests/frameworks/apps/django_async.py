@@ -69,12 +69,6 @@ async def refused(request: HttpRequest) -> HttpResponse:
 
 
 @auth.require()
-async def logout(request: HttpRequest) -> HttpResponse:
-    auth.sign_out(auth.who)
-    return HttpResponse("bye")
-
-
-@auth.require()
 async def forget(request: HttpRequest) -> HttpResponse:
     auth.sign_out(auth.who, clear_site_data=True)
     return HttpResponse("forgotten")
@@ -83,6 +77,12 @@ async def forget(request: HttpRequest) -> HttpResponse:
 async def attempt(request: HttpRequest) -> HttpResponse:
     auth.limit(ATTEMPTS, account=request.GET["user"])
     return HttpResponse("counted")
+
+
+@auth.require()
+async def logout(request: HttpRequest) -> HttpResponse:
+    auth.sign_out(auth.who)
+    return HttpResponse("bye")
 
 
 VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)

@@ -65,12 +65,6 @@ async def refused(response: Response, user: str) -> str:
     return "refused"
 
 
-@app.post("/logout")
-async def logout(response: Response, who: Caller) -> str:
-    await auth.sign_out(response, who)
-    return "bye"
-
-
 @app.post("/forget")
 async def forget(response: Response, who: Caller) -> str:
     await auth.sign_out(response, who, clear_site_data=True)
@@ -81,3 +75,9 @@ async def forget(response: Response, who: Caller) -> str:
 async def attempt(user: str) -> str:
     await auth.limit(ATTEMPTS, account=user)
     return "counted"
+
+
+@app.post("/logout")
+async def logout(response: Response, who: Caller) -> str:
+    await auth.sign_out(response, who)
+    return "bye"

@@ -65,13 +65,6 @@ async def refused() -> tuple[str, int]:
     return "refused", 400
 
 
-@app.post("/logout")
-@auth.require()
-async def logout() -> str:
-    auth.sign_out(auth.who)
-    return "bye"
-
-
 @app.post("/forget")
 @auth.require()
 async def forget() -> str:
@@ -83,3 +76,10 @@ async def forget() -> str:
 async def attempt() -> str:
     auth.limit(ATTEMPTS, account=request.args["user"])
     return "counted"
+
+
+@app.post("/logout")
+@auth.require()
+async def logout() -> str:
+    auth.sign_out(auth.who)
+    return "bye"

@@ -65,13 +65,6 @@ def refused() -> tuple[str, int]:
     return "refused", 400
 
 
-@app.post("/logout")
-@auth.require()
-def logout() -> str:
-    auth.sign_out(auth.who)
-    return "bye"
-
-
 @app.post("/forget")
 @auth.require()
 def forget() -> str:
@@ -83,3 +76,10 @@ def forget() -> str:
 def attempt() -> str:
     auth.limit(ATTEMPTS, account=request.args["user"])
     return "counted"
+
+
+@app.post("/logout")
+@auth.require()
+def logout() -> str:
+    auth.sign_out(auth.who)
+    return "bye"

@@ -61,12 +61,6 @@ async def refused(user: str) -> Response[str]:
     return Response("refused", status_code=400, media_type=MediaType.TEXT)
 
 
-@post("/logout", media_type=MediaType.TEXT, status_code=200, dependencies={"who": Provide(auth.caller)})
-async def logout(who: Principal) -> str:
-    await auth.sign_out(who)
-    return "bye"
-
-
 @post("/forget", media_type=MediaType.TEXT, status_code=200, dependencies={"who": Provide(auth.caller)})
 async def forget(who: Principal) -> str:
     await auth.sign_out(who, clear_site_data=True)
@@ -77,6 +71,12 @@ async def forget(who: Principal) -> str:
 async def attempt(user: str) -> str:
     await auth.limit(ATTEMPTS, account=user)
     return "counted"
+
+
+@post("/logout", media_type=MediaType.TEXT, status_code=200, dependencies={"who": Provide(auth.caller)})
+async def logout(who: Principal) -> str:
+    await auth.sign_out(who)
+    return "bye"
 
 
 VIEWS = [public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt]

@@ -57,11 +57,6 @@ async def refused(request: Request) -> PlainTextResponse:
     return PlainTextResponse("refused", 400)
 
 
-async def logout(request: Request) -> PlainTextResponse:
-    await auth.sign_out(await auth.require())
-    return PlainTextResponse("bye")
-
-
 async def forget(request: Request) -> PlainTextResponse:
     await auth.sign_out(await auth.require(), clear_site_data=True)
     return PlainTextResponse("forgotten")
@@ -70,6 +65,11 @@ async def forget(request: Request) -> PlainTextResponse:
 async def attempt(request: Request) -> PlainTextResponse:
     await auth.limit(ATTEMPTS, account=request.query_params["user"])
     return PlainTextResponse("counted")
+
+
+async def logout(request: Request) -> PlainTextResponse:
+    await auth.sign_out(await auth.require())
+    return PlainTextResponse("bye")
 
 
 READING = (public, me, maybe, orders, admin, fresh)
