@@ -57,12 +57,13 @@ taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds
 events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
 	@$(BIN)/python -m tests.contracts.events_page
 
-bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
+bench: $(VENV)/.ready ## measure formats, the hot path and whole requests against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
 	@$(BIN)/python benchmarks/redis_lookups.py $(ARGS)
 	@$(BIN)/python benchmarks/blocklist.py $(ARGS)
 	@$(BIN)/python benchmarks/growth.py $(ARGS)
+	@$(BIN)/python benchmarks/whole_request.py $(ARGS)
 
 # atheris has wheels for some Pythons and systems alone, so it stays out of [dev] and has an environment of its own.
 fuzz: $(VENV)-fuzz/.ready ## search for inputs that break a reader: make fuzz SECONDS=600

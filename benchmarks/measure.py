@@ -34,6 +34,11 @@ LIBRARIES = (
     "oxyjwt",
     "ryjwt",
     "webtoken",
+    "starlette",
+    "fastapi",
+    "uvicorn",
+    "redis",
+    "starsessions",
 )
 
 

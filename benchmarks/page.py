@@ -41,6 +41,8 @@ def _figures(runs: list[dict[str, Any]]) -> Iterator[str]:
             yield from _rows(table)
         for table in (one for one in run["tables"] if one not in matrix):
             yield from _rows(table)
+        if run.get("added"):
+            yield from _added(run["added"])
         if run.get("threads"):
             yield from _threads(run["threads"])
         if run.get("bytes"):
@@ -100,6 +102,15 @@ def _rows(table: dict[str, Any]) -> Iterator[str]:
     for row in table["rows"]:
         yield _line([row["name"], f"{row['median']:.2f}", f"{row['min']:.2f}"])
     yield f"\n{table['note'][0].upper()}{table['note'][1:]}.\n" if table["note"] else ""
+
+
+def _added(rows: list[dict[str, Any]]) -> Iterator[str]:
+    yield _line(["CPU added to a request, µs", "median", "quietest", "goal", ""])
+    yield "|---|---:|---:|---|---|"
+    for row in rows:
+        name = f"{row['name']}, over {row['over']}"
+        yield _line([name, f"{row['median']:.1f}", f"{row['min']:.1f}", row["goal"], _verdict(row)])
+    yield ""
 
 
 def _threads(threads: list[dict[str, Any]]) -> Iterator[str]:

@@ -68,6 +68,7 @@ def ask(port: int, line: str, headers: Headers) -> Seen:
         answer = connection.getresponse()
         body = answer.read().decode()
         cookies = answer.headers.get_all("set-cookie") or []
-        return Seen(answer.status, body, cookies, answer.headers["www-authenticate"])
+        named = {name.lower(): value for name, value in answer.getheaders()}
+        return Seen(answer.status, body, cookies, answer.headers["www-authenticate"], named)
     finally:
         connection.close()

@@ -12,10 +12,10 @@ PAGE = ROOT / "docs/reference/frameworks.md"
 
 
 def said(seen: Seen) -> str:
-    """One cell: the status, the error of the challenge, and what the cookie became."""
+    """One cell: the status, the error of the challenge, what the cookie became, and what else it is told."""
     error = (seen.challenge or "").partition('error="')[2].partition('"')[0]
     cookie = "" if not seen.cookies else "cookie cleared" if "max-age=0" in seen.cookies[0].lower() else "cookie set"
-    return " ".join(part for part in (str(seen.status), error, cookie) if part)
+    return " ".join(part for part in (str(seen.status), error, cookie, *seen.told) if part)
 
 
 def line(row: Row) -> str:

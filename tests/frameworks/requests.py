@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from msgspec import Struct
 
 from watchword.blocking import Watchword
 from watchword.clock import FrozenClock, SystemClock
+from watchword.errors import RateLimitedError
 from watchword.tokens.base import Issued
 from watchword.web.cookies import SESSION_COOKIE
+from watchword.web.ratelimit import Limits, RateLimit
 
 ISSUER, AUDIENCE = "https://app.example", "https://api.example"
 OWN = {"sec-fetch-site": "same-origin"}
 FOREIGN = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
 BASIC = "Basic YWRhOnNlY3JldA=="
+FRESH = timedelta(minutes=5)
+ATTEMPTS = Limits("attempt", account=RateLimit("20/h"))
+TOLD = ("Retry-After", "Clear-Site-Data")
 
 Headers = list[tuple[str, str]]
 
@@ -48,6 +54,11 @@ class Seen(Struct, frozen=True):
     body: str
     cookies: list[str]
     challenge: str | None = None
+    headers: dict[str, str] = {}
+
+    @property
+    def told(self) -> dict[str, str]:
+        return {name: self.headers[name.lower()] for name in TOLD if name.lower() in self.headers}
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -63,6 +74,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """In WWW-Authenticate; None: no such header."""
     cookie: str = ""
     """How the Set-Cookie of the answer looks: ``set``, ``cleared``, or none."""
+    tells: Mapping[str, str] = {}
+    """Which headers of ``TOLD`` the answer has, and what they match; it has no others of them."""
     after: Callable[[Mint, Headers, Seen], None] | None = None
     in_time: bool = False
     """Another process has just revoked it: the answer is this one within the bound, and usually at once."""
@@ -135,6 +148,13 @@ def _opens_and_ends(mint: Mint, headers: Headers, seen: Seen) -> None:
 
 def _nobody(mint: Mint, headers: Headers, seen: Seen) -> None:
     assert mint.ww.sessions.list("hopper") == []
+
+
+def _tried_too_often(mint: Mint) -> Headers:
+    with suppress(RateLimitedError):
+        while True:
+            mint.ww.limits.hit(ATTEMPTS, account="mallory")
+    return []
 
 
 NOTHING = 'Bearer realm="watchword"'
@@ -456,5 +476,23 @@ ROWS: tuple[Row, ...] = (
         status=403,
         says="csrf",
     ),
+    Row(
+        name="signing out, and the browser forgets",
+        ask="POST /forget",
+        headers=lambda m: _with(OWN, cookie(_remembered(m))),
+        status=200,
+        says="forgotten",
+        cookie="cleared",
+        tells={"Clear-Site-Data": '"cache", "cookies", "storage"'},
+        after=_dies,
+    ),
+    Row(name="an attempt that there is room for", ask="POST /attempt?user=grace", status=200, says="counted"),
+    Row(
+        name="an attempt too many",
+        ask="POST /attempt?user=mallory",
+        headers=_tried_too_often,
+        status=429,
+        says="rate_limited",
+        tells={"Retry-After": "1[0-7][0-9]|180"},
+    ),
 )
-FRESH = timedelta(minutes=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def test_the_answer_is_the_same_everywhere(row: Row, port: int, mint: Mint) -> N
         seen = ask(port, row.ask, headers)
     assert (seen.status, seen.challenge) == (row.status, row.challenge)
     assert row.says in seen.body
+    assert seen.told.keys() == row.tells.keys()
+    assert all(re.fullmatch(row.tells[name], seen.told[name]) for name in row.tells), seen.told
     if row.cookie == "set":
         [line] = seen.cookies
         assert line.startswith(f"{SESSION_COOKIE}=ww_ss_")

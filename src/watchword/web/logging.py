@@ -1,8 +1,9 @@
-"""Logs without tokens: a filter and a formatter that leave of each token its kind and a short digest, or its id.
+"""Logs without tokens: a filter and a formatter that leave of each token its kind and its id, or a short digest.
 
-``<session ww_ss_… #1a2b3c>``, ``<jwt id=9xPq…>``, ``Authorization: <hidden>``. The digest is the first 24 bits of the
-token's SHA-256: the same token has the same one, and nobody gets from it to the token. An id is what the JWT says of
-itself, unverified. Passwords and other secrets of low entropy get no digest.
+``<access eyJ… id=9xPq…>``, ``<refresh ww_rt_… id=Zk1w….3>``, ``<session ww_ss_… #1a2b3c>``, ``Cookie: <hidden>``.
+Kind and id are what JWTs, PASETOs and refresh tokens say of themselves, unverified. Opaque tokens say nothing: theirs
+is a digest, the first 24 bits of the token's SHA-256; the same token has the same one, and nobody gets from it to the
+token. Passwords and other secrets of low entropy get no digest.
 
 What it cannot know: an opaque token of somebody else that stands in a text alone, with no word before it that says so;
 a token that is cut in two by the log line itself; and what a handler reads from an object on the record, such as
@@ -28,6 +29,9 @@ HIDDEN = "hidden"
 DEEPEST = 8
 _LONGEST_JWT = 16_384
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_BY_TYP = {kind.typ.removesuffix("+jwt"): name for name, kind in KINDS.items() if kind.typ}
+_SIGNATURES = {"v1": 256, "v2": 64, "v3": 96, "v4": 64}
+"""Bytes at the end of what PASETOs sign, by version."""
 _OPAQUE = {start: name for name, kind in KINDS.items() for start in kind.starts if start.startswith("ww_")}
 _HEADERS = frozenset({"authorization", "proxy_authorization", "cookie", "set_cookie", "dpop"})
 _SECRETS = frozenset(
@@ -38,6 +42,7 @@ _SECRETS = frozenset(
 _ATOM = re.compile(r"\{([^{}]{1,64})\}[ioe]")
 """How gunicorn names a header among the args of its access log."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_ROTATED = re.compile(r"ww_rt_([A-Za-z0-9_-]{22}\.[1-9][0-9]{0,8})\.[^.]+\.[^.]+", re.ASCII)
 
 
 def _any(names: frozenset[str]) -> str:
@@ -46,7 +51,7 @@ def _any(names: frozenset[str]) -> str:
 
 # Every repetition is bounded, or takes all there is and gives nothing back ("++"), and nothing has to follow it: so a
 # text is read once, whatever is in it.
-_DONE = r"<(?:hidden|[a-z_]{2,14} [a-z0-9_.]{2,40}… #[0-9a-f]{6}|jwt (?:id=[A-Za-z0-9_-]{1,64}|#[0-9a-f]{6}))>"
+_DONE = r"<(?:hidden|[a-z_]{2,14} [A-Za-z0-9_.]{2,40}… (?:id=[A-Za-z0-9_.-]{1,64}|#[0-9a-f]{6}))>"
 """What stands in the place of a value already, so that a text can be redacted twice."""
 _QUOTED = rf"\\?'(?!{_DONE}['\\])[^'\r\n]*+|\\?\"(?!{_DONE}[\"\\])[^\"\r\n]*+"
 _NAMED = (
@@ -216,29 +221,49 @@ def _token(found: re.Match[str]) -> str:
     token, start = found["token"], found["start"]
     if start:
         name = _OPAQUE.get(start) or ("token" if start.startswith("ww_") else "api_key")
-        return f"<{name} {start}… {_digest(token)}>"
+        rotated = _ROTATED.fullmatch(token)
+        return _shown_as(name, start, token, rotated and rotated[1])
     if found["jwt"]:
-        return f"<jwt {_jwt_id(token) or _digest(token)}>"
-    sort, start = ("paseto", found["paseto"]) if found["paseto"] else ("key", found["paserk"])
-    return f"<{sort} {start}… {_digest(token)}>"
+        return _signed("jwt", "eyJ", token, *_jwt(token))
+    if found["paseto"]:
+        return _signed("paseto", found["paseto"], token, *_paseto(token))
+    return _shown_as("key", found["paserk"], token, None)
+
+
+def _signed(name: str, start: str, token: str, head: dict[str, Any], claims: dict[str, Any]) -> str:
+    typ, id = head.get("typ"), claims.get("jti")
+    name = _BY_TYP.get(typ.removesuffix("+jwt"), name) if isinstance(typ, str) else name
+    return _shown_as(name, start, token, id if isinstance(id, str) and _ID.fullmatch(id) else None)
+
+
+def _shown_as(name: str, start: str, token: str, id: str | None) -> str:
+    digest = sha256(token.encode("utf-8", "replace")).hexdigest()
+    return f"<{name} {start}… {f'#{digest[:6]}' if id is None else f'id={id}'}>"
+
+
+def _jwt(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, unverified; empty where there are none to read."""
+    parts = token.split(".", 3)
+    whole = len(parts) == 3 and len(token) <= _LONGEST_JWT
+    return (_read(parts[0]), _read(parts[1])) if whole else ({}, {})
+
+
+def _paseto(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Footer and claims, unverified; empty where there are none to read."""
+    parts = token.split(".", 4)
+    if len(parts) not in (3, 4) or len(token) > _LONGEST_JWT:
+        return {}, {}
+    claims = _read(parts[2], signature=_SIGNATURES[parts[0]]) if parts[1] == "public" else {}
+    return _read(parts[3]) if len(parts) == 4 else {}, claims
+
+
+def _read(segment: str, *, signature: int = 0) -> dict[str, Any]:
+    try:
+        octets = unb64url(segment.encode())
+        return json_object(octets[: len(octets) - signature])
+    except WatchwordError:
+        return {}
 
 
 def _quote(value: str) -> str:
     return value[: len(value) - len(value.lstrip("\\'\""))]
-
-
-def _digest(token: str) -> str:
-    return f"#{sha256(token.encode('utf-8', 'replace')).hexdigest()[:6]}"
-
-
-def _jwt_id(token: str) -> str | None:
-    """``id=…`` where the payload has a ``jti`` that can stand in a log."""
-    parts = token.split(".", 3)
-    if len(parts) != 3 or len(token) > _LONGEST_JWT:
-        return None
-    try:
-        claims = json_object(unb64url(parts[1].encode()))
-    except WatchwordError:
-        return None
-    name = claims.get("jti")
-    return f"id={name}" if isinstance(name, str) and _ID.fullmatch(name) else None

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Watchword
 from watchword.integrations.asgi import Auth, Receive, Scope, Send
 
@@ -50,14 +50,23 @@ async def refused(user: str) -> str:
     return "refused"
 
 
+async def forget(user: str) -> str:
+    await auth.sign_out(await auth.require(), clear_site_data=True)
+    return "forgotten"
+
+
+async def attempt(user: str) -> str:
+    await auth.limit(ATTEMPTS, account=user)
+    return "counted"
+
+
 async def logout(user: str) -> str:
     await auth.sign_out(await auth.require())
     return "bye"
 
 
-ROUTES: dict[str, Callable[[str], Awaitable[str]]] = {
-    f"/{route.__name__}": route for route in (public, me, maybe, orders, admin, fresh, write, login, refused, logout)
-}
+VIEWS = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)
+ROUTES: dict[str, Callable[[str], Awaitable[str]]] = {f"/{view.__name__}": view for view in VIEWS}
 
 
 async def routes(scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -69,11 +69,22 @@ def refused(request: HttpRequest) -> HttpResponse:
 
 
 @auth.require()
+def forget(request: HttpRequest) -> HttpResponse:
+    auth.sign_out(auth.who, clear_site_data=True)
+    return HttpResponse("forgotten")
+
+
+def attempt(request: HttpRequest) -> HttpResponse:
+    auth.limit(ATTEMPTS, account=request.GET["user"])
+    return HttpResponse("counted")
+
+
+@auth.require()
 def logout(request: HttpRequest) -> HttpResponse:
     auth.sign_out(auth.who)
     return HttpResponse("bye")
 
 
-VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout)
+VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)
 urlpatterns = [path(view.__name__, view) for view in VIEWS]
 app = WSGIHandler()

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.fastapi import Auth
 
@@ -63,6 +63,18 @@ async def refused(response: Response, user: str) -> str:
     await auth.sign_in(response, subject=user)
     response.status_code = 400
     return "refused"
+
+
+@app.post("/forget")
+async def forget(response: Response, who: Caller) -> str:
+    await auth.sign_out(response, who, clear_site_data=True)
+    return "forgotten"
+
+
+@app.post("/attempt")
+async def attempt(user: str) -> str:
+    await auth.limit(ATTEMPTS, account=user)
+    return "counted"
 
 
 @app.post("/logout")

@@ -3,7 +3,7 @@
 from flask import Flask, request
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword.blocking import Watchword
 from watchword.integrations.flask import Auth
 
@@ -63,6 +63,19 @@ async def login() -> str:
 async def refused() -> tuple[str, int]:
     auth.sign_in(request.args["user"])
     return "refused", 400
+
+
+@app.post("/forget")
+@auth.require()
+async def forget() -> str:
+    auth.sign_out(auth.who, clear_site_data=True)
+    return "forgotten"
+
+
+@app.post("/attempt")
+async def attempt() -> str:
+    auth.limit(ATTEMPTS, account=request.args["user"])
+    return "counted"
 
 
 @app.post("/logout")

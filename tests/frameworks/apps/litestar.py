@@ -6,7 +6,7 @@ from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.di import Provide
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.litestar import Auth
 
@@ -61,10 +61,23 @@ async def refused(user: str) -> Response[str]:
     return Response("refused", status_code=400, media_type=MediaType.TEXT)
 
 
+@post("/forget", media_type=MediaType.TEXT, status_code=200, dependencies={"who": Provide(auth.caller)})
+async def forget(who: Principal) -> str:
+    await auth.sign_out(who, clear_site_data=True)
+    return "forgotten"
+
+
+@post("/attempt", media_type=MediaType.TEXT, status_code=200)
+async def attempt(user: str) -> str:
+    await auth.limit(ATTEMPTS, account=user)
+    return "counted"
+
+
 @post("/logout", media_type=MediaType.TEXT, status_code=200, dependencies={"who": Provide(auth.caller)})
 async def logout(who: Principal) -> str:
     await auth.sign_out(who)
     return "bye"
 
 
-app = Litestar([public, me, maybe, orders, admin, fresh, write, login, refused, logout], plugins=[auth])
+VIEWS = [public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt]
+app = Litestar(VIEWS, plugins=[auth])

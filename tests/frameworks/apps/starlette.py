@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from tests.frameworks.apps import OPTIONS, URL
-from tests.frameworks.requests import FRESH
+from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Watchword
 from watchword.integrations.starlette import Auth
 
@@ -57,15 +57,27 @@ async def refused(request: Request) -> PlainTextResponse:
     return PlainTextResponse("refused", 400)
 
 
+async def forget(request: Request) -> PlainTextResponse:
+    await auth.sign_out(await auth.require(), clear_site_data=True)
+    return PlainTextResponse("forgotten")
+
+
+async def attempt(request: Request) -> PlainTextResponse:
+    await auth.limit(ATTEMPTS, account=request.query_params["user"])
+    return PlainTextResponse("counted")
+
+
 async def logout(request: Request) -> PlainTextResponse:
     await auth.sign_out(await auth.require())
     return PlainTextResponse("bye")
 
 
+READING = (public, me, maybe, orders, admin, fresh)
+WRITING = (write, login, refused, logout, forget, attempt)
 app = Starlette(
     routes=[
-        *(Route(f"/{view.__name__}", view) for view in (public, me, maybe, orders, admin, fresh)),
-        *(Route(f"/{view.__name__}", view, methods=["POST"]) for view in (write, login, refused, logout)),
+        *(Route(f"/{view.__name__}", view) for view in READING),
+        *(Route(f"/{view.__name__}", view, methods=["POST"]) for view in WRITING),
     ]
 )
 auth.attach(app)

@@ -1,7 +1,6 @@
 """No token gets into a log: whatever a record holds, and as servers write it."""
 
 import logging
-import logging.config
 import os
 import socket
 import subprocess
@@ -12,11 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from django.utils.log import DEFAULT_LOGGING
-from gunicorn.glogging import SafeAtoms  # type: ignore[import-untyped]
 
-from watchword import KeyRing, SealedTokens, SystemClock
+from watchword import KeyRing, SealedTokens, SystemClock, Watchword
 from watchword.crypto.digest import new_secret
+from watchword.encoding import b64url
 from watchword.errors import ConfigurationError
 from watchword.tokens.access import AccessTokens
 from watchword.web.logging import FAILED, RedactingFormatter, Redactor, RedactTokens
@@ -90,10 +88,49 @@ def test_it_says_which_kind_and_which_token() -> None:
     text = Redactor().text
     assert text(SESSION).startswith("<session ww_ss_… #")
     assert text(SESSION) == text(f"x {SESSION}")[2:] != text(f"ww_ss_{new_secret()}")
-    assert text(JWT.token) == f"<jwt id={JWT.token_id}>"
-    assert text(PASETO.token).startswith("<paseto v4.public.… #")
+    assert text(JWT.token) == f"<access eyJ… id={JWT.token_id}>"
+    assert text(PASETO.token) == f"<access v4.public.… id={PASETO.token_id}>"
+    assert text(SEALED).startswith("<sealed v4.local.… #")
+    assert text(TOKENS["jwe"]).startswith("<jwt eyJ… #")
     assert text(TOKENS["api_key"]).startswith("<api_key sk_live_… #")
     assert text(PASERK).startswith("<key k4.secret.… #")
+
+
+async def test_of_a_refresh_token_its_family_and_generation_stay() -> None:
+    async with Watchword("memory:", issuer="https://as.test", audience="https://api.test") as ww:
+        first = await ww.refresh.issue("user-7", client_id="app")
+        second = await ww.refresh.rotate(first.token)
+    assert Redactor().text(first.token) == f"<refresh ww_rt_… id={first.family_id}.1>"
+    assert Redactor().text(f"token={second.token}&") == f"token=<refresh ww_rt_… id={second.token_id}>&"
+
+
+def unsigned(head: str, claims: str) -> str:
+    return ".".join(b64url(part.encode()) for part in (head, claims)) + f".{SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("head", "claims", "shown"),
+    [
+        ('{"typ": "service+jwt"}', '{"jti": "a-1"}', "<service eyJ… id=a-1>"),
+        ('{"typ": "JWT"}', '{"jti": "a-1"}', "<jwt eyJ… id=a-1>"),
+        ('{"typ": "<b>"}', '{"jti": "<b>"}', "<jwt eyJ… #"),
+        ('{"typ": ["at+jwt"]}', '{"jti": "a\\nb"}', "<jwt eyJ… #"),
+        ('{"typ": "at+jwt"}', f'{{"jti": "{"a" * 65}"}}', "<access eyJ… #"),
+        ('{"typ": "at+jwt"}', '{"jti": 7}', "<access eyJ… #"),
+        ('{"typ": "at+jwt"}', "[]", "<access eyJ… #"),
+        ('{"typ": "at+jwt"}', "[" * 9_000, "<access eyJ… #"),
+        ('{"typ', '{"jti": "a-1"}', "<jwt eyJ… id=a-1>"),
+    ],
+)
+def test_what_a_token_says_of_itself_cannot_write_the_log(head: str, claims: str, shown: str) -> None:
+    assert Redactor().text(unsigned(head, claims)).startswith(shown)
+
+
+@pytest.mark.parametrize("body", ["AAAA", "", "a" * 86, "..", f"{SECRET}{SECRET}.{SECRET}", f"{SECRET}{SECRET}.e30"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v3", "v4"])
+def test_a_paseto_that_is_none_has_a_digest(version: str, body: str) -> None:
+    token = f"{version}.public.{body}.{SECRET}"
+    assert Redactor().text(token).startswith(f"<paseto {version}.public.… #")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +266,6 @@ def test_a_megabyte_is_read_once(piece: str) -> None:
 # as servers write it
 
 CONFIG = """
-import logging.config
 from uvicorn.config import LOGGING_CONFIG
 
 LOGGING_CONFIG["formatters"]["access"] |= {
@@ -277,37 +313,126 @@ def test_uvicorn(tmp_path: Path) -> None:
     assert "ValueError: b'token=<session" in out
 
 
-def test_gunicorn() -> None:
-    """Its access log hands over atoms, which answer "-" for what is not there."""
-    atoms = SafeAtoms(
-        {"h": "127.0.0.1", "r": f"GET /x?token={SESSION} HTTP/1.1", "f": f"https://a.test/?code={SECRET}", "s": "200"}
-        | {"{authorization}i": "foreign", "{cookie}i": "a=foreign", "{accept}i": "text/html"}
-    )
-    made = record('%(h)s "%(r)s" %(s)s "%(f)s" %({authorization}i)s %({cookie}i)s %({accept}i)s %({x-none}i)s', atoms)
-    RedactTokens().filter(made)
-    line = made.getMessage()
-    assert SECRET not in line
-    assert "foreign" not in line
-    assert line.endswith("<hidden> <hidden> text/html -")
+FILTERED = """
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"tokens": {"()": "watchword.web.logging.RedactTokens"}},
+    "formatters": {"plain": {"format": "%(name)s %(message)s"}},
+    "handlers": {
+        "out": {
+            "class": "logging.StreamHandler", "stream": "ext://sys.stdout", "filters": ["tokens"], "formatter": "plain"
+        }
+    },
+    "root": {"handlers": ["out"], "level": "INFO"},
+}
+"""
 
-
-def test_django(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its settings' LOGGING, with the filter on each handler."""
-    config: dict[str, Any] = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "filters": {"tokens": {"()": "watchword.web.logging.RedactTokens"}},
-        "formatters": {"django.server": DEFAULT_LOGGING["formatters"]["django.server"]},
-        "handlers": {
-            "tried": {"class": "logging.StreamHandler", "filters": ["tokens"], "formatter": "django.server"},
-        },
-        "loggers": {"tried.server": {"handlers": ["tried"], "level": "INFO", "propagate": False}},
+GUNICORN = """
+logconfig_dict = LOGGING | {
+    "loggers": {
+        "gunicorn.access": {"handlers": ["out"], "level": "INFO", "propagate": False},
+        "gunicorn.error": {"handlers": ["out"], "level": "INFO", "propagate": False},
     }
-    logging.config.dictConfig(config)
-    line = f"GET /x?token={SESSION} HTTP/1.1"
-    logging.getLogger("tried.server").info(
-        '"%s" %s %s', line, "200", "7", extra={"status_code": 200, "server_time": "now"}
-    )
-    shown = capsys.readouterr().err
-    assert SECRET not in shown
-    assert "/x?token=<session" in shown
+}
+access_log_format = '"%(r)s" %(s)s "%(f)s" %({authorization}i)s %({cookie}i)s %({accept}i)s %({x-none}i)s'
+"""
+
+WSGI = """
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/boom":
+        raise ValueError(environ["QUERY_STRING"])
+    start_response("204 No Content", [])
+    return []
+"""
+
+
+def test_gunicorn(tmp_path: Path) -> None:
+    """Its access log hands over atoms, which answer "-" for what is not there."""
+    (tmp_path / "conf.py").write_text(FILTERED + GUNICORN)
+    (tmp_path / "served.py").write_text(WSGI)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-m", "gunicorn", "-c", "conf.py", "--bind", f"fd://{listening.fileno()}"]
+        with subprocess.Popen(
+            [*command, "served:app"],
+            cwd=tmp_path,
+            pass_fds=[listening.fileno()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as server:
+            base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            told = {"authorization": "foreign", "cookie": "a=foreign", "referer": f"https://a.test/?code={SECRET}"}
+            for path in ("/x", "/boom"):
+                httpx.get(f"{base}{path}?token={SESSION}&a=1", headers=told | {"accept": "text/html"}, timeout=20)
+            server.terminate()
+            out, _ = server.communicate(timeout=20)
+    assert SECRET not in out
+    assert "foreign" not in out
+    [line] = [one for one in out.splitlines() if one.startswith("gunicorn.access") and "/x?" in one]
+    assert "/x?token=<session ww_ss_… #" in line
+    assert line.endswith("<hidden> <hidden> text/html -")
+    assert "ValueError: token=<session ww_ss_… #" in out
+
+
+DJANGO = """
+import sys
+import django
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+
+settings.configure(
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["testserver", "127.0.0.1"],
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+    LOGGING=LOGGING | {
+        "loggers": {name: {"handlers": ["out"], "propagate": False} for name in ("django", "django.server")}
+    },
+)
+django.setup()
+
+def boom(request):
+    raise ValueError(request.GET["token"])
+
+urlpatterns = [path("x", lambda request: HttpResponse("x")), path("boom", boom)]
+token = sys.stdin.readline().strip()
+client = Client(raise_request_exception=False)
+client.get(f"/nowhere/{token}")
+client.get(f"/boom?token={token}")
+client.get("/x", headers={"host": token})
+server = WSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
+server.set_app(WSGIHandler())
+print(server.server_port, flush=True)
+server.handle_request()
+server.server_close()
+"""
+
+
+def test_django(tmp_path: Path) -> None:
+    """Its settings' LOGGING, with the filter on each handler: pages that are not there, errors, hosts, runserver."""
+    (tmp_path / "project.py").write_text(FILTERED + DJANGO)
+    pipe = subprocess.PIPE
+    command = [sys.executable, "project.py"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{SESSION}\n")
+        process.stdin.flush()
+        before: list[str] = []
+        while not (before and before[-1].strip().isdigit()):
+            before.append(line := process.stdout.readline())
+            assert line, "".join(before)
+        httpx.get(f"http://127.0.0.1:{before[-1].strip()}/x?token={SESSION}", timeout=20)
+        rest, _ = process.communicate(timeout=20)
+    out = "".join(before) + rest
+    assert SECRET not in out
+    assert "django.request Not Found: /nowhere/<session ww_ss_… #" in out
+    assert "ValueError: <session ww_ss_… #" in out
+    assert "django.security.DisallowedHost Invalid HTTP_HOST header: '<session ww_ss_… #" in out
+    assert 'django.server "GET /x?token=<session ww_ss_… #' in out
