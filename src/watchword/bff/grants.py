@@ -204,7 +204,7 @@ class Grants:
         return tokens.access_token
 
     async def _save(self, session_id: str, tokens: Tokens, want: Want, sent: int) -> None:
-        """Write what the source gave, over whatever is there by now: it is good, whoever else tried meanwhile and failed."""
+        """Write what the source gave over whatever is there by now: it is good, whoever else tried meanwhile."""
         failed: WatchwordError = StoreConflictError()
         for _ in range(ATTEMPTS):
             try:

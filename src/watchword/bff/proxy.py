@@ -168,8 +168,8 @@ class Proxy:
 def _moved(found: Found, response: httpx2.Response) -> Headers:
     """The Location, where it leads back to this very route.
 
-    Raises: AnsweredError for a redirect to anywhere else, for what is not an answer to a browser, and for every failure of
-    the upstream: what it then says of itself is not for browsers.
+    Raises: AnsweredError for a redirect to anywhere else, for what is not an answer to a browser, and for every
+    failure of the upstream: what it then says of itself is not for browsers.
     """
     status, said = response.status_code, response.headers.get_list("location")
     if status >= 500:
