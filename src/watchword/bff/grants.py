@@ -46,6 +46,8 @@ Otherwise each request to an upstream that refuses everything would be a refresh
 POLL = 0.05
 """Seconds between two looks at a row that another process is refreshing."""
 ATTEMPTS = 20
+HOLD_TIMES = 2
+"""So many times the patience of the source is a lease good for."""
 NOTHING = Want()
 
 
@@ -81,7 +83,7 @@ class Grants:
     def __init__(self, ww: Watchword, source: Source) -> None:
         self._ww, self._source = ww, source
         self._vault = Vault(ww.ring)
-        self._hold = 2 * source.patience
+        self._hold = HOLD_TIMES * source.patience
         self._locks: WeakValueDictionary[tuple[Any, str], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[str]] = set()
 
