@@ -38,17 +38,15 @@ async def signed_in(ww: Watchword, subject: str = "ada") -> tuple[Issued, Princi
 async def served(app: App) -> AsyncIterator[int]:
     """The port of a real server of this application, on this loop."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="critical", http="h11", ws="none", timeout_graceful_shutdown=1)
-    )
-    task = asyncio.ensure_future(server.serve(sockets=[listening]))
+    config = uvicorn.Config(app, log_level="critical", http="h11", ws="none", timeout_graceful_shutdown=1)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listening])
     try:
-        while not server.started and not task.done():  # noqa: ASYNC110  # it has no event to wait for
-            await asyncio.sleep(0.01)
         yield listening.getsockname()[1]
     finally:
-        server.should_exit = True
-        await task
+        await server.shutdown(sockets=[listening])
 
 
 class Seen(NamedTuple):
@@ -265,6 +263,8 @@ async def raw(port: int, written: bytes) -> Answer:
                 got += part
     finally:
         writer.close()
+    if not got:
+        return Answer(0, [], b"", True)
     head, _, rest = got.partition(b"\r\n\r\n")
     first, *others = head.decode("latin-1").split("\r\n")
     headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in others)]
