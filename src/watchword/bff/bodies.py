@@ -23,7 +23,7 @@ class Body:
         self._receive, self._most, self.length = receive, most, said
         self._begun, self._size = b"", 0
         self.whole = False
-        """It is here in full, and can be sent as often as one likes."""
+        """It is here in full."""
 
     @classmethod
     async def begin(cls, scope: Scope, receive: Receive, most: int) -> Body:
@@ -34,6 +34,11 @@ class Body:
         while not body.whole and body._size < KEPT:
             body._begun += await body._next()
         return body
+
+    @property
+    def again(self) -> bool:
+        """It can be sent a second time."""
+        return self.whole and len(self._begun) <= KEPT
 
     def content(self) -> bytes | AsyncIterator[bytes] | None:
         return (self._begun or None) if self.whole else self._parts()

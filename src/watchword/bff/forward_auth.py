@@ -217,7 +217,7 @@ class ForwardAuth:
 def _said(asked: Connection, name: str | None, *, needed: bool = True) -> str | None:
     """What the gateway says in this header. Raises: AccessDeniedError without a needed one, MalformedHeaderError."""
     value = None if name is None else asked.header(name.encode("ascii"))
-    if value is None and name is not None and needed:
+    if not value and name is not None and needed:
         raise AccessDeniedError(
             f"the gateway does not send {name}; without it nothing is let in", reason="gateway_silent"
         )

@@ -104,7 +104,7 @@ class Proxy:
         bearer = await self._grants.bearer(who, found.route.want)
         response = await self._ask(scope, found, body, bearer)
         try:
-            if response.status_code == 401 and body.whole:
+            if response.status_code == 401 and body.again:
                 await response.aclose()
                 bearer = await self._grants.bearer(who, found.route.want, refused=bearer)
                 response = await self._ask(scope, found, body, bearer)
