@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import httpx2
 from msgspec import Struct
 
-from ..errors import CsrfError, TokenRevokedError, WrongTypeError
+from ..errors import CsrfError, TokenRevokedError
 from ..integrations.asgi import Message, Receive, Scope, Send
 from ..integrations.words import Words
 from ..principal import Principal
@@ -121,8 +121,6 @@ class Proxy:
         if found is None:
             raise AnsweredError(404)
         who = await self._auth.require()
-        if who.kind != "session":
-            raise WrongTypeError("a browser comes here with its session; who has a token asks the service", claim="typ")
         if self._header is not None and not any(name == self._header for name, _ in scope["headers"]):
             raise CsrfError(f"CSRF: every call here has the header {self._header.decode()}", reason="header_missing")
         if scope["method"] not in found.route.methods:

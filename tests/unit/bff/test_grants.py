@@ -178,6 +178,27 @@ async def test_fifty_at_once_are_one_refresh(
     assert (source.calls, source.dead) == (1, False)
 
 
+async def test_those_who_wait_here_do_not_ask_the_store_again_and_again(
+    ww: Watchword, grants: Grants, who: Principal, source: Strict, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.advance(400)
+    read, reads = ww.store.get, 0
+
+    async def counted(kind: str, key: str, *, now: int) -> Record | None:
+        nonlocal reads
+        reads += kind == RECORD
+        return await read(kind, key, now=now)
+
+    monkeypatch.setattr(ww.store, "get", counted)
+    source.go.clear()
+    asked = [asyncio.ensure_future(grants.bearer(who)) for _ in range(50)]
+    await source.begun.wait()
+    await asyncio.sleep(6 * module.POLL)
+    assert reads < 60
+    source.go.set()
+    await asyncio.gather(*asked)
+
+
 async def test_two_nodes_over_one_store_are_one_refresh(clock: FrozenClock, tmp_path: Path) -> None:
     """Each has its own locks: the lease in the row is all they share."""
     source, url = Strict(), f"sqlite:///{tmp_path}/app.db"
