@@ -25,8 +25,8 @@ T = TypeVar("T")
 def require(service: str, found: T | None, why: str) -> T:
     """Return `found`, or end the test because the service is missing.
 
-    A missing service is a skip, unless WATCHWORD_REQUIRE (`redis,postgres,browser,vectors,node`) names it: then it is
-    a failure. `why` says what was looked for and how to get it.
+    A missing service is a skip, unless WATCHWORD_REQUIRE (`redis,postgres,browser,vectors,node,nginx`) names it: then
+    it is a failure. `why` says what was looked for and how to get it.
 
         url = require("redis", start_redis(), "no valkey-server or redis-server on PATH")
     """

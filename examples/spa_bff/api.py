@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Thread
 
 import uvicorn
 from starlette.applications import Starlette
@@ -75,7 +76,16 @@ def main() -> None:
     issuer = Issuer(os.environ["ISSUER"], audience=ORDERS, jwks_uri=os.environ["JWKS"], allow_loopback=True)
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    uvicorn.Server(uvicorn.Config(make_app(issuer), log_level="warning")).run([listener])
+    server = uvicorn.Server(uvicorn.Config(make_app(issuer), log_level="warning"))
+    Thread(target=end_with_parent, args=[server], daemon=True).start()
+    server.run([listener])
+
+
+def end_with_parent(server: uvicorn.Server) -> None:
+    """Whoever started this holds the other end of its input, and lets go of it however it ends."""
+    while os.read(0, 1024):
+        pass
+    server.should_exit = True
 
 
 if __name__ == "__main__":

@@ -118,13 +118,13 @@ def orders_api(jwks: str) -> Iterator[str]:
     """The API, as a process of its own; its address."""
     program = str(Path(__file__).with_name("api.py"))
     environment = os.environ | {"ISSUER": ISSUER, "JWKS": jwks}
-    process = subprocess.Popen([sys.executable, program], env=environment, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, program], env=environment, stdin=pipe, stdout=pipe, text=True)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
     finally:
-        process.terminate()
-        process.communicate()
+        process.communicate()  # it ends with its input
 
 
 async def make_app(orders: str, password: str) -> Starlette:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from examples.gateway.stage import program
+from tests.conftest import require
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
 
@@ -18,6 +21,8 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.parent.name)
 def test_an_example_runs(page: Path) -> None:
+    if page.parent.name == "gateway":
+        require("nginx", program(), "no nginx in /usr/sbin or on PATH: apt-get install nginx-light")
     found = re.search(r"^    (python .*)$", page.read_text(), re.MULTILINE)
     assert found is not None
     command = [sys.executable, "-W", "error", *shlex.split(found[1])[1:]]
