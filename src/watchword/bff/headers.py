@@ -24,7 +24,7 @@ NOT_DOWN = HOP_BY_HOP | frozenset(
     b"set-cookie set-cookie2 authorization www-authenticate authentication-info content-length cache-control pragma "
     b"expires age clear-site-data strict-transport-security public-key-pins service-worker-allowed alt-svc refresh "
     b"content-security-policy content-security-policy-report-only x-content-type-options x-frame-options location "
-    b"content-location link dpop-nonce server x-powered-by p3p sourcemap x-sourcemap nel report-to "
+    b"content-location link dpop-nonce date server x-powered-by p3p sourcemap x-sourcemap nel report-to "
     b"reporting-endpoints x-accel-redirect x-sendfile".split()
 )
 """What an upstream may not say to our browsers in our name: cookies, policies, and where to go."""

@@ -16,6 +16,8 @@ from ..runtime.fetch import check_url
 
 CONNECT = 2.0
 """Seconds for a connection, and for a place in the pool."""
+IDLE = 2.0
+"""Seconds for which a connection is kept for the next request: shorter than servers do, so that we close it first."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -68,7 +70,9 @@ class Wire:
         ``seconds``: for each wait for bytes. Raises: UnreachableError.
         """
         if self._transport is None:
-            limits = httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most // 5)
+            limits = httpx2.Limits(
+                max_connections=self._most, max_keepalive_connections=self._most // 5, keepalive_expiry=IDLE
+            )
             tls = self._tls or ssl.create_default_context()
             self._transport = httpx2.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
         waits = {"connect": CONNECT, "pool": CONNECT, "read": seconds, "write": seconds}

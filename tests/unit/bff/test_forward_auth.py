@@ -247,6 +247,18 @@ async def test_while_nobody_can_know_it_is_503(
     monkeypatch.undo()
 
 
+async def test_a_gateway_never_opens_on_a_stale_word(clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what it guards, so what a Watchword allows for its own low-risk routes is not for here."""
+    async with house(clock, on_stale="open", open_for=timedelta(seconds=60)) as ww:
+        bearer = ("authorization", f"Bearer {ww.access.issue('ada').token}")
+        auth = ForwardAuth(ww)
+        assert (await judged(auth, *NGINX, bearer)).status_code == 204
+        monkeypatch.setattr(ww.view, "hear", lambda *args, **kwargs: True)
+        clock.advance(10)
+        assert (await judged(auth, *NGINX, bearer)).status_code == 503
+        monkeypatch.undo()
+
+
 def wrong() -> list[dict[str, Any]]:
     return [
         {"gateway": "haproxy"},

@@ -199,10 +199,14 @@ async def test_those_who_wait_here_do_not_ask_the_store_again_and_again(
     await asyncio.gather(*asked)
 
 
-async def test_two_nodes_over_one_store_are_one_refresh(clock: FrozenClock, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "postgres", "valkey"])
+async def test_two_nodes_over_one_store_are_one_refresh(
+    clock: FrozenClock, tmp_path: Path, store: str, request: pytest.FixtureRequest
+) -> None:
     """Each has its own locks: the lease in the row is all they share."""
-    source, url = Strict(), f"sqlite:///{tmp_path}/app.db"
-    async with house(clock, url) as one, house(clock, url) as two:
+    url = f"sqlite:///{tmp_path}/app.db" if store == "sqlite" else request.getfixturevalue(store).fresh()
+    source, keys = Strict(), tmp_path / "app.keys"
+    async with house(clock, url, keys=keys) as one, house(clock, url, keys=keys) as two:
         here, there = Grants(one, source), Grants(two, source)
         session, who = await signed_in(one)
         await here.keep(session, source.first())

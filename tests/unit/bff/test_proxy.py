@@ -1,6 +1,7 @@
 """The proxy, between a real server for browsers and real upstreams: what passes, and what never does."""
 
 import asyncio
+import gzip
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -146,6 +147,16 @@ async def test_a_stream_arrives_as_it_comes(bff: House) -> None:
     go.set()
     assert b"two" in await reader.read()
     writer.close()
+
+
+async def test_what_is_compressed_stays_so(bff: House) -> None:
+    packed = gzip.compress(b"hello")
+    sizes = ("content-length", str(len(packed))), ("date", "its own")
+    bff.upstream.answer = says(200, packed, ("content-encoding", "gzip"), *sizes)
+    answer = await bff.ask("GET /api/orders", ("Accept-Encoding", "gzip"))
+    assert (answer.body, answer.all("content-encoding")) == (packed, ["gzip"])
+    assert bff.last.all("accept-encoding") == ["gzip"]
+    assert "its own" not in answer.all("date")  # our server says one
 
 
 async def test_each_route_has_its_own_token(bff: House) -> None:
