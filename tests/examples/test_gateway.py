@@ -80,7 +80,9 @@ async def test_no_spelling_of_a_header_comes_through(stage: Stage, http: httpx2.
     assert "evil" not in answer
 
 
-async def test_a_scope_that_is_missing_is_403(http: httpx2.AsyncClient) -> None:
+async def test_a_scope_that_is_missing_is_403(stage: Stage, http: httpx2.AsyncClient) -> None:
+    nothing = {"authorization": f"Bearer {stage.ww.access.issue('eve').token}"}
+    assert (await http.get("/orders/7", headers=nothing)).status_code == 403  # by the gateway: orders looks at none
     bob = await sign_in(http, "bob")
     assert (await http.get("/orders/7", headers=bob)).status_code == 200
     assert (await http.get("/bills/7", headers=bob)).status_code == 403
