@@ -228,7 +228,7 @@ class Grants:
             await self._swap(record, {"lease": None})
 
     async def _revoke(self, record: Record) -> None:
-        sealed = record.data["refresh"]
+        sealed = record.data.get("refresh")
         if sealed is not None:
             with suppress(WatchwordError):
                 await self._give_back(self._vault.open(sealed, record.key, "refresh"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import httpx2
 from msgspec import Struct
 
-from ..errors import CsrfError, TokenRevokedError
+from ..errors import CsrfError, MalformedHeaderError, TokenRevokedError
 from ..integrations.asgi import Message, Receive, Scope, Send
 from ..integrations.words import Words
 from ..principal import Principal
@@ -115,11 +115,13 @@ class Proxy:
             await response.aclose()
 
     async def _admit(self, scope: Scope) -> tuple[Found, Principal]:
-        """Where it goes, and who sent it. Raises: AnsweredError, CsrfError, and as ``Words.require``."""
+        """Where it goes, and who sent it. Raises: AnsweredError, MalformedHeaderError, and as ``Words.require``."""
         raw = scope.get("raw_path")
         found = None if raw is None else self._routes.find(raw, scope["query_string"])
         if found is None:
             raise AnsweredError(404)
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            raise MalformedHeaderError("the request has two Host headers", reason="duplicate_header")
         who = await self._auth.require()
         if self._header is not None and not any(name == self._header for name, _ in scope["headers"]):
             raise CsrfError(f"CSRF: every call here has the header {self._header.decode()}", reason="header_missing")

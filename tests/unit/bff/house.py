@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qs
 
 import uvicorn
@@ -35,10 +35,10 @@ async def signed_in(ww: Watchword, subject: str = "ada") -> tuple[Issued, Princi
 
 
 @asynccontextmanager
-async def served(app: App) -> AsyncIterator[int]:
-    """The port of a real server of this application, on this loop."""
+async def served(app: App, http: Literal["h11", "httptools"] = "h11") -> AsyncIterator[int]:
+    """The port of a real server of this application, on this loop. ``http``: who reads requests there."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", http="h11", ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_level="critical", http=http, ws="none", timeout_graceful_shutdown=1)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
