@@ -11,10 +11,10 @@ meanwhile takes the place away, and the answer, which may be older than what mad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from ..stores.base import Record, Store
+from ..stores.base import Event, Record, Store
 from ..stores.whole import ANY, Shape, read
 from .event import KEPT_AT_MOST
 from .view import View
@@ -87,7 +87,7 @@ class Near(Generic[T]):
         self.signal: Callable[[], Signal] | None = None
         self.hits = self.misses = 0
         if self._view is not None:
-            self._view.keepers.append(self)
+            self._view.listen(self._heard)
 
     @property
     def keeps(self) -> bool:
@@ -131,6 +131,14 @@ class Near(Generic[T]):
         self._asked.pop(key, None)
         self._young.pop(key, None)
         self._old.pop(key, None)
+
+    def _heard(self, events: Sequence[Event], anew: bool) -> None:
+        if anew:
+            self.clear()
+            return
+        for one in events:
+            if one.what == "changed":
+                self.forget(one.value)
 
     def clear(self) -> None:
         self._asked, self._young, self._old = {}, {}, {}

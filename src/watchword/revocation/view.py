@@ -61,12 +61,9 @@ class AskNow(Protocol):
     def __call__(self, names: Sequence[Name], *, now: int) -> Feed: ...
 
 
-class Keeps(Protocol):
-    """Somebody who keeps copies of records, and has to hear of what changes without a revocation."""
-
-    def forget(self, key: str) -> None: ...
-
-    def clear(self) -> None: ...
+Listener = Callable[[Sequence[Event], bool], None]
+"""A plain function that returns at once: the events that were heard, in any thread, and whether all that was known
+before was let go of, so that notices may have been missed. It is called before the lease that this answer gives."""
 
 
 class View:
@@ -74,8 +71,7 @@ class View:
 
     ``check(principal, kid)`` is a handful of dictionary look-ups. ``pull``, where a store can answer at once, is called
     when the lease has run out; without it a stale view refuses to answer (StaleRevocationError, 503). Where several
-    threads may bring answers, ``lock`` keeps them apart; checks never wait for it. ``on_notice``: sort of notice -> who
-    is told of one, a plain function that returns at once.
+    threads may bring answers, ``lock`` keeps them apart; checks never wait for it.
 
     ``on_stale``, ``open_for``: what ``revocation.stale`` makes of a lease that has run out; ``ask`` and ``ask_now`` are
     how it reaches the store. Without a lease at all (``max_staleness`` 0, for ``ask`` alone) nothing is kept here.
@@ -98,14 +94,12 @@ class View:
         self.open_for = _seconds(open_for, "open_for")
         self._check_policy()
         self.pull: Callable[[], None] | None = None
-        self.on_notice: dict[str, Callable[[Event], None]] = {}
         self.ask: Ask | None = None
         self.ask_now: AskNow | None = None
         self.taken_stale = 0
         self.window = float("-inf")
         """The end of the lease behind which the last open window began."""
-        self.keepers: list[Keeps] = []
-        """Told of every notice that a record has changed, before the lease that this answer gives."""
+        self.listeners: tuple[Listener, ...] = ()
         self.forget()
 
     def _check_policy(self) -> None:
@@ -134,8 +128,17 @@ class View:
         self._swept_at = 0
         self._heard_at = float("-inf")
         self._told_to_restart = True
-        for keeper in self.keepers:
-            keeper.clear()
+        self._tell((), True)
+
+    def listen(self, listener: Listener) -> None:
+        """From now on it is told of all that is heard."""
+        with self._lock:
+            self.listeners = (*self.listeners, listener)
+
+    def mute(self, listener: Listener) -> None:
+        """It is told of nothing any more."""
+        with self._lock:
+            self.listeners = tuple(one for one in self.listeners if one != listener)
 
     @property
     def rev(self) -> str:
@@ -176,7 +179,7 @@ class View:
             return True
 
     def _take_in(self, feed: Feed) -> None:
-        if self._told_to_restart:
+        if anew := self._told_to_restart:
             self.lease_until = float(
                 "-inf"
             )  # it vouched for what is let go of here; only the whole snapshot gives a new one
@@ -187,23 +190,17 @@ class View:
             self._hold(named, cut)
             self.epoch, self.seq = feed.epoch, feed.head
             self._told_to_restart = False
-            for keeper in self.keepers:
-                keeper.clear()  # notices may have been missed
         else:
             _apply(feed.events, self._named, self._cut)
             self.seq = max(self.seq, feed.head)
-            self._pass_on(feed.events)
         self._sweep(self.forgets)
         self._any = len(self) > 0
-        for one in feed.events:
-            told = self.on_notice.get(one.what)
-            if told is not None:
-                told(one)
+        self._tell(feed.events, anew)
 
-    def _pass_on(self, events: Iterable[Event]) -> None:
-        for key in [one.value for one in events if one.what == "changed"]:
-            for keeper in self.keepers:
-                keeper.forget(key)
+    def _tell(self, events: Sequence[Event], anew: bool) -> None:
+        if events or anew:
+            for listener in self.listeners:
+                listener(events, anew)
 
     def _hold(self, named: dict[str, dict[str, int]], cut: dict[str, dict[str, int]]) -> None:
         self._named, self._cut = named, cut

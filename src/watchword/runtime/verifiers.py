@@ -10,6 +10,7 @@ import asyncio
 import os
 import platform
 from asyncio import AbstractEventLoop
+from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event as Signal
 
@@ -74,10 +75,10 @@ class Verifiers:
         self._loop: AbstractEventLoop | None = None
         self._asked = self._answered = self._version = 0
         self._due = self._patience = float("-inf")
-        view.on_notice["acknowledge"] = self._ask
+        view.listen(self._heard)
 
-    def _ask(self, _: Event) -> None:
-        self._asked += 1
+    def _heard(self, events: Sequence[Event], _: bool) -> None:
+        self._asked += sum(one.what == "acknowledge" for one in events)
 
     async def join(self, loop: AbstractEventLoop | None) -> None:
         """Hear the feed, and be on the list. ``loop``: where this process lives; None: in threads."""

@@ -147,7 +147,7 @@ async def test_with_a_view_that_has_no_lease_each_look_is_a_read_of_its_own(
     near = Near("k", store, view, as_read)
     near.signal = asyncio.Event
     await asyncio.gather(*(near.get("one", now=NOW) for _ in range(3)))
-    assert (store.reads, len(near), near.keeps, view.keepers) == (3, 0, False, [])
+    assert (store.reads, len(near), near.keeps, view.listeners) == (3, 0, False, ())
 
 
 async def test_a_write_here_is_seen_here_at_once(store: Counting, clock: FrozenClock) -> None:

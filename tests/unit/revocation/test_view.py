@@ -4,7 +4,7 @@ import gc
 import sys
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
@@ -467,13 +467,31 @@ def test_it_is_remembered_as_long_as_it_says(view: View, clock: FrozenClock) -> 
 def test_a_notice_revokes_nothing_and_is_passed_on(view: View, what: str, caplog: pytest.LogCaptureFixture) -> None:
     one = notice(what, "x", now=NOW)
     told: list[Event] = []
+
+    def listener(events: Sequence[Event], anew: bool) -> None:
+        assert not anew
+        told.extend(events)
+
     view.hear(Feed("e", 1, (replace(one, seq=1),)), asked_after=0, sent_at=SENT)
-    view.on_notice[what] = told.append
+    view.listen(listener)
     view.hear(Feed("e", 2, (replace(one, seq=2), dead("token", "other", 2))), asked_after=1, sent_at=SENT)
-    assert [(event.what, event.value, event.seq) for event in told] == [(what, "x", 2)]
+    assert [(event.what, event.value, event.seq) for event in told] == [(what, "x", 2), ("token", "other", 2)]
     assert (len(view), view.seq) == (1, 2)
     assert not refuses(view)
     assert caplog.records == []
+    view.mute(listener)
+    view.hear(Feed("e", 3, (replace(one, seq=3),)), asked_after=2, sent_at=SENT)
+    assert len(told) == 2
+
+
+def test_who_listens_hears_when_all_is_let_go_of(view: View) -> None:
+    told: list[tuple[int, bool]] = []
+    view.hear(Feed("e", 1), asked_after=0, sent_at=SENT)
+    view.listen(lambda events, anew: told.append((len(events), anew)))
+    view.hear(Feed("e", 1), asked_after=1, sent_at=SENT)  # nothing new
+    view.hear(Feed("f", 1, (dead("token", "other", 1),)), asked_after=0, sent_at=SENT)
+    view.forget()
+    assert told == [(1, True), (0, True)]
 
 
 @pytest.mark.parametrize("what", [*BY_NAME, *BY_CUTOFF, "notices", "Acknowledge", ""])
