@@ -7,17 +7,17 @@ from typing import Any
 
 from ..errors import WatchwordError
 from ..web.messages import Connection, Reply
+from .sockets import CLOSE_CODES, Socket
+from .sockets import Message as Message
 from .visit import Visit, enter, leave, refusal
 from .words import Words as Words
 from .words import is_open as is_open
 
-Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_CLOSE_CODES = {500: 1011, 503: 1013}  # RFC 6455 section 7.4.1; every other refusal is 1008, a matter of policy
 _BEGINNINGS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
@@ -30,7 +30,10 @@ class Auth(Words):
 
 
 class WatchwordMiddleware:
-    """Around an ASGI application: makes the visit, adds the cookie to its answer, and answers WatchwordErrors."""
+    """Around an ASGI application: makes the visit, adds the cookie to its answer, and answers WatchwordErrors.
+
+    It ends an open websocket when what its handshake presented ends.
+    """
 
     def __init__(self, app: App, auth: Words, *, lifespan: bool = False) -> None:
         self.app = app
@@ -51,13 +54,23 @@ class WatchwordMiddleware:
                 visit.ended = True
             await send(message)
 
+        if scope["type"] == "websocket":
+            socket = Socket(visit, self.auth.watchers, receive, sending)
+            try:
+                await self._answer(visit, scope, socket.receive, socket.send)
+            finally:
+                await socket.leave()
+        else:
+            await self._answer(visit, scope, receive, sending)
+
+    async def _answer(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         mark = enter(visit)
         try:
-            await self.app(scope, receive, sending)
+            await self.app(scope, receive, send)
         except WatchwordError as error:
             if visit.begun and scope["type"] == "http":
                 raise
-            await answer(visit, scope, sending, refusal(error))
+            await answer(visit, scope, send, refusal(error))
         finally:
             leave(mark)
             await visit.abandon()
@@ -111,7 +124,7 @@ async def answer(visit: Visit, scope: Scope, send: Send, reply: Reply) -> None:
     prefix = "" if scope["type"] == "http" else "websocket."
     if prefix and (visit.begun or "websocket.http.response" not in (scope.get("extensions") or {})):
         if not visit.ended:
-            await send({"type": "websocket.close", "code": _CLOSE_CODES.get(reply.status, 1008), "reason": ""})
+            await send({"type": "websocket.close", "code": CLOSE_CODES.get(reply.status, 1008), "reason": ""})
         return
     await send({"type": f"{prefix}http.response.start", "status": reply.status, "headers": reply.headers})
     await send({"type": f"{prefix}http.response.body", "body": reply.body})

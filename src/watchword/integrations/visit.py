@@ -9,6 +9,7 @@ from contextvars import ContextVar
 
 from ..errors import ConfigurationError, CsrfError, UnavailableError, WatchwordError
 from ..principal import Principal
+from ..revocation.view import OnStale
 from ..tokens.sessions import Sessions
 from ..web.challenge import reply_to
 from ..web.messages import Connection, Reply
@@ -42,6 +43,8 @@ class Visit:
         self.started: str | None = None
         """The session that began in this visit, while its cookie is not on its way yet."""
         self.who: Principal | None = None
+        self.on_caller: Callable[[Principal, OnStale], None] | None = None
+        """Of a websocket: who wants to know for whom it is open, and what was said of a stale word."""
         self._connection: Connection | None = None
 
     @property

@@ -19,6 +19,7 @@ from ..web.csrf import check_sender
 from ..web.headers import CLEAR_SITE_DATA
 from ..web.ratelimit import Limits
 from .visit import NothingPresentedError, Visit, current
+from .watcher import Watchers
 
 _ACCESS = ("access", "opaque_access")
 _REMEMBERED = int(KINDS["session"].cap.total_seconds())
@@ -56,6 +57,7 @@ class Words:
         self._owner = self if owner is None else owner
         self._authenticator = ww.authenticator(cookie=cookie, origins=origins, issuers=issuers)
         self.cookie = self._authenticator.cookie
+        self.watchers = Watchers(ww, self._authenticator)
         self._lasting_cookie = replace(self.cookie, max_age=_REMEMBERED)
 
     async def optional(self, *, on_stale: OnStale | None = None) -> Principal | None:
@@ -69,6 +71,8 @@ class Words:
         who = await self._authenticator.authenticate(visit.connection, on_stale=on_stale)
         if not visit.connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
             visit.who = who
+        elif who is not None and visit.on_caller is not None:
+            visit.on_caller(who, word)
         return who
 
     async def require(

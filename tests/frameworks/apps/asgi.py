@@ -60,7 +60,17 @@ ROUTES: dict[str, Callable[[str], Awaitable[str]]] = {
 }
 
 
+async def feed(receive: Receive, send: Send) -> None:
+    who = await auth.require()
+    while (message := await receive())["type"] != "websocket.disconnect":
+        if message["type"] == "websocket.connect":
+            await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": who.subject})
+
+
 async def routes(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        return await feed(receive, send)
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
     [user] = parse_qs(scope["query_string"].decode()).get("user", [""])

@@ -1,8 +1,9 @@
 """FastAPI with ``async def`` routes."""
 
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import PlainTextResponse
 
 from tests.frameworks.apps import OPTIONS, URL
@@ -69,3 +70,12 @@ async def refused(response: Response, user: str) -> str:
 async def logout(response: Response, who: Caller) -> str:
     await auth.sign_out(response, who)
     return "bye"
+
+
+@app.websocket("/feed")
+async def feed(websocket: WebSocket, who: Caller) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(who.subject)
+            await websocket.receive_text()

@@ -1,9 +1,11 @@
 """Litestar, with guards, ``request.user`` and a dependency."""
 
+from contextlib import suppress
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
 from litestar.di import Provide
+from litestar.exceptions import WebSocketDisconnect
 
 from tests.frameworks.apps import OPTIONS, URL
 from tests.frameworks.requests import FRESH
@@ -67,4 +69,13 @@ async def logout(who: Principal) -> str:
     return "bye"
 
 
-app = Litestar([public, me, maybe, orders, admin, fresh, write, login, refused, logout], plugins=[auth])
+@websocket("/feed", guards=[auth.require()])
+async def feed(socket: WebSocket[Principal, Any, Any]) -> None:
+    await socket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.send_text(socket.user.subject)
+            await socket.receive_text()
+
+
+app = Litestar([feed, public, me, maybe, orders, admin, fresh, write, login, refused, logout], plugins=[auth])

@@ -1,9 +1,12 @@
 """Starlette, with its own ``@requires`` beside ours."""
 
+from contextlib import suppress
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.frameworks.apps import OPTIONS, URL
 from tests.frameworks.requests import FRESH
@@ -62,8 +65,18 @@ async def logout(request: Request) -> PlainTextResponse:
     return PlainTextResponse("bye")
 
 
+async def feed(websocket: WebSocket) -> None:
+    await auth.require()
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(websocket.user.identity)
+            await websocket.receive_text()
+
+
 app = Starlette(
     routes=[
+        WebSocketRoute("/feed", feed),
         *(Route(f"/{view.__name__}", view) for view in (public, me, maybe, orders, admin, fresh)),
         *(Route(f"/{view.__name__}", view, methods=["POST"]) for view in (write, login, refused, logout)),
     ]
