@@ -107,6 +107,7 @@ def create_app(ww: Watchword, accounts: Accounts) -> FastAPI:
         account = await accounts.check(username, password)
         if account is None:
             return page(request, "sign_in.html", 401, error="That name and password do not belong together.")
+        await ww.limits.forget(SIGN_IN, account=username)
         response = RedirectResponse("/", 303)
         await auth.sign_in(
             response, subject=username, roles=account.roles, scopes=account.scopes, remember=remember

@@ -82,6 +82,7 @@ def members(ww: Watchword, auth: Auth, accounts: Accounts) -> Blueprint:
         account = accounts.check(name, password)
         if account is None:
             return page("sign_in.html", 401, error="That name and password do not belong together.")
+        ww.limits.forget(SIGN_IN, account=name)
         # The cookie goes with the answer; a session that this browser had before has ended.
         auth.sign_in(name, roles=account.roles, scopes=account.scopes, remember="remember" in request.form)
         return redirect("/", 303)

@@ -99,6 +99,7 @@ def create_app(ww: Watchword, accounts: Accounts) -> Litestar:
         account = await accounts.check(data.username, data.password)
         if account is None:
             return page("sign_in.html", 401, error="That name and password do not belong together.")
+        await ww.limits.forget(SIGN_IN, account=data.username)
         # The cookie goes with the answer; a session that this browser had before has ended.
         await auth.sign_in(data.username, roles=account.roles, scopes=account.scopes, remember=data.remember == "yes")
         return Redirect("/", status_code=303)

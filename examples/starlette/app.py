@@ -94,6 +94,7 @@ class Members:
         account = await self.accounts.check(name, password)
         if account is None:
             return page(request, "sign_in.html", 401, error="That name and password do not belong together.")
+        await self.ww.limits.forget(SIGN_IN, account=name)
         # The cookie goes with the answer; a session that this browser had before has ended.
         await self.auth.sign_in(name, roles=account.roles, scopes=account.scopes, remember=remember)
         return RedirectResponse("/", 303)

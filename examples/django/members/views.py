@@ -48,6 +48,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = AuthenticationForm(request, request.POST)
     if not form.is_valid():
         return page(request, "sign_in.html", 401, error="That name and password do not belong together.")
+    ww().limits.forget(SIGN_IN, account=request.POST["username"])
     user = form.get_user()
     # The cookie goes with the answer; a session that this browser had before has ended.
     auth.sign_in(
