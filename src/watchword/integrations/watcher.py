@@ -45,6 +45,7 @@ LEAST = 1.0
 """Seconds until the next look at a credential that is good although its time has come: within a leeway."""
 AT_ONCE = 100
 """Credentials that are presented again at the same time, at most."""
+_ROLES = "the roles of the subject have changed; connect again"
 _SHORTEST, _LONGEST = 0.01, 3600.0
 
 
@@ -62,6 +63,10 @@ class Watchers:
         if found is None:
             found = self._by_loop[loop] = Watcher(self._ww, self._authenticator, loop)
         return found
+
+    def position(self) -> tuple[str, int]:
+        """How far the view has heard."""
+        return self._ww.view.epoch, self._ww.view.seq
 
     def drop(self, socket: Socket) -> None:
         """It is watched no longer; with the last socket the watcher goes."""
@@ -95,9 +100,13 @@ class Watcher:
         return len(self._open)
 
     def add(self, socket: Socket) -> None:
+        """From now on. What was heard while its caller was being judged may have come too late for that."""
         self._open[socket] = None
         self._plan(socket)
         self._fresh()
+        if socket.heard != (now := (self._view.epoch, self._view.seq)) and not socket.asked:
+            self._begin([socket])
+        socket.heard = now
         self._arm()
 
     def drop(self, socket: Socket) -> bool:
@@ -121,9 +130,10 @@ class Watcher:
 
     def _look(self) -> None:
         """One pass over all sockets."""
+        self._woken = False  # first: what is heard from here on in another thread calls for the next pass
+        keys, self._keys = self._keys, False
         fresh, at, due = self._fresh(), self._clock.monotonic(), []
-        keys = self._keys and fresh
-        self._woken, self._late, self._keys, self._next = False, not fresh, self._keys and not fresh, float("inf")
+        self._keys, self._late, self._next = self._keys or (keys and not fresh), not fresh, float("inf")
         for one in tuple(self._open):
             try:
                 stands = self._stands(one, fresh, at)
@@ -132,8 +142,7 @@ class Watcher:
                 continue
             if one.asked:
                 continue
-            if not stands or at >= one.look_at or (keys and one.who is not None and _is_signed(one.who)):
-                one.asked = True
+            if not stands or at >= one.look_at or (keys and fresh and _is_signed(one.who)):
                 due.append(one)
             else:
                 self._next = min(self._next, one.look_at)
@@ -151,12 +160,12 @@ class Watcher:
             return True  # of another issuer: it is presented again and again
         view.hold_to_known(who, None)
         if fresh and who.kind == "session" and view.roles_changed(who) is not None:
-            raise TokenRevokedError("the roles of the subject have changed; connect again")
+            raise TokenRevokedError(_ROLES)
         if fresh or at < self._vouched:
             return True
         if one.word == "open" and KINDS[who.kind].opens and at < self._vouched + view.open_for:
             return True
-        if one.word != "ask":  # refused here, so that thousands do not each try a store that is silent
+        if not view.asks(one.word):  # refused here, so that thousands do not each try a store that is silent
             raise StaleRevocationError(f"no word about revocations for {view.max_staleness:g} s: the socket is closed")
         return one.look_at <= at + self._pause
 
@@ -165,6 +174,8 @@ class Watcher:
         return self._view.max_staleness or LOOK_AGAIN
 
     def _begin(self, due: Sequence[Socket]) -> None:
+        for one in due:
+            one.asked = True
         task = self._loop.create_task(self._present_all(due), name="watchword-sockets")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -197,6 +208,8 @@ class Watcher:
         judge = await asked(self._view, who, on_stale=one.word)
         if judge is not None:
             judge.check(who)
+            if judge.roles_changed(who) is not None:
+                raise TokenRevokedError(_ROLES)
         if self._clock.now() < who.expires_at:
             return who
         for info in await self._ww.sessions.list(who.subject):
@@ -210,9 +223,9 @@ class Watcher:
         if who is None:
             return
         left = max(who.expires_at - self._clock.now(), least)
-        if who.issuer is not None or not self._view.max_staleness:
+        if who.issuer is not None:
             left = min(left, LOOK_AGAIN)
-        elif one.word == "ask" and not self._view.fresh():
+        elif self._view.asks(one.word):
             left = min(left, self._pause)
         one.look_at = at + left
         self._next = min(self._next, one.look_at)
@@ -251,6 +264,6 @@ class Watcher:
             self._look()
 
 
-def _is_signed(who: Principal) -> bool:
+def _is_signed(who: Principal | None) -> bool:
     """Whether a key vouches for it, so that it ends with the key."""
-    return KINDS[who.kind].use is not None
+    return who is not None and KINDS[who.kind].use is not None

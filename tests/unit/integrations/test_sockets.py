@@ -147,6 +147,25 @@ async def test_other_news_leave_a_session_and_its_socket_alone(ww: Watchword) ->
         assert client.codes == []
 
 
+@pytest.mark.parametrize("what", ["subject", "key"])
+async def test_a_revocation_beside_the_handshake_is_not_missed(ww: Watchword, what: str) -> None:
+    """It is heard after the caller was judged, and before the socket is watched."""
+    auth = Auth(ww)
+    real = auth._authenticator.authenticate
+
+    async def slow(connection: Any, **how: Any) -> Principal | None:
+        who = await real(connection, **how)
+        auth._authenticator.authenticate = real  # type: ignore[method-assign]
+        await ENDS[what](ww, "")
+        await settled()
+        return who
+
+    auth._authenticator.authenticate = slow  # type: ignore[method-assign]
+    async with opened(auth, bearer(ww)) as (client, _):
+        await settled()
+        assert client.codes == [1008]
+
+
 # What the application sees
 
 
@@ -392,9 +411,32 @@ async def test_where_the_store_is_asked_it_is_asked_again(ww: Watchword, clock: 
         assert (client.codes, browser.codes) == ([1008], [1008])
 
 
-async def _elsewhere(ww: Watchword) -> None:
+async def _elsewhere(ww: Watchword, what: str = "subject") -> None:
     """A revocation that this view does not hear of."""
-    await ww.store.append(event("subject", "ada", now=ww.clock.now()))
+    await ww.store.append(event(what, "ada", now=ww.clock.now()))
+
+
+@pytest.mark.parametrize("what", ["subject", "roles"])
+async def test_without_a_lease_all_are_asked_about_every_five_seconds(clock: FrozenClock, what: str) -> None:
+    name, never = "https://app.example", timedelta(0)
+    async with Watchword("memory:", issuer=name, audience=name, clock=clock, max_staleness=never, on_stale="ask") as ww:
+        auth = Auth(ww)
+        async with (
+            opened(auth, bearer(ww), privileged=True, on_stale="closed") as (client, _),
+            opened(auth, await session(ww), privileged=True, on_stale="closed") as (browser, _),
+        ):
+            watch = watcher(auth)
+            assert watch._timer is not None
+            assert 4 < watch._timer.when() - asyncio.get_running_loop().time() <= 5
+            clock.advance(5)
+            watch._on_time()
+            await settled()
+            assert (client.codes, browser.codes) == ([], [])
+            await _elsewhere(ww, what)
+            clock.advance(5)
+            watch._on_time()
+            await settled()
+            assert (client.codes, browser.codes) == ([1008], [1008])
 
 
 async def test_a_store_that_does_not_answer_is_not_the_clients_fault(
@@ -412,6 +454,25 @@ async def test_a_store_that_does_not_answer_is_not_the_clients_fault(
         watch._on_time()
         await settled()
         assert client.codes == [1013]
+
+
+async def test_whoever_has_left_is_not_closed_when_the_answer_comes(ww: Watchword, clock: FrozenClock) -> None:
+    auth, answered = Auth(ww), asyncio.Event()
+
+    async def refuses(*_: Any, **__: Any) -> Any:
+        await answered.wait()
+        raise TokenRevokedError
+
+    async with opened(auth, bearer(ww)) as (client, running), opened(auth, bearer(ww, "eve")):
+        auth._authenticator.authenticate = refuses  # type: ignore[method-assign]
+        clock.advance(15 * 60)
+        watcher(auth)._on_time()
+        client.incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await settled()
+        assert running.done()
+        answered.set()
+        await settled()
+        assert client.codes == []
 
 
 # Others' tokens
