@@ -20,8 +20,9 @@ EXAMPLES = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one module: as long as it is there its event loop runs in this thread, and no other can."""
     program = require("browser", shutil.which("chromium"), "no chromium on PATH: apt-get install chromium")
     with sync_playwright() as playwright:
         # No sandbox: containers have no user namespaces, and the pages are ours.
