@@ -54,26 +54,22 @@ class WatchwordMiddleware:
                 visit.ended = True
             await send(message)
 
+        socket, answering = None, sending
         if scope["type"] == "websocket":
             socket = Socket(visit, self.auth.watchers, receive, sending)
-            try:
-                await self._answer(visit, scope, socket.receive, socket.send)
-            finally:
-                await socket.leave()
-        else:
-            await self._answer(visit, scope, receive, sending)
-
-    async def _answer(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+            receive, answering = socket.receive, socket.send
         mark = enter(visit)
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, answering)
         except WatchwordError as error:
             if visit.begun and scope["type"] == "http":
                 raise
-            await answer(visit, scope, send, refusal(error))
+            await answer(visit, scope, answering, refusal(error))
         finally:
             leave(mark)
             await visit.abandon()
+            if socket is not None:
+                await socket.leave()
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The lifespan protocol with ours around the application's own, whether or not it has one."""

@@ -57,6 +57,7 @@ async def turns(number: int = 50) -> None:
 
 
 async def test_a_task_ticks_through_failures_until_it_is_stopped(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "watchword.runtime")
     chore = Counting()
     ticker = TaskTicker(chore)
     ticker.start()
