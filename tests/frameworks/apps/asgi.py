@@ -77,14 +77,6 @@ async def feed(receive: Receive, send: Send) -> None:
         await send({"type": "websocket.send", "text": who.subject})
 
 
-async def feed(receive: Receive, send: Send) -> None:
-    who = await auth.require()
-    while (message := await receive())["type"] != "websocket.disconnect":
-        if message["type"] == "websocket.connect":
-            await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": who.subject})
-
-
 async def routes(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         return await feed(receive, send)
