@@ -240,6 +240,7 @@ RULES = (
         },
         why="both can be had: signed tokens checked in memory against a View whose age has a declared bound",
         sources=("ASVS 7.4.1", "ASVS 8.3.2"),
+        settings={"max_staleness": 5},
     ),
     Rule(
         id="jwt-for-others",

@@ -90,7 +90,7 @@ RULES = (
                 },
             )
         },
-        why="the server that writes the page can remember who reads it: nothing to steal but an id, and an end any time",
+        why="the server that writes the page can remember who reads it: only an id to steal, and an end at any time",
         sources=("ASVS 7.2.3", "ASVS 3.3.3", "NIST SP 800-63B-4 §5.1"),
     ),
     Rule(
