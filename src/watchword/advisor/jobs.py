@@ -130,7 +130,7 @@ JOBS: dict[str, Job] = {
         ),
         _access("jwt", "access tokens as JWT", "JWT ES256, at+jwt", settings={"access.format": "jwt"}),
         _access("paseto", "access tokens as PASETO", "PASETO v4.public", settings={"access.format": "paseto"}),
-        _access("existing", "the JWT system that is there", "JWT as today", storage="as today"),
+        _access("existing", "the JWT system that is there", "JWT as today", storage="as today", settings={"access.format": "jwt"}),
         _access(
             "local", "encrypted access tokens", "PASETO v4.local, or JWE", storage="nothing; one application alone"
         ),
@@ -239,7 +239,6 @@ JOBS: dict[str, Job] = {
             storage="nothing; once redeemed, the digest of its id",
             revocation="redeemed once; token",
             stops_within=FEED,
-            settings={"sealed.format": "jwe"},
         ),
         Alternative(id="jwt", what="a signed JWT that anybody can read", format="JWT"),
         Alternative(id="fields", what="plain fields in the address", format="none"),
