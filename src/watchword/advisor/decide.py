@@ -11,7 +11,7 @@ from .jobs import JOBS, NONE, Job
 from .plan import Offered, Overruled, Plan, Rejected, Row
 from .rules import RULES
 
-AFTER_ALL = "not what this system asks for: {why}"
+AFTER_ALL = "another answer fits: {why}"
 
 
 def decide(answers: Answers, rules: Iterable[Rule] = RULES.values()) -> Plan:

@@ -130,7 +130,13 @@ JOBS: dict[str, Job] = {
         ),
         _access("jwt", "access tokens as JWT", "JWT ES256, at+jwt", settings={"access.format": "jwt"}),
         _access("paseto", "access tokens as PASETO", "PASETO v4.public", settings={"access.format": "paseto"}),
-        _access("existing", "the JWT system that is there", "JWT as today", storage="as today", settings={"access.format": "jwt"}),
+        _access(
+            "existing",
+            "the JWT system that is there",
+            "JWT as today",
+            storage="as today",
+            settings={"access.format": "jwt"},
+        ),
         _access(
             "local", "encrypted access tokens", "PASETO v4.local, or JWE", storage="nothing; one application alone"
         ),
