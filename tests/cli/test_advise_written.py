@@ -115,6 +115,15 @@ def test_what_is_written_is_tidy(framework: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_what_is_written_lets_nobody_in_until_somebody_writes_how(framework: str, tmp_path: Path) -> None:
+    for name, text in project(decide(answers_of({"client": "web"})), framework).items():
+        (tmp_path / name).write_text(text)
+    code = "import app; assert app.check_password('admin', 'admin') is None"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("mine")
     done = run("advise", "--client", "web", "--write", ".", folder=tmp_path)

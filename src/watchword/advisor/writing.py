@@ -106,6 +106,8 @@ def _flags(plan: Plan, framework: str) -> frozenset[str]:
     flags = {name for name, there in chosen.items() if there}
     if flags - {"browser"}:
         flags.add("has-jobs")
+    if flags - {"browser", "has-jobs", "jwe"}:
+        flags.add("ww-jobs")
     if flags & {"service-opaque", "api-keys", "email", "jwe"}:
         flags.add("timed")
     flags.add("browser" if "browser" in flags else "no-browser")

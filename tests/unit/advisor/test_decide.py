@@ -73,6 +73,14 @@ def test_some_things_are_never_recommended(given_answers: dict[str, Any]) -> Non
             assert never not in (row.choice, *(one.id for one in row.offered))
 
 
+@given(ANSWERS)
+def test_what_is_never_right_is_rejected_for_a_reason_of_its_own(given_answers: dict[str, Any]) -> None:
+    for row in decide(answers_of(given_answers)).rows:
+        reasons = {one.id: one.reason for one in row.rejected}
+        bad = [reasons[never] for never in alternatives_never(row.job)]
+        assert not [reason for reason in bad if reason.startswith("another answer fits")]
+
+
 def alternatives_never(job: str) -> set[str]:
     sometimes_offered = {"api": {"local"}}
     return set(JOBS[job].alternatives) - GOOD[job] - {NONE} - sometimes_offered.get(job, set())
