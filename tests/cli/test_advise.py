@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.cli.at_terminal import DOWN, ENTER, LEFT, SPACE, UP, at_terminal
 from tests.cli.processes import run
+from watchword import KeyRing
 from watchword.advisor.questions import QUESTIONS
 from watchword.advisor.rules import RULES
+from watchword.blocking import Watchword
 from watchword.cli.choosing import KEYS, split
 
 ASKED = [question.asks for question in QUESTIONS.values()]
@@ -257,9 +259,12 @@ def test_a_failure_is_exit_code_1_and_says_what_to_write(tmp_path: Path) -> None
 
 
 def test_the_key_file_is_read_where_it_is(tmp_path: Path) -> None:
-    from watchword import KeyRing
-
+    text = GOOD + "[deployment]\nverifiers = 2\n"
+    with Watchword(f"sqlite:///{tmp_path}/app.db", issuer="https://auth.example", audience="https://api.example"):
+        pass  # it makes its keys: ES256, v4.public, and symmetric ones that sign nothing
+    assert (tmp_path / "app.db.keys").exists()
+    assert audited(tmp_path, text) == (0, [])
     KeyRing.generate("HS256").save(tmp_path / "app.db.keys")
-    code, [finding] = audited(tmp_path, GOOD + "[deployment]\nverifiers = 2\n")
+    code, [finding] = audited(tmp_path, text)
     assert (code, finding["rule"]) == (1, "verify-each-by-itself")
     assert "HS256" in finding["says"]

@@ -43,10 +43,11 @@ class Check(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """What is judged: the settings, and the algorithms of the key file where it could be read."""
+    """What is judged: the settings, the algorithms that sign (of a key file that is there), the plan of the file."""
 
     settings: Settings
     algorithms: frozenset[str] = frozenset()
+    plan: Plan | None = None
 
     @property
     def scheme(self) -> str:
@@ -62,19 +63,19 @@ class Facts(Struct, frozen=True):
 def audit(settings: Settings, algorithms: Iterable[str] = ()) -> list[Finding]:
     """What these settings do against the rules, the worst first; then what differs from the plan that they came from.
 
-    ``algorithms``: names of those on the ring. Raises: ConfigurationError for answers under ``[advice]`` that are none.
+    ``algorithms``: names of those that sign on the ring. Raises: ConfigurationError for answers that are none.
     """
-    facts = Facts(settings, frozenset(algorithms))
+    answers = settings.advice.answers
+    plan = decide(answers_of(answers)) if answers else None
+    facts = Facts(settings, frozenset(algorithms), plan)
     found = [
         Finding(level=check.level, rule=check.rule, setting=check.setting, says=says, instead=check.instead)
         for check in CHECKS
         if (says := check.test(facts)) is not None
     ]
-    if settings.advice.answers:
+    if plan is not None:
         judged = {one.setting for one in found}
-        found += [
-            one for one in _against(decide(answers_of(settings.advice.answers)), facts) if one.setting not in judged
-        ]
+        found += [one for one in _against(plan, facts) if one.setting not in judged]
     order = {"fail": 0, "warn": 1, "note": 2}
     return sorted(found, key=lambda one: order[one.level])
 
@@ -100,7 +101,8 @@ def _redis(facts: Facts) -> str | None:
 
 def _disguise(facts: Facts) -> str | None:
     asks = facts.settings.on_stale == "ask" and facts.settings.max_staleness == 0
-    if asks and facts.settings.deployment.user_lookup and facts.settings.access.format is not None:
+    signed = facts.plan is None or facts.plan["api"].choice not in ("cookie", "opaque", "none")
+    if asks and signed and facts.settings.deployment.user_lookup:
         return "each request verifies a signature, asks the blocklist and loads the user: a session in disguise"
     return None
 

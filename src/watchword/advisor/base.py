@@ -36,8 +36,8 @@ class Says(Struct, frozen=True, kw_only=True):
     """What one rule says about one job. An earlier rule wins over a later one; of two lifetimes the shorter counts."""
 
     recommends: str | None = None
-    offers: tuple[str, ...] = ()
-    """Alternatives that are good as well, and for what price."""
+    offers: Mapping[str, str] = {}
+    """Alternatives that are good as well -> for what, or at what price."""
     rejects: Mapping[str, str] = {}
     """Alternative -> the reason."""
     lifetime: int | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from .answers import Answers
 from .base import Rule, Says
-from .jobs import JOBS, NONE, Job
+from .jobs import JOBS, NONE
 from .plan import Offered, Overruled, Plan, Rejected, Row
 from .rules import RULES
 
@@ -32,18 +32,18 @@ def decide(answers: Answers, rules: Iterable[Rule] = RULES.values()) -> Plan:
 class _Standing:
     """What is decided so far for one job, and by which rule."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, key: str) -> None:
+        self.key, self.job = key, JOBS[key]
         self.chosen: tuple[str, Rule] | None = None
         self.rejected: dict[str, tuple[str, Rule]] = {}
-        self.offered: dict[str, Rule] = {}
+        self.offered: dict[str, tuple[str, Rule]] = {}
         self.overruled: list[Overruled] = []
 
     def hear(self, rule: Rule, says: Says) -> None:
         if says.recommends is not None:
             self._recommend(rule, says.recommends)
-        for name in says.offers:
-            self._offer(rule, name)
+        for name, reason in says.offers.items():
+            self._offer(rule, name, reason)
         for name, reason in says.rejects.items():
             self._reject(rule, name, reason)
 
@@ -56,26 +56,26 @@ class _Standing:
         if by is None:
             self.chosen = (name, rule)
             self.offered.pop(name, None)
-        elif self.chosen is None or self.chosen[0] != name:
+        elif (self.chosen is None or self.chosen[0] != name) and name not in rule.says[self.key].offers:
             self._overrule(rule, f"recommends {name}", by)
 
-    def _offer(self, rule: Rule, name: str) -> None:
+    def _offer(self, rule: Rule, name: str, reason: str) -> None:
         if name in self.rejected:
             self._overrule(rule, f"offers {name}", self.rejected[name][1])
         elif self.chosen is None or self.chosen[0] != name:
-            self.offered.setdefault(name, rule)
+            self.offered.setdefault(name, (reason, rule))
 
     def _reject(self, rule: Rule, name: str, reason: str) -> None:
         if self.chosen is not None and self.chosen[0] == name:
             self._overrule(rule, f"rejects {name}", self.chosen[1])
         elif name in self.offered:
-            self._overrule(rule, f"rejects {name}", self.offered[name])
+            self._overrule(rule, f"rejects {name}", self.offered[name][1])
         else:
             self.rejected.setdefault(name, (reason, rule))
 
 
 def _row(job: str, rules: Sequence[Rule]) -> Row:
-    standing = _Standing(JOBS[job])
+    standing = _Standing(job)
     for rule in rules:
         standing.hear(rule, rule.says[job])
     if standing.chosen is None:
@@ -96,7 +96,7 @@ def _row(job: str, rules: Sequence[Rule]) -> Row:
         storage=chosen.storage,
         revocation=chosen.revocation,
         stops_within=_least(chosen.stops_within, [one.stops_within for one in said]),
-        offered=tuple(_offered(standing, name, rule) for name, rule in standing.offered.items()) if there else (),
+        offered=tuple(_offered(standing)) if there else (),
         rejected=tuple(_rejections(standing, choice, by)),
         overruled=tuple(standing.overruled) if there else (),
         notes=tuple(dict.fromkeys(note for one in said for note in one.notes)) if there else (),
@@ -113,9 +113,10 @@ def _rejections(standing: _Standing, choice: str, by: Rule) -> Iterable[Rejected
             yield Rejected(name, one.what, reason, rule.id)
 
 
-def _offered(standing: _Standing, name: str, rule: Rule) -> Offered:
-    one = standing.job.alternatives[name]
-    return Offered(one.id, one.what, one.lifetime, one.stops_within, one.revocation, rule.why, rule.id)
+def _offered(standing: _Standing) -> Iterable[Offered]:
+    for name, (reason, rule) in standing.offered.items():
+        one = standing.job.alternatives[name]
+        yield Offered(name, one.what, one.lifetime, one.stops_within, one.revocation, reason, rule.id)
 
 
 def _least(value: int | None, caps: Sequence[int | None]) -> int | None:

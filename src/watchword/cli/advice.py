@@ -29,17 +29,20 @@ def show_plan(plan: Plan) -> None:
     from rich.text import Text
 
     console = Console()
-    table = Table("job", "answer", "how", title="Which token for which job", show_lines=True, title_justify="left")
+    table = Table(title="Which token for which job", show_lines=True, title_justify="left", expand=True)
+    for name, share in (("job", 2), ("answer", 4), ("how", 7)):
+        table.add_column(name, ratio=share)
     for row in plan.rows:
-        answer = Text(row.what, style="bold" if row.choice != NONE else "dim")
-        answer.append(f"\n{why(row.rule)[0]}", style="dim")
+        answer = Text.assemble((row.what, "bold" if row.choice != NONE else ""), f"\n{why(row.rule)[0]}")
         how = "\n".join(f"{name}: {value}" for name, value in _facts(row)) or "–"
         table.add_row(row.name, answer, how)
     console.print(table)
-    rejected = Table("job", "not", "because", title="Rejected", title_justify="left")
+    rejected = Table(title="Rejected", title_justify="left", expand=True)
+    for name, share in (("job", 2), ("not", 4), ("because", 7)):
+        rejected.add_column(name, ratio=share)
     for row in plan.rows:
         for one in row.rejected if row.choice != NONE else ():
-            rejected.add_row(row.name, one.what, Text(one.reason).append(f"  {one.rule}", style="dim"))
+            rejected.add_row(row.name, one.what, f"{one.reason} ({one.rule})")
     console.print(rejected)
     for line in _checklist(plan):
         console.print(line, markup=False, highlight=False)
@@ -88,7 +91,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "says": {
             job: {
                 "recommends": says.recommends,
-                "offers": list(says.offers),
+                "offers": dict(says.offers),
                 "rejects": dict(says.rejects),
                 "lifetime": says.lifetime,
                 "idle": says.idle,
@@ -114,8 +117,8 @@ def show_rule(rule: Rule) -> None:
         named = f"  {JOBS[job].name}"
         if says.recommends is not None:
             click.echo(f"{named}: recommends {alternatives[says.recommends].what}")
-        for name in says.offers:
-            click.echo(f"{named}: offers {alternatives[name].what}")
+        for name, reason in says.offers.items():
+            click.echo(f"{named}: offers {alternatives[name].what}: {reason}")
         for name, reason in says.rejects.items():
             click.echo(f"{named}: not {alternatives[name].what}: {reason}")
         for word, time in (("lives", says.lifetime), ("without a request", says.idle)):

@@ -178,8 +178,8 @@ def _audit(path: str, as_json: bool) -> None:
 
 
 def _algorithms(settings: Settings) -> list[str]:
-    """Of the keys in the key file, where there is one already."""
+    """Of the keys that sign, in the key file, where there is one already."""
     beside = settings.keys or open_store(settings.url).keys_beside
     if beside is None or not Path(beside).exists():
         return []
-    return [slot.key.algorithm.name for slot in KeyRing.load(beside)]
+    return [slot.key.algorithm.name for slot in KeyRing.load(beside) if slot.key.use == "sign"]

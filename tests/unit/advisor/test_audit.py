@@ -39,7 +39,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no TLS": ({"issuer": "http://auth.example"}, "fail", "over-tls", "http://auth.example"),
     "no TLS to the API": ({"audience": "http://api.example"}, "fail", "over-tls", "http://api.example"),
     "JWT, blocklist and user lookup": (
-        {"access": {"format": "jwt"}, "on_stale": "ask", "max_staleness": 0, "deployment": {"user_lookup": True}},
+        {"on_stale": "ask", "max_staleness": 0, "deployment": {"user_lookup": True}},
         "warn", "no-signed-session", "a session in disguise",
     ),
     "a symmetric key in two services": (
@@ -121,6 +121,15 @@ def test_a_ring_with_hmac_keys_and_many_verifiers() -> None:
     assert audit(many, ["ES256"]) == []
     assert [one.rule for one in audit(many, ["HS256"])] == ["verify-each-by-itself"]
     assert audit(settings(), ["HS256"]) == []
+
+
+def test_what_is_asked_about_each_time_is_no_disguise_where_no_token_is_signed() -> None:
+    asked = {"on_stale": "ask", "max_staleness": 0, "deployment": {"user_lookup": True}, "session": {"near": False}}
+    for client in ("web", "mobile"):
+        answers = plain(answers_of({"client": client, "stop": "at-once"}))
+        assert audit(settings(**asked, advice={"answers": answers})) == []
+    answers = plain(answers_of({"client": "mobile", "verify": "local", "team": "jwt"}))
+    assert "no-signed-session" in {one.rule for one in audit(settings(**asked, advice={"answers": answers}))}
 
 
 def test_the_worst_comes_first() -> None:

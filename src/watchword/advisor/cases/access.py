@@ -8,7 +8,10 @@ BEARERS = "spa-cross spa-alone mobile device partner cli"
 """Clients that cannot, or need not, come with a cookie of ours."""
 PEOPLE = "web spa spa-cross spa-alone mobile device partner cli internal"
 """Every client that is no service of ours."""
+FEWER_WAYS = "where people want it: no algorithm to choose, fewer ways to be wrong"
+EVERYTHING = "where something that knows JWT alone may come into the path"
 MINTS = "whoever can verify with a shared key can issue as well; each service would be an issuer"
+UNDER_THE_VIEW = "no call a request; it ends within the declared max_staleness (5 s), or the verifier says 503"
 OTHERS = "identity providers, gateways and vendors speak JWT; PASETO would end at the first of them"
 
 RULES = (
@@ -47,7 +50,7 @@ RULES = (
         when={"client": "partner"},
         says={
             "api": Says(
-                offers=("jwt",),
+                offers={"jwt": "where a gateway of theirs or yours has to verify without asking"},
                 rejects={"paseto": "partners have to integrate with what their languages and gateways know"},
                 notes=("a partner gets its tokens with client credentials, bound to its audience and scopes",),
             )
@@ -154,14 +157,16 @@ RULES = (
         says={
             "api": Says(
                 recommends="opaque",
-                offers=("jwt", "paseto"),
+                offers={"jwt": UNDER_THE_VIEW, "paseto": UNDER_THE_VIEW},
                 stops_within=0,
                 rejects={"existing": "a signed token that nobody asks about lives until it expires"},
                 notes=(
                     "signed tokens under the View are the other way: no call, and an end within max_staleness (5 s)",
                 ),
             ),
-            "service": Says(recommends="opaque", offers=("jwt", "paseto"), stops_within=0),
+            "service": Says(
+                recommends="opaque", offers={"jwt": UNDER_THE_VIEW, "paseto": UNDER_THE_VIEW}, stops_within=0
+            ),
             "browser": Says(stops_within=0),
             "api-keys": Says(stops_within=0),
             "handover": Says(stops_within=0),
@@ -177,7 +182,7 @@ RULES = (
         says={
             "api": Says(
                 recommends="opaque",
-                offers=("jwt",),
+                offers={"jwt": "where a call to the central service is one too many"},
                 rejects={"hs256": MINTS, "local": MINTS},
                 notes=("services ask by introspection; what they heard is kept near, within the lease",),
             )
@@ -193,8 +198,7 @@ RULES = (
         says={
             "api": Says(
                 recommends="opaque",
-                offers=("local",),
-                notes=("v4.local (JWE where JOSE is there) saves the look-up: access.single_service, one application",),
+                offers={"local": "it saves the look-up: access.single_service, v4.local, or JWE where JOSE is there"},
             )
         },
         why="an opaque token has nothing to read and can be ended; encryption hides the same, and needs a key besides",
@@ -207,7 +211,7 @@ RULES = (
         when={"unreadable": "yes", "verify": "central local"},
         says={
             "api": Says(
-                offers=("opaque",),
+                offers={"opaque": "who verifies asks what it says by introspection; its holder sees nothing"},
                 rejects={"local": "each service that opens it needs the key, and could issue with it"},
                 notes=("a signed token says ids and scopes alone; what must not be read stays in the database",),
             )
@@ -231,11 +235,8 @@ RULES = (
         when={"verify": "local", "stop": "seconds minutes"},
         says={
             "api": Says(
-                offers=("opaque",),
-                notes=(
-                    "each service follows the feed: no call per request, an end within max_staleness (5 s), or 503",
-                    "the opaque token and introspection are the other way: a call per request, and an end at once",
-                ),
+                offers={"opaque": "the other way: introspection at each request, and an end at once"},
+                notes=("each service follows the feed: no call a request, an end within max_staleness (5 s), or 503",),
             )
         },
         why="both can be had: signed tokens checked in memory against a View whose age has a declared bound",
@@ -266,8 +267,8 @@ RULES = (
         question="team",
         when={"team": "small jwt", "verify": "local"},
         says={
-            "api": Says(recommends="jwt", offers=("paseto",)),
-            "service": Says(recommends="jwt", offers=("paseto",)),
+            "api": Says(recommends="jwt", offers={"paseto": FEWER_WAYS}),
+            "service": Says(recommends="jwt", offers={"paseto": FEWER_WAYS}),
         },
         why="what the people on call have seen before is mended sooner; the checks are the same in both formats",
         sources=("RFC 8725 §3", "RFC 9068 §2"),
@@ -276,7 +277,10 @@ RULES = (
         id="own-both-ends",
         question="ends",
         when={"ends": "one", "verify": "local"},
-        says={"api": Says(recommends="paseto", offers=("jwt",)), "service": Says(recommends="paseto", offers=("jwt",))},
+        says={
+            "api": Says(recommends="paseto", offers={"jwt": EVERYTHING}),
+            "service": Says(recommends="paseto", offers={"jwt": EVERYTHING}),
+        },
         why="one party owns issuer and verifiers: PASETO public has no algorithm to choose and fewer ways to be wrong",
         sources=("PASETO specification", "RFC 8725 §2.1"),
     ),

@@ -31,7 +31,7 @@ RULES = (
         says={
             "browser": Says(
                 recommends="bff",
-                offers=("token-cookie",),
+                offers={"token-cookie": "where that back end cannot pass calls on; then CSRF and an end by the feed"},
                 rejects={"token-memory": "there is a back end that can hold the token, so that no script has to"},
                 notes=(
                     "the back end adds the bearer token to each call it passes on, and checks where calls come from",
@@ -48,7 +48,7 @@ RULES = (
         says={
             "browser": Says(
                 recommends="bff",
-                offers=("token-memory",),
+                offers={"token-memory": "where no back end can stand there; script holds the token then"},
                 rejects={"token-cookie": "a cookie of another site is a third-party cookie, which browsers drop"},
                 notes=("the back end stands on the site of the front end; the API behind it may be anywhere",),
             )
@@ -63,7 +63,7 @@ RULES = (
         says={
             "browser": Says(
                 recommends="token-memory",
-                offers=("bff",),
+                offers={"bff": "a small server beside the static files is worth it: no token in script"},
                 rejects={"token-cookie": "there is no server of its own that could set it or read it"},
                 notes=(
                     "authorization code with PKCE; the refresh token out of script if at all possible",

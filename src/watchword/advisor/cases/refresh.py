@@ -31,7 +31,6 @@ RULES = (
         says={
             "refresh": Says(
                 recommends="opaque",
-                rejects={"behind": "these clients have no back end of ours that could hold it"},
                 notes=("in the keychain or key store of the system, never in a file that is backed up",),
             )
         },
@@ -45,7 +44,7 @@ RULES = (
         says={
             "refresh": Says(
                 recommends="behind",
-                rejects={"opaque": "the browser would hold what lives for days; its back end can hold it instead"},
+                offers={"behind": "for the front end: its back end holds what lives for days"},
             )
         },
         why="what lives for days stays out of the browser; it ends with the session",

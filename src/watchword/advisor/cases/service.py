@@ -32,7 +32,11 @@ RULES = (
         id="services-may-ask",
         question="verify",
         when={"verify": "central", "stop": "seconds minutes"},
-        says={"service": Says(offers=("opaque",), notes=("one audience for each target",))},
+        says={
+            "service": Says(
+                offers={"opaque": "where revocation matters more than a call"}, notes=("one audience for each target",)
+            )
+        },
         why="where central revocation matters more than a call, a service token may be opaque",
         sources=("RFC 7662 §2",),
     ),
