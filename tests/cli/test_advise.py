@@ -130,7 +130,7 @@ def test_it_asks_with_arrow_keys() -> None:
         assert terminal.end() == 0
         assert terminal.echoes()
         assert terminal.raw.count(b"\x1b[?25l") == terminal.raw.count(b"\x1b[?25h") == 1
-    assert "a back end for the front end" in terminal.seen
+    assert "a back end for the front" in terminal.seen
     assert "not: one request later" not in terminal.seen
     assert f"{ASKED[1]} at-once" in terminal.seen
 

@@ -17,8 +17,8 @@ WIDTH = 500
 _LEFT, _RIGHT, _GAP = 244, 206, 22
 """Widths of a condition and of an answer, and the arrow between them."""
 _LINE, _PAD, _MARGIN = 17, 9, 14
-_CHARACTER = 7.3
-"""Pixels of one character on average, at 13 px and bold."""
+_CHARACTER, _BOLD = 7.0, 7.9
+"""Pixels of one character on average, at 13 px."""
 _STYLE = """
   :root { --paper: #ffffff; --ink: #1c2430; --quiet: #5b6675; --box: #f1f4f8; --line: #b8c1cd; --yes: #e3f2ec;
           --edge: #1f5f4b; }
@@ -89,7 +89,7 @@ def _condition(rule: Rule) -> Lines:
 def _answer(name: str, job: Job, rule: Rule) -> Lines:
     says = rule.says[name]
     chosen = job.alternatives[str(says.recommends)]
-    lines: Lines = [(line, "strong") for line in _wrapped(chosen.what, _RIGHT)]
+    lines: Lines = [(line, "strong") for line in _wrapped(chosen.what, _RIGHT, _BOLD)]
     if says.recommends != NONE:
         lives = f"{span(chosen.lifetime)}: " if chosen.lifetime is not None else ""
         lines += [(line, "quiet") for line in _wrapped(f"{lives}{chosen.format}", _RIGHT)]
@@ -98,8 +98,8 @@ def _answer(name: str, job: Job, rule: Rule) -> Lines:
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    return wrap(text, int((width - 2 * _PAD) / _CHARACTER), break_on_hyphens=False)
+def _wrapped(text: str, width: int, character: float = _CHARACTER) -> list[str]:
+    return wrap(text, int((width - 2 * _PAD) / character), break_on_hyphens=False)
 
 
 def _box(kind: str, x: int, y: int, width: int, height: int, lines: Lines) -> str:

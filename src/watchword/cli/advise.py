@@ -105,7 +105,7 @@ def _answered(path: str | None, flags: Mapping[str, Any]) -> Mapping[str, object
         raise CommandError(
             "there is no terminal to ask at", "watchword advise --answers FILE, or --client web and so on; see --help"
         )
-    return ask_all(list(QUESTIONS.values()), {})
+    return ask_all(list(QUESTIONS.values()))
 
 
 def _read(path: str) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ import os
 import select
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -49,18 +49,17 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def ask_all(questions: Sequence[Question], known: Mapping[str, object]) -> Chosen:
-    """The answers to those that are not known yet. Raises: CommandError when somebody leaves."""
-    open_ones = [question for question in questions if question.id not in known]
+def ask_all(questions: Sequence[Question]) -> Chosen:
+    """The answers, by question. Raises: CommandError when somebody leaves."""
     if termios is None or os.environ.get("TERM", "dumb") == "dumb":
-        return {question.id: _by_number(question) for question in open_ones}
+        return {question.id: _by_number(question) for question in questions}
     chosen: Chosen = {}
     with _keys() as keys:
         at = 0
-        while at < len(open_ones):
-            question = open_ones[at]
+        while at < len(questions):
+            question = questions[at]
             step = _by_arrow(
-                question, chosen.get(question.id, list(question.default)), keys, f"{at + 1}/{len(open_ones)}"
+                question, chosen.get(question.id, list(question.default)), keys, f"{at + 1}/{len(questions)}"
             )
             at = at + 1 if step is not None else max(at - 1, 0)
             if step is not None:

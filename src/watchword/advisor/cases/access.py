@@ -40,7 +40,13 @@ RULES = (
         id="others-speak-jwt",
         question="party",
         when={"party": "idp gateway vendor"},
-        says={"api": Says(rejects={"paseto": OTHERS}), "service": Says(rejects={"paseto": OTHERS})},
+        says={
+            "api": Says(rejects={"paseto": OTHERS}),
+            "service": Says(rejects={"paseto": OTHERS}),
+            "browser": Says(
+                notes=("a provider signs users in; the session is ours, and its tokens stay on the server",)
+            ),
+        },
         why="OAuth, OpenID Connect and the gateways around them are specified for JOSE",
         sources=("RFC 9068 §2", "OpenID Connect Core §2"),
     ),

@@ -31,11 +31,14 @@ RULES = (
         says={
             "refresh": Says(
                 recommends="opaque",
-                notes=("in the keychain or key store of the system, never in a file that is backed up",),
+                notes=(
+                    "in the keychain or key store of the system, never in a file that is backed up",
+                    "signed in by an authorization code with PKCE, in the system's own browser",
+                ),
             )
         },
         why="native clients hold the long-lived part themselves: rotating, one family a device, in secure storage",
-        sources=("RFC 8252 §8.12", "RFC 9700 §4.14.2", "ASVS 10.4.8"),
+        sources=("RFC 8252 §6", "RFC 9700 §4.14.2", "ASVS 10.4.8"),
     ),
     Rule(
         id="refresh-behind",
