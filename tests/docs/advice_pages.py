@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from io import StringIO
 from pathlib import Path
 
+from rich.console import Console
+
+from watchword.advisor.answers import answers_of
 from watchword.advisor.audit import CHECKS
 from watchword.advisor.base import Rule
+from watchword.advisor.decide import decide
 from watchword.advisor.jobs import JOBS
 from watchword.advisor.picture import svg
 from watchword.advisor.questions import QUESTIONS
 from watchword.advisor.rules import RULES
 from watchword.advisor.spans import span
+from watchword.cli.advice import print_plan
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs/explanation/which-token-for-which-job.svg"
+TERMINAL = ROOT / "docs/how-to/choose-tokens.svg"
 PAGE = ROOT / "docs/reference/advice.md"
 
 HEAD = """\
@@ -79,6 +87,17 @@ def page() -> str:
     )
 
 
+def terminal() -> str:
+    """What ``watchword advise --client web`` shows on a terminal; no font or anything else is fetched for it."""
+    console = Console(record=True, width=100, file=StringIO(), force_terminal=True)
+    print_plan(decide(answers_of({"client": "web"})), console)
+    frame = re.sub(
+        r"@font-face \{\{.*?\}\}\s*", "", str((Console.export_svg.__kwdefaults__ or {})["code_format"]), flags=re.DOTALL
+    )
+    return console.export_svg(title="watchword advise --client web", code_format=frame, unique_id="advise")
+
+
 if __name__ == "__main__":
+    TERMINAL.write_text(terminal(), encoding="utf-8")
     PICTURE.write_text(svg(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")

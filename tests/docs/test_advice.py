@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tests.docs.advice_pages import PAGE, PICTURE, page
+from tests.docs.advice_pages import PAGE, PICTURE, TERMINAL, page
 from watchword.advisor.jobs import JOBS
 from watchword.advisor.picture import svg
 from watchword.advisor.rules import RULES
@@ -28,6 +28,15 @@ def test_the_picture_has_every_rule_that_recommends_and_runs_no_script() -> None
     assert "<script" not in text
     assert "href" not in text
     assert "prefers-color-scheme: dark" in text
+
+
+def test_the_picture_of_the_terminal_fetches_nothing() -> None:
+    shown = TERMINAL.read_text()
+    assert "server-side" in shown
+    assert "url(http" not in shown
+    assert "font-face" not in shown
+    assert "<script" not in shown
+    assert f"]({TERMINAL.name})" in (DOCS / "how-to/choose-tokens.md").read_text()
 
 
 def test_the_picture_stands_on_its_page() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from ..advisor.questions import QUESTIONS
 from ..advisor.spans import span
 from .commands import plain
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 LEVELS = {"fail": "red", "warn": "yellow", "note": "cyan"}
 
 
@@ -25,10 +28,15 @@ def show_plan(plan: Plan) -> None:
             click.echo(line)
         return
     from rich.console import Console
+
+    print_plan(plan, Console())
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """The plan as tables, on this terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
     table = Table(title="Which token for which job", show_lines=True, title_justify="left", expand=True)
     for name, share in (("job", 2), ("answer", 4), ("how", 7)):
         table.add_column(name, ratio=share)
