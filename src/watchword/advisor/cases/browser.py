@@ -69,7 +69,11 @@ RULES = (
                     "authorization code with PKCE; the refresh token out of script if at all possible",
                     'watchword.toml says why this risk is taken: accept_xss_storage_risk = "…"',
                 ),
-            )
+            ),
+            "api": Says(lifetime=5 * MINUTE),
+            "refresh": Says(
+                notes=("a page has no secure storage: a cookie on the token endpoint's path, or a sign-in each time",)
+            ),
         },
         why="without a back end the page has to hold a token: a short one, in memory, and nothing that lasts",
         sources=("draft-ietf-oauth-browser-based-apps §6.3", "RFC 9700 §2.1.1"),
