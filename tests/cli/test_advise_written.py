@@ -124,6 +124,16 @@ def test_what_is_written_lets_nobody_in_until_somebody_writes_how(framework: str
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_json_names_what_was_written(tmp_path: Path) -> None:
+    done = run("advise", "--client", "web", "--needs", "none", "--write", "new/app", "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["written"] == ["new/app/watchword.toml", "new/app/app.py", "new/app/test_plan.py"]
+    assert sorted(path.name for path in (tmp_path / "new/app").iterdir()) == [
+        "app.py",
+        "test_plan.py",
+        "watchword.toml",
+    ]
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("mine")
     done = run("advise", "--client", "web", "--write", ".", folder=tmp_path)
