@@ -20,7 +20,8 @@ RULES = (
         question="layers",
         when={"layers": "jwt"},
         says={
-            "api": Says(rejects={"paseto": "a layer in the path knows JWT alone", "local": "a layer has to read it"})
+            "api": Says(rejects={"paseto": "a layer in the path knows JWT alone", "local": "a layer has to read it"}),
+            "service": Says(rejects={"paseto": "a layer between the services knows JWT alone"}),
         },
         why="a format that one layer refuses does not arrive; check each of them before anything but JWT is adopted",
         sources=("RFC 9068 §1", "PASETO specification"),
@@ -99,7 +100,7 @@ RULES = (
             "keys are random, of 256 bits or RSA 3072; no secret in two services (RFC 8725 §3.5)",
             "signing keys are published before they sign, and kept until their last token has expired",
             "a maintained library; jku, jwk and x5u in a header are never followed (RFC 8725 §3.10)",
-            "refresh tokens, reset links and API keys are not JWTs (ASVS 7.2.2)",
+            "refresh tokens, reset links and API keys are not JWTs (RFC 9700 §4.14.2, ASVS 7.4.1)",
             "there is a way to end a token before it expires, by jti, and it has been tried (ASVS 7.4.1)",
         ),
     ),
@@ -208,7 +209,7 @@ RULES = (
             )
         },
         why="an opaque token has nothing to read and can be ended; encryption hides the same, and needs a key besides",
-        sources=("ASVS 14.2.6", "RFC 8725 §3.6"),
+        sources=("ASVS 14.2.6", "RFC 9068 §6"),
         settings={"strict": True},
     ),
     Rule(
@@ -223,7 +224,7 @@ RULES = (
             )
         },
         why="a key that hides from the holder and opens in many services is a shared secret: do not send it",
-        sources=("ASVS 14.2.6", "RFC 9068 §5"),
+        sources=("ASVS 14.2.6", "RFC 9068 §6", "RFC 7515 §10.5"),
         settings={"strict": True},
     ),
     Rule(
@@ -232,7 +233,7 @@ RULES = (
         when={"verify": "local"},
         says={"api": Says(rejects={"hs256": MINTS, "local": MINTS})},
         why="several verifiers, one issuer: a key pair, of which they have the public half",
-        sources=("RFC 8725 §3.5", "ASVS 11.6.1"),
+        sources=("RFC 7515 §10.5", "ASVS 11.6.1"),
         settings={"deployment.verifiers": 2},
     ),
     Rule(
@@ -303,7 +304,7 @@ RULES = (
         question="default",
         says={"api": Says(lifetime=15 * MINUTE)},
         why="a stolen token works until it expires or is stopped; long lives are for refresh tokens and sessions",
-        sources=("RFC 6750 §5.3", "RFC 9700 §2.2.1"),
+        sources=("RFC 6750 §5.3",),
     ),
     Rule(
         id="opaque-when-in-doubt",

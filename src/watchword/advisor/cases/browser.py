@@ -129,6 +129,6 @@ RULES = (
         unless={"client": "web spa spa-cross spa-alone internal"},
         says={"browser": Says(recommends="none")},
         why="none of the clients is a browser",
-        sources=("ASVS 7.1.1",),
+        sources=("ASVS 10.1.1",),
     ),
 )

@@ -14,7 +14,7 @@ RULES = (
         question="default",
         says={"api-keys": Says(rejects={"jwt": NO_END, "paseto": NO_END})},
         why="a key lives for months: it has to be found, listed, rotated and ended, so there is a row in any case",
-        sources=("ASVS 7.2.2", "ASVS 6.5.2"),
+        sources=("ASVS 7.4.1", "ASVS 6.5.2"),
     ),
     Rule(
         id="api-keys",
@@ -90,7 +90,7 @@ RULES = (
             )
         },
         why="what is handed over passes through the browser: unreadable, unchanged, for one user, used once",
-        sources=("ASVS 14.2.1", "RFC 8725 §2.6"),
+        sources=("ASVS 14.2.1", "RFC 7519 §12"),
     ),
     Rule(
         id="handover-to-others",
@@ -104,7 +104,7 @@ RULES = (
             )
         },
         why="somebody else opens it: encrypted for their public key, so that they can open and not seal",
-        sources=("RFC 7518 §4.6", "RFC 8725 §3.5"),
+        sources=("RFC 7518 §4.6", "RFC 7515 §10.5"),
     ),
     Rule(
         id="handover",

@@ -26,7 +26,7 @@ RULES = (
             )
         },
         why="each service proves who it is for one target and a few minutes, with a key that only the issuer has",
-        sources=("RFC 8725 §3.5", "RFC 8725 §3.9", "ASVS 13.2.1", "RFC 9700 §2.3"),
+        sources=("RFC 7515 §10.5", "RFC 8725 §3.9", "ASVS 13.2.1", "RFC 9700 §2.3"),
     ),
     Rule(
         id="services-may-ask",

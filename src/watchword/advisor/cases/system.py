@@ -73,7 +73,7 @@ RULES = (
         when={"nodes": "process"},
         says={"browser": Says(notes=("a restart signs everybody out",))},
         why="in one process memory is a store; it forgets at a restart, and no second process shares it",
-        sources=("ASVS 7.1.3",),
+        sources=("ASVS 7.2.1",),
         settings={"url": "memory:"},
     ),
     Rule(
