@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: taxonomy events help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: tree taxonomy events help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -39,10 +39,11 @@ lint: $(VENV)/.ready ## style and architecture: ruff, import-linter
 types: $(VENV)/.ready ## mypy --strict
 	@$(BIN)/mypy
 
-soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once; then the long state machines and models
+soak: $(VENV)/.ready ## what must happen exactly once, 200 rounds of a hundred at once; the long state machines, models; every golden plan
 	@WATCHWORD_SOAK=200 $(BIN)/python -m pytest -q tests/properties/test_exactly_once.py $(ARGS)
 	@WATCHWORD_SOAK=5 $(BIN)/python -m pytest -q tests/properties/test_system_machine.py tests/properties/test_models.py \
 		tests/properties/test_refresh_machine.py tests/contracts/test_store_machine.py $(ARGS)
+	@WATCHWORD_SOAK=1 $(BIN)/python -m pytest -q tests/cli/test_advise_written.py $(ARGS)
 
 faults: $(VENV)/.ready ## break what watchword stands on, and write docs/reference/faults.md (half an hour or so)
 	@$(BIN)/python -m tests.faults.run --scale full --json docs/reference/faults.jsonl $(ARGS); wrong=$$?; \
@@ -58,6 +59,10 @@ events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
 	@$(BIN)/python -m tests.contracts.events_page
 
 bench: $(VENV)/.ready ## measure formats, the hot path and whole requests against other libraries
+tree: $(VENV)/.ready ## draw the decision tree of watchword advise, and write docs/reference/advice.md
+	@$(BIN)/python -m tests.docs.advice_pages
+
+bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
 	@$(BIN)/python benchmarks/redis_lookups.py $(ARGS)

@@ -130,6 +130,25 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
     roles: dict[str, RoleSettings] = {}
 
 
+class DeploymentSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[deployment]``: facts that nothing here can see, for ``watchword advise --audit``; they change nothing."""
+
+    machines: Annotated[int, Meta(ge=1)] = 1
+    workers: Annotated[int, Meta(ge=1)] = 1
+    verifiers: Annotated[int, Meta(ge=1)] = 1
+    key_holders: Annotated[int, Meta(ge=1)] = 1
+    hidden_claims: bool = False
+    user_lookup: bool = False
+    browser_holds: Literal["nothing", "access", "refresh"] = "nothing"
+    accept_xss_storage_risk: str = ""
+
+
+class AdviceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[advice]``: what ``watchword advise`` was answered when it wrote this file."""
+
+    answers: dict[str, str | list[str]] = {}
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``watchword.toml``."""
 
@@ -157,6 +176,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicySettings = PolicySettings()
     binding: BindingSettings = BindingSettings()
     server: ServerSettings = ServerSettings()
+    deployment: DeploymentSettings = DeploymentSettings()
+    advice: AdviceSettings = AdviceSettings()
 
     def __repr__(self) -> str:
         """Without the rest of the URL, which may hold a password, as may the carrier's."""

@@ -9,6 +9,7 @@ import pytest
 from watchword import Watchword, blocking
 from watchword.config import Settings, read_settings, settings_of
 from watchword.errors import ConfigurationError
+from watchword.options import keywords
 
 LEAST = {"url": "memory:", "issuer": "https://as.test", "audience": "https://api.test"}
 TOML = """
@@ -276,3 +277,15 @@ def test_retention_and_migration_reach_the_watchword() -> None:
     for wrong in ({"migrate": "sometimes"}, {"audit_retention": 86_399}):
         with pytest.raises(ConfigurationError):
             settings_of(LEAST | wrong, {})
+
+
+def test_facts_of_the_deployment_and_answers_are_read_and_change_nothing() -> None:
+    told = {"deployment": {"workers": 4}, "advice": {"answers": {"client": ["web"], "stop": "no"}}}
+    settings = settings_of(LEAST | told, {"WATCHWORD_DEPLOYMENT__MACHINES": "2"})
+    assert (settings.deployment.workers, settings.deployment.machines) == (4, 2)
+    assert settings.advice.answers == {"client": ["web"], "stop": "no"}
+    assert keywords(settings) == keywords(settings_of(LEAST, {}))
+    with pytest.raises(ConfigurationError, match=r"did you mean deployment\.workers"):
+        settings_of(LEAST | {"deployment": {"worker": 4}}, {})
+    with pytest.raises(ConfigurationError, match="workers"):
+        settings_of(LEAST | {"deployment": {"workers": 0}}, {})

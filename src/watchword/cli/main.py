@@ -7,6 +7,7 @@ import platform
 import click
 
 from .. import __version__
+from .advise import advise
 from .commands import EXIT_CODES, Commands, json_option, say_json
 from .db import db
 from .demo import demo
@@ -39,5 +40,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (db, demo, serve, users):
+for command in (advise, db, demo, serve, users):
     watchword.add_command(command)
