@@ -10,6 +10,7 @@ from .. import __version__
 from .commands import EXIT_CODES, Commands, json_option, say_json
 from .db import db
 from .demo import demo
+from .doctor import doctor
 from .serve import serve
 from .users import users
 
@@ -39,5 +40,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (db, demo, serve, users):
+for command in (db, demo, doctor, serve, users):
     watchword.add_command(command)
