@@ -1,1 +1,1 @@
-"""What a developer asks at 2 AM, as functions: what a token is, what ails a deployment."""
+"""What went wrong, and what a token says: functions, which the command line only shows."""

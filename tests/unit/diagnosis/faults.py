@@ -572,7 +572,7 @@ def naive(ward: Ward, untrusted: str, skips: Iterable[str]) -> bool:
     key = ward.ww.ring.active("sign", format="jwt")
     if "signature" not in skips:
         try:
-            key.verify(message.encode(), raw)
+            key.verify(raw, message.encode())
         except WatchwordError:
             return False
     now = ward.ww.clock.now()

@@ -137,7 +137,7 @@ def _token(visit: Visit) -> str:
 FAMILY = Family(
     page="token-checks",
     title="A bad token gets in, or a good one does not",
-    look="`watchword inspect TOKEN` walks one token through the corridor and says where it stops; the log has the code "
+    look="`watchword inspect -` walks one token through the corridor and says where it stops; the log has the code "
     "of each refusal.",
     prevent="Verify with `ww.access.verify`, `Issuer` or the middleware alone, and run "
     "`assert_rejects_all(client, path)` "
@@ -147,7 +147,7 @@ FAMILY = Family(
             id="token.refused",
             symptom="A token that was just issued is refused.",
             cause="The verifier has other keys, another issuer or audience, or a wrong clock.",
-            mend="watchword inspect TOKEN --issuer https://app.example   # names the stage where it stops",
+            mend="watchword inspect - --issuer https://app.example   # names the stage where it stops",
         ),
         Ailment(
             id="token.dropped",

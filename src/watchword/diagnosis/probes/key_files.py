@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...app import Watchword
 from ...errors import WatchwordError
+from ...keys.key import Key
 from ...keys.ring import Slot, State
 from ...keys.sources import read_file
 from .base import Ailment, CannotRunError, Case, Configured, Family, Probe, Sign
@@ -81,7 +82,7 @@ def _sprawl(case: Case) -> Iterator[Sign]:
         for slot in slots_of(one):
             if slot.key.can_sign and slot.state(now) is not State.RETIRED:
                 sort = f"{slot.key.algorithm.name} ({slot.key.use})"
-                holders.setdefault(f"{sort} {slot.key.thumbprint()}", []).append(f"{one.path} ({path.name})")
+                holders.setdefault(f"{sort} {_fingerprint(slot.key)}", []).append(f"{one.path} ({path.name})")
     services = {(one.said.issuer, one.said.audience, one.said.url) for one in case.configs}
     shared = [(name.rpartition(" ")[0], found) for name, found in holders.items() if len(found) > 1]
     if shared and len(services) > 1:
@@ -90,6 +91,11 @@ def _sprawl(case: Case) -> Iterator[Sign]:
             sorted({one for _, two in shared for one in two}),
         )
         yield Sign("keys.shared", f"{sorts} in {' and '.join(places)}")
+
+
+def _fingerprint(key: Key) -> str:
+    """The same for the same key, whatever it is called."""
+    return key.paserk_id(private=True) if key.algorithm.format == "paseto" else key.thumbprint()
 
 
 def _database(config: Configured) -> Path:
