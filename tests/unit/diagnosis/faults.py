@@ -70,7 +70,7 @@ def simple(name: str, make: Callable[[Ward], Fault], *expected: str, **settings:
     fault(name, *expected, **settings)(make)
 
 
-def fake(status: int, **members: Any) -> Said:
+def fake(status: int, /, **members: Any) -> Said:
     return Said(status, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")], dump_json(members))
 
 

@@ -17,6 +17,7 @@ from watchword.clock import FrozenClock, SystemClock
 from watchword.diagnosis.doctor import Report, examine
 from watchword.diagnosis.probes import records
 from watchword.diagnosis.probes.clocks import forward
+from watchword.stores.base import Survey
 
 HEALTHY = """
 url = "sqlite:///{folder}/app.db"
@@ -230,7 +231,8 @@ def test_a_redis_that_evicts_or_forgets(tmp_path: Path, valkey: Server) -> None:
     text = Path(path).read_text().replace(f"sqlite:///{tmp_path}/app.db", valkey.fresh())
     Path(path).write_text(text + f'keys = "{tmp_path}/app.db.keys"\n')
     client = valkey.client()
-    known = {name: client.config_get(name)[name] for name in ("maxmemory-policy", "appendonly", "appendfsync")}  # type: ignore[index]
+    names = ("maxmemory-policy", "appendonly", "appendfsync")
+    known = {name: str(client.config_get(name)[name]) for name in names}
     try:
         client.config_set("appendonly", "yes")
         client.config_set("appendfsync", "always")
@@ -247,6 +249,17 @@ def test_a_redis_that_evicts_or_forgets(tmp_path: Path, valkey: Server) -> None:
         client.close()
 
 
+def test_a_postgres_that_confirms_too_early_or_takes_no_writes() -> None:
+    """By what its survey says: ``fsync`` of the tests' own server is off, and a standby is not to be had here."""
+
+    def seen(**about: str) -> list[str]:
+        return [sign.ailment for sign in records.kept(Survey(scheme="postgresql", about=about))]
+
+    assert seen(fsync="on", synchronous_commit="on", standby="false") == []
+    assert seen(fsync="off", synchronous_commit="on", standby="false") == ["store.forgets"]
+    assert seen(fsync="on", synchronous_commit="on", standby="true") == ["store.standby"]
+
+
 # Clocks
 
 
@@ -254,7 +267,7 @@ class Backward(SystemClock):
     def __init__(self) -> None:
         self._at = 10_000.0
 
-    def monotonic(self) -> float:  # type: ignore[override]
+    def monotonic(self) -> float:
         self._at -= 0.001
         return self._at
 

@@ -27,15 +27,10 @@ AUDIENCE = "https://api.example"
 BOUND = 0.2
 
 
-@dataclass
-class Asked:
-    """One request, whole. What is changed here, the application sees."""
+class Headed:
+    """What has headers."""
 
-    method: str
-    path: str
-    query: bytes
     headers: list[tuple[bytes, bytes]]
-    body: bytes
 
     def get(self, name: str) -> str:
         return next((value.decode("latin-1") for key, value in self.headers if key == name.encode()), "")
@@ -45,6 +40,17 @@ class Asked:
         if value is not None:
             self.headers.append((name.encode(), value.encode("latin-1")))
 
+
+@dataclass
+class Asked(Headed):
+    """One request, whole. What is changed here, the application sees."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
     def form(self) -> dict[str, str]:
         return dict(parse_qsl(self.body.decode()))
 
@@ -53,15 +59,12 @@ class Asked:
 
 
 @dataclass
-class Said:
+class Said(Headed):
     """One answer, whole."""
 
     status: int
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
-
-    get = Asked.get
-    put = Asked.put
 
 
 Ask = Callable[[Asked], Awaitable[Said]]
@@ -131,7 +134,7 @@ class Ward:
 
 
 @contextmanager
-def served(app: Any, sockets: list[socket.socket], **tls: Any) -> Iterator[None]:
+def served(app: Any, sockets: list[socket.socket], **more: Any) -> Iterator[None]:
     started = threading.Event()
 
     class Server(uvicorn.Server):
@@ -139,7 +142,8 @@ def served(app: Any, sockets: list[socket.socket], **tls: Any) -> Iterator[None]
             await super().startup(sockets)
             started.set()
 
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, date_header=False, **tls)
+    said = {"date_header": False, **more}
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, **said)
     server = Server(config)
     thread = threading.Thread(target=lambda: server.run(sockets), daemon=True)
     thread.start()

@@ -32,7 +32,7 @@ def _cleared(case: Case) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
         answer = visit.sign_out()
         line = _line(answer, visit.name)
-        value = line.partition(";")[0].partition("=")[2].strip()
+        value = line.partition(";")[0].partition("=")[2].strip(' "')
         if answer.status < 400 and (not line or value):
             yield Sign("cookie.stays", "the answer to a sign-out does not clear it")
 

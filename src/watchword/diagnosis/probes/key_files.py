@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from ...app import Watchword
@@ -94,8 +95,8 @@ def _sprawl(case: Case) -> Iterator[Sign]:
 
 
 def _fingerprint(key: Key) -> str:
-    """The same for the same key, whatever it is called."""
-    return key.paserk_id(private=True) if key.algorithm.format == "paseto" else key.thumbprint()
+    """The same for the same key, whatever it is called; it stays in this process."""
+    return sha256(key.secret_bytes()).hexdigest() if key.algorithm.symmetric else key.thumbprint()
 
 
 def _database(config: Configured) -> Path:

@@ -42,12 +42,17 @@ def _ready(case: Case) -> Iterator[Sign]:
 
 def _durable(case: Case) -> Iterator[Sign]:
     for one in _known(case):
-        yield from (Sign("store.forgets", f"{one.scheme}: {caution}") for caution in one.cautions)
-        off = [name for name in ("fsync", "synchronous_commit") if one.about.get(name) == "off"]
-        if off:
-            yield Sign("store.forgets", f"{one.scheme}: {' and '.join(off)} off, so a crash loses what was confirmed")
-        if one.about.get("standby") == "true":
-            yield Sign("store.standby", f"{one.scheme}: it is a standby, which takes no writes")
+        yield from kept(one)
+
+
+def kept(one: Survey) -> Iterator[Sign]:
+    """Whether this server keeps what it confirms, by its own word."""
+    yield from (Sign("store.forgets", f"{one.scheme}: {caution}") for caution in one.cautions)
+    off = [name for name in ("fsync", "synchronous_commit") if one.about.get(name) == "off"]
+    if off:
+        yield Sign("store.forgets", f"{one.scheme}: {' and '.join(off)} off, so a crash loses what was confirmed")
+    if one.about.get("standby") == "true":
+        yield Sign("store.standby", f"{one.scheme}: it is a standby, which takes no writes")
 
 
 def _trail(case: Case) -> Iterator[Sign]:
