@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: taxonomy events help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds
 
 events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
 	@$(BIN)/python -m tests.contracts.events_page
+
+runbook: $(VENV)/.ready ## write docs/runbook/: what ails, by symptom
+	@$(BIN)/python -m tests.docs.runbook
 
 bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)

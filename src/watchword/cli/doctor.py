@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,15 @@ def _examined(
         patients = [Patient(url, ca=ca) for url in dict.fromkeys(urls)]
         for one in patients:
             stack.callback(one.close)
-        return examine(configs, patients, account, workers=workers)
+        report = examine(configs, patients, account, workers=workers, told=_progress)
+        _progress("")
+        return report
+
+
+def _progress(probe: str) -> None:
+    """One line on a terminal that is written over, and nothing elsewhere."""
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        click.echo(f"\r\x1b[2K{probe}\r", nl=False, err=True)
 
 
 def _concurrency() -> int:
@@ -97,6 +106,9 @@ def _say(report: Report) -> None:
     for result in report.results:
         if result.health == "unknown":
             click.echo(f"not looked at: {result.probe}: {result.why}")
+    for result in report.results:
+        for text in result.measured:
+            click.echo(f"measured: {result.probe} at {result.where}: {text}")
     found, unknown = len(report.findings), report.count("unknown")
     click.echo(f"{report.count('healthy')} probes healthy, {found} findings, {unknown} could not run")
 

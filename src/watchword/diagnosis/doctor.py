@@ -17,7 +17,7 @@ from .canary import Canary
 from .patient import Patient, UnreachableError
 from .probes import checks, clocks, cookies, csrf, documents, endings, key_files, nodes, reach, records, refreshes
 from .probes import settings as settings_
-from .probes.base import NEEDS, Ailment, CannotRunError, Case, Configured, Family, Level, Need, Probe
+from .probes.base import NEEDS, Ailment, CannotRunError, Case, Configured, Family, Level, Measured, Need, Probe, Sign
 from .probes.key_files import slots_of
 
 FAMILIES: tuple[Family, ...] = (
@@ -68,6 +68,7 @@ class Result(Struct, frozen=True):
     health: Health
     why: str = ""
     findings: tuple[Finding, ...] = ()
+    measured: tuple[str, ...] = ()
 
 
 class Report(Struct, frozen=True):
@@ -150,14 +151,15 @@ def _looked(probe: Probe, case: Case, dead: set[str]) -> Result:
     if _ACTING & set(probe.needs) and not all(one.confidential for one in _asked(case)):
         return _unknown(probe, case, "the URL is http and of another machine: no credential is sent there")
     try:
-        signs = list(probe.run(case))
+        seen = list(probe.run(case))
     except (CannotRunError, UnreachableError) as error:
         return _unknown(probe, case, str(error))
     except (WatchwordError, OSError) as error:
         return _unknown(probe, case, f"{type(error).__name__}: {error}")
     where = _where(probe, case)
-    findings = tuple(_finding(probe, sign.ailment, where, sign.seen) for sign in signs)
-    return Result(probe.id, where, "ailing" if findings else "healthy", findings=findings)
+    findings = tuple(_finding(probe, one.ailment, where, one.seen) for one in seen if isinstance(one, Sign))
+    measured = tuple(one.text for one in seen if isinstance(one, Measured))
+    return Result(probe.id, where, "ailing" if findings else "healthy", findings=findings, measured=measured)
 
 
 def _missing(probe: Probe, case: Case) -> Need | None:

@@ -45,6 +45,12 @@ class Sign(Struct, frozen=True):
     seen: str
 
 
+class Measured(Struct, frozen=True):
+    """A probe measured this, whether or not it is an ailment."""
+
+    text: str
+
+
 class CannotRunError(Exception):
     """The probe could not be done, and says why; nothing is known of what it asks."""
 
@@ -84,12 +90,12 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """One row: what it asks, what it needs, and how it looks. ``run`` yields signs; none is health."""
+    """One row: what it asks, what it needs, how it looks. Signs are findings; none is health."""
 
     id: str
     asks: str
     needs: tuple[Need, ...]
-    run: Callable[[Case], Iterator[Sign]]
+    run: Callable[[Case], Iterator[Sign | Measured]]
     finds: tuple[str, ...]
     """The ailments that it can see."""
 

@@ -8,13 +8,13 @@ from email.utils import parsedate_to_datetime
 from ...clock import Clock
 from ..canary import visiting
 from ..tokens import said_by
-from .base import Ailment, CannotRunError, Case, Family, Probe, Sign
+from .base import Ailment, CannotRunError, Case, Family, Measured, Probe, Sign
 
 MOST_SKEW = 5
 """Seconds that two clocks may be apart here: half of the 10 that nbf and iat are forgiven."""
 
 
-def _date(case: Case) -> Iterator[Sign]:
+def _date(case: Case) -> Iterator[Sign | Measured]:
     before = case.clock.now()
     answer = case.server.ask(case.canary.paths.health or case.canary.paths.page)
     try:
@@ -22,6 +22,7 @@ def _date(case: Case) -> Iterator[Sign]:
     except (ValueError, TypeError):
         raise CannotRunError("its answers have no readable Date") from None
     apart = _outside(there, before, case.clock.now())
+    yield Measured(f"its clock is {apart:+d} s from this machine's")
     if abs(apart) > MOST_SKEW:
         yield Sign("clock.skew", f"its Date is {abs(apart)} s {'ahead of' if apart > 0 else 'behind'} this machine")
 

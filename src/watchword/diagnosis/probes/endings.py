@@ -8,7 +8,7 @@ from threading import Event
 from ...clock import Clock
 from ..canary import Visit, bearer, sign_in, visiting
 from ..patient import Answer
-from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
+from .base import Ailment, CannotRunError, Case, Family, Measured, Probe, Sign, endpoint
 
 LOOK = 0.05
 SLACK = 0.5
@@ -53,7 +53,7 @@ def _sign_in(case: Case) -> Iterator[Sign]:
             case.server.ask(case.canary.paths.sign_out, headers=headers)
 
 
-def _ends(case: Case) -> Iterator[Sign]:
+def _ends(case: Case) -> Iterator[Sign | Measured]:
     endpoint(case.canary.paths.sign_out, "sign_out")
     with visiting(case.canary, case.server) as visit:
         minted = {format: visit.mint(format) for format in FORMATS}
@@ -77,7 +77,7 @@ def _ends(case: Case) -> Iterator[Sign]:
                 )
 
 
-def _measured(case: Case, good: dict[str, Callable[[], bool]]) -> Iterator[Sign]:
+def _measured(case: Case, good: dict[str, Callable[[], bool]]) -> Iterator[Sign | Measured]:
     """The bound is one for all, and counts from the answer to the sign-out."""
     bound, began, took = case.canary.max_staleness, case.clock.monotonic(), dict[str, float]()
 
@@ -89,6 +89,8 @@ def _measured(case: Case, good: dict[str, Callable[[], bool]]) -> Iterator[Sign]
 
     until(some_live, case.clock, bound)
     lives = sorted(good.keys() - took.keys())
+    spans = ", ".join(f"{name} {took[name]:.2f} s" for name in good if name in took)
+    yield Measured(f"refused after the sign-out: {spans or 'nothing'}; {bound:g} s are declared")
     if "session" in lives:
         yield Sign("session.lives", f"its cookie still works {case.clock.monotonic() - began:.1f} s after the sign-out")
     if tokens := [name for name in lives if name != "session"]:
