@@ -64,7 +64,7 @@ def test_a_running_server_with_a_canary(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, ""), told
     unknown = {one["probe"] for one in told["results"] if one["health"] == "unknown"}
-    assert unknown == {"key-sprawl", "server-hsts", "document-nodes", "node-known"}
+    assert unknown == {"key-sprawl", "server-hsts", "document-nodes", "node-known", "node-restarted"}
     found = [one["id"] for result in json.loads(wrong.stdout)["results"] for one in result["findings"]]
     assert (wrong.returncode, found) == (1, ["session.no-sign-in"])
     for said in (done.stdout, wrong.stdout):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +31,7 @@ _CODES = "Exit codes: 0 no failure, 1 a failure was found, 2 wrong usage."
 @click.option("--canary", metavar="FILE", help="An account to act with, and the paths of its application.")
 @click.option("--ca", metavar="FILE", help="Certificates to trust instead of the system's (PEM).")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes of one configuration; WEB_CONCURRENCY.")
+@click.option("--restart", metavar="COMMAND", help="What restarts the server; it is run once, with a canary signed in.")
 @click.option("--output", metavar="FILE", help="Write the report there as SARIF 2.1.0, too.")
 @click.option("--explain", metavar="ID", help="Say all about one finding, and examine nothing.")
 @json_option
@@ -37,6 +41,7 @@ def doctor(
     canary: str | None,
     ca: str | None,
     workers: int | None,
+    restart: str | None,
     output: str | None,
     explain: str | None,
     as_json: bool,
@@ -52,7 +57,7 @@ def doctor(
     configs = configs or (() if urls or not os.path.exists("watchword.toml") else ("watchword.toml",))
     if not configs and not urls:
         raise CommandError("there is nothing to examine", "name a configuration with --config, or a server with --url")
-    report = _examined(configs, urls, canary, ca, workers or _concurrency())
+    report = _examined(configs, urls, canary, ca, workers or _concurrency(), restart)
     if output is not None:
         _write(report, output)
     if as_json:
@@ -64,7 +69,12 @@ def doctor(
 
 
 def _examined(
-    configs: tuple[str, ...], urls: tuple[str, ...], canary: str | None, ca: str | None, workers: int
+    configs: tuple[str, ...],
+    urls: tuple[str, ...],
+    canary: str | None,
+    ca: str | None,
+    workers: int,
+    restart: str | None,
 ) -> Report:
     from ..diagnosis.canary import read_canary
     from ..diagnosis.doctor import examine
@@ -75,9 +85,28 @@ def _examined(
         patients = [Patient(url, ca=ca) for url in dict.fromkeys(urls)]
         for one in patients:
             stack.callback(one.close)
-        report = examine(configs, patients, account, workers=workers, told=_progress)
+        report = examine(configs, patients, account, workers=workers, restart=_restarting(restart), told=_progress)
         _progress("")
         return report
+
+
+def _restarting(command: str | None) -> Callable[[], None] | None:
+    """The command as one word after another: no shell reads it."""
+    words = shlex.split(command or "")
+    if not words:
+        return None
+
+    def restart() -> None:
+        from ..diagnosis.probes.base import CannotRunError
+
+        try:
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)  # noqa: S603
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise CannotRunError(f"the restart could not be done: {type(error).__name__}") from None
+        if done.returncode:
+            raise CannotRunError(f"the restart ended with {done.returncode}")
+
+    return restart
 
 
 def _progress(probe: str) -> None:

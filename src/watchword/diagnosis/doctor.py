@@ -96,6 +96,7 @@ def examine(
     canary: Canary | None = None,
     *,
     workers: int = 1,
+    restart: Callable[[], None] | None = None,
     clock: Clock | None = None,
     mounts: str = "/proc/self/mounts",
     environ: Mapping[str, str] | None = None,
@@ -105,7 +106,8 @@ def examine(
     """Run every probe that what is given suffices for, and say of the others why they could not run.
 
     Parameters: configs: paths of ``watchword.toml``. patients: servers. canary: an account that may be acted with.
-    told: hears the id of each probe before it runs. workers: processes that one configuration is started in.
+    told: hears the id of each probe before it runs. workers: processes that one configuration is started in. restart:
+    restarts the server, and returns when it was told to; it raises CannotRunError where it cannot.
     """
     case = Case(
         clock=clock or SystemClock(),
@@ -113,6 +115,7 @@ def examine(
         patients=tuple(patients),
         canary=canary or Canary(),
         workers=workers,
+        restart=restart,
         mounts=mounts,
     )
     until, results = case.clock.monotonic() + SECONDS, list[Result]()
@@ -172,6 +175,7 @@ def _missing(probe: Probe, case: Case) -> Need | None:
         "canary": case.canary.acts and bool(case.canary.paths.sign_in),
         "keys": _has_keys(case.config),
         "tls": patient is not None and patient.secure,
+        "restart": case.restart is not None,
     }
     return next((need for need in probe.needs if not has[need]), None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -645,7 +646,7 @@ simple("it runs another configuration", lambda ward: _pass, "token.other-setting
 # What is cut on the way
 
 
-@fault("a proxy allows 4 KiB of headers", "proxy.header-limit")
+@fault("a proxy allows 4 KiB of headers", "proxy.header-limit", "token.cut")
 def _small(ward: Ward) -> Fault:
     async def meddle(asked: Asked, ask: Ask) -> Said:
         if sum(len(key) + len(value) for key, value in asked.headers) > 4096:
@@ -660,3 +661,21 @@ simple(
     requests(lambda asked: asked.put("cookie", asked.get("cookie")[:2048] or None)),
     "proxy.cookie-cut",
 )
+
+
+def _cut_bearer(asked: Asked) -> None:
+    if len(asked.get("authorization")) > 3000:
+        asked.put("authorization", asked.get("authorization")[:3000])
+
+
+simple("a proxy cuts Authorization", requests(_cut_bearer, ME), "token.cut")
+
+
+@fault("passwords are hashed on the event loop", "session.stalls")
+def _stalled(ward: Ward) -> Fault:
+    async def meddle(asked: Asked, ask: Ask) -> Said:
+        if asked.is_(SIGN_IN):
+            threading.Event().wait(0.3)  # the loop stands still, as it would with Argon2 on it
+        return await ask(asked)
+
+    return meddle

@@ -9,12 +9,14 @@ import pytest
 
 from tests.unit.diagnosis.faults import cached
 from tests.unit.diagnosis.test_faults import looked_at
-from tests.unit.diagnosis.wards import Ask, Asked, Said, Ward, canary, none, ward
+from tests.unit.diagnosis.wards import Ask, Asked, Said, UnansweredError, Ward, canary, none, ward
 from tests.unit.runtime.test_fetch import certificate
 from watchword.clock import SystemClock
 from watchword.crypto import passwords
-from watchword.diagnosis.doctor import Report, examine
-from watchword.diagnosis.patient import Patient
+from watchword.diagnosis.doctor import PROBES, Report, examine
+from watchword.diagnosis.patient import MAX_BODY, Patient
+from watchword.diagnosis.probes import nodes
+from watchword.diagnosis.probes.base import CannotRunError
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.keys.sources import read_file
@@ -35,7 +37,11 @@ def test_two_nodes_of_one_store_have_no_finding(wards: Open, folder: Path) -> No
     issuer = "https://as.example"
     report = looked_at(wards(folder=folder, issuer=issuer), wards(folder=folder, issuer=issuer, clock=SystemClock()))
     assert [f"{one.id}: {one.seen}" for one in report.findings] == []
-    assert {one.probe for one in report.results if one.health == "unknown"} == {"key-sprawl", "server-hsts"}
+    assert {one.probe for one in report.results if one.health == "unknown"} == {
+        "key-sprawl",
+        "server-hsts",
+        "node-restarted",
+    }
 
 
 def test_two_nodes_with_a_store_each(wards: Open) -> None:
@@ -59,6 +65,55 @@ def test_a_node_that_hears_of_no_sign_out(wards: Open, folder: Path) -> None:
     finally:
         deaf.meddler.fault = none
     assert ids(report) == {"node.deaf", "session.lives"}  # it is also asked alone
+
+
+def restarted_as(there: Ward, after: Ward | None) -> Report:
+    """Another process takes the place of the one that was asked; None: none does."""
+    before = there.meddler.app
+
+    def restart() -> None:
+        if after is None:
+            raise CannotRunError("the restart ended with 1")
+        there.meddler.app = after.meddler.app
+
+    try:
+        return looked_at(there, config=False, restart=restart)
+    finally:
+        there.meddler.app = before
+
+
+def test_what_a_restart_leaves(wards: Open, folder: Path) -> None:
+    """As after a restart the same store and keys; then another store, then other keys."""
+    issuer = "https://as.example"
+    one, same = wards(folder=folder, issuer=issuer), wards(folder=folder, issuer=issuer, clock=SystemClock())
+    report = restarted_as(one, same)
+    assert (ids(report), _health(report)) == (set(), "healthy")
+    assert ids(restarted_as(one, wards(issuer=issuer))) == {"restart.session-lost", "restart.token-refused"}
+    other = wards(folder=folder, issuer=issuer, keys=f"{folder}/own.keys")
+    assert ids(restarted_as(one, other)) == {"restart.token-refused"}
+    assert _health(restarted_as(one, None)) == "unknown"
+
+
+def test_a_restart_that_does_not_come_back(wards: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "BACK", 0.1)
+    there = wards()
+
+    async def gone(asked: Asked, ask: Ask) -> Said:
+        raise UnansweredError
+
+    def restart() -> None:
+        there.meddler.fault = gone
+
+    try:
+        [probe] = [one for one in PROBES if one.id == "node-restarted"]
+        report = looked_at(there, config=False, restart=restart, probes=[probe])
+    finally:
+        there.meddler.fault = none
+    assert ids(report) == {"restart.stays-away"}
+
+
+def _health(report: Report) -> str:
+    return next(one.health for one in report.results if one.probe == "node-restarted")
 
 
 class Ahead(SystemClock):
@@ -186,3 +241,18 @@ def test_redirects_to_another_origin_are_not_followed(wards: Open, folder: Path)
         there.meddler.fault = elsewhere.meddler.fault = none
     assert seen == []
     assert report.failed
+
+
+def test_an_answer_without_an_end_is_cut(wards: Open) -> None:
+    there = wards()
+
+    async def endless(asked: Asked, ask: Ask) -> Said:
+        return Said(200, [(b"content-type", b"text/html")], b"x" * 3_000_000)
+
+    there.meddler.fault = endless
+    patient = Patient(there.url)
+    try:
+        assert len(patient.ask("GET /").body) == MAX_BODY
+    finally:
+        there.meddler.fault = none
+        patient.close()

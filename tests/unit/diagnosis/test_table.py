@@ -32,7 +32,8 @@ def test_ids_are_unique_and_every_ailment_is_seen_by_a_probe() -> None:
 
 def test_every_ailment_is_injected_by_some_test() -> None:
     """And at least 25 of them into a server that runs."""
-    text = "\n".join(path.read_text() for path in sorted(HERE.glob("*.py")))
+    names = {"test_pains.py", "test_table.py"}
+    text = "\n".join(path.read_text() for path in sorted(HERE.glob("*.py")) if path.name not in names)
     assert [id for id in AILMENTS if f'"{id}"' not in text] == []
     assert len(FAULTS) >= 60
     assert len({id for row in FAULTS.values() for id in row.expected}) >= 50

@@ -13,7 +13,7 @@ from ..canary import Canary, Visit
 from ..patient import Patient
 
 Level = Literal["failure", "warning"]
-Need = Literal["config", "configs", "url", "urls", "canary", "keys", "tls"]
+Need = Literal["config", "configs", "url", "urls", "canary", "keys", "tls", "restart"]
 
 NEEDS: dict[Need, str] = {
     "config": "needs a configuration: --config watchword.toml",
@@ -22,6 +22,7 @@ NEEDS: dict[Need, str] = {
     "urls": "needs two nodes of one service: give --url twice",
     "canary": "needs an account of its own: --canary FILE with username and password",
     "keys": "needs the server's own keys: give --config on the machine that has its key file",
+    "restart": "needs a command that restarts the server: --restart COMMAND",
     "tls": "the URL is not https, and nothing is promised there",
 }
 
@@ -78,6 +79,7 @@ class Case(Struct, frozen=True, kw_only=True):
     patients: tuple[Patient, ...] = ()
     canary: Canary
     workers: int = 1
+    restart: Callable[[], None] | None = None
     mounts: str = "/proc/self/mounts"
     config: Configured = Configured("", None)
     patient: Patient | None = None

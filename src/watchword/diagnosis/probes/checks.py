@@ -8,7 +8,7 @@ from ...app import Watchword
 from ...errors import WatchwordError
 from ...keys.key import Key
 from ...keys.ring import KeyRing
-from ...testing.flaws import JWT_FLAWS, Signed
+from ...testing.flaws import JWT_FLAWS, Signed, written_jwt
 from ..canary import Visit, bearer, visiting
 from ..tokens import said_by
 from .base import Ailment, CannotRunError, Case, Family, Probe, Sign
@@ -37,6 +37,8 @@ SIGNED: Mapping[str, str] = {
 }
 """The same for what the server's own key has signed: another service of the house could hold it."""
 LONGEST = 3600
+LONG = 3072
+"""Bytes that a claim is made longer by: the token has some 4.6 KiB then, of the 8 that we allow."""
 
 
 def _good(case: Case) -> Iterator[Sign]:
@@ -61,13 +63,27 @@ def _forged(case: Case) -> Iterator[Sign]:
 
 
 def _signed(case: Case) -> Iterator[Sign]:
-    ring = KeyRing(slots_of(case.config), clock=case.clock)
+    with visiting(case.canary, case.server) as visit:
+        yield from _shown(case, SIGNED, _own(case, _token(visit)))
+
+
+def _whole(case: Case) -> Iterator[Sign]:
+    """A token as long as one with many roles."""
     with visiting(case.canary, case.server) as visit:
         token = _token(visit)
-        slot = ring.find(str(said_by(token).head.get("kid")))
-        if slot is None or not slot.key.can_sign:
-            raise CannotRunError(f"the key file of {case.config.path} is not this server's")
-        yield from _shown(case, SIGNED, _taken_apart(case, token, slot.key))
+        if not case.server.ask(case.canary.paths.me, headers=[bearer(token)]).ok:
+            raise CannotRunError("a short token is refused: see token-good")
+        long = written_jwt(_own(case, token).saying(doctor="x" * LONG))
+        if not (answer := case.server.ask(case.canary.paths.me, headers=[bearer(long)])).ok:
+            yield Sign("token.cut", f"a good token of {len(long)} bytes is answered with {answer.status}")
+
+
+def _own(case: Case, token: str) -> Signed:
+    """The token, to be signed anew by the server's own key. Raises: CannotRunError."""
+    slot = KeyRing(slots_of(case.config), clock=case.clock).find(str(said_by(token).head.get("kid")))
+    if slot is None or not slot.key.can_sign:
+        raise CannotRunError(f"the key file of {case.config.path} is not this server's")
+    return _taken_apart(case, token, slot.key)
 
 
 def _taken_apart(case: Case, token: str, key: Key) -> Signed:
@@ -156,6 +172,12 @@ FAMILY = Family(
             mend="proxy_set_header Authorization $http_authorization;   # nginx; Apache: CGIPassAuth On",
         ),
         Ailment(
+            id="token.cut",
+            symptom="Users with many roles get 400, 401 or 431, others do not.",
+            cause="A proxy cuts or refuses a long Authorization header.",
+            mend="large_client_header_buffers 4 16k;   # nginx; or fewer roles in the token",
+        ),
+        Ailment(
             id="token.long",
             level="warning",
             symptom="A stolen access token works for hours.",
@@ -208,7 +230,7 @@ FAMILY = Family(
             id="token.late",
             symptom="Expired tokens work.",
             cause="`exp` is not compared, or with minutes of leeway.",
-            mend="ClaimsPolicy(leeway=timedelta(seconds=10))   # 60 s are the most",
+            mend="ClaimsPolicy(issuer=…, audiences=…, exp_leeway=0)   # 60 s are the most",
         ),
         Ailment(
             id="token.early",
@@ -263,6 +285,13 @@ FAMILY = Family(
             needs=("url", "canary", "keys"),
             run=_signed,
             finds=("token.audience", "token.issuer", "token.type", "token.late", "token.early", "token.endless"),
+        ),
+        Probe(
+            id="token-whole",
+            asks="does a long token arrive whole",
+            needs=("url", "canary", "keys"),
+            run=_whole,
+            finds=("token.cut",),
         ),
         Probe(
             id="token-kinds",

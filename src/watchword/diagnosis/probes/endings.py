@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 from ...clock import Clock
-from ..canary import Visit, bearer, sign_in, visiting
+from ..canary import Visit, bearer, own_page, session_cookie, sign_in, visiting
 from ..patient import Answer
 from .base import Ailment, CannotRunError, Case, Family, Measured, Probe, Sign, endpoint
 
@@ -15,6 +16,9 @@ SLACK = 0.5
 """Seconds that the measuring itself may take."""
 PATIENCE = 2.0
 """How many times the bound is waited for, and as many seconds, to tell what comes late from what never comes."""
+HEAD_START = 0.02
+LONG_STALL = 0.15
+"""Seconds. A password costs about as much."""
 FORMATS = ("jwt", "paseto", "opaque")
 
 
@@ -30,8 +34,6 @@ def until(held: Callable[[], bool], clock: Clock, bound: float) -> float | None:
 
 
 def _sign_in(case: Case) -> Iterator[Sign]:
-    from ..canary import own_page, session_cookie
-
     answer = sign_in(case.canary, case.server, own_page(case.server))
     if answer.status == 403:
         raise CannotRunError("the sign-in is refused as another site's: see csrf-own")
@@ -49,8 +51,7 @@ def _sign_in(case: Case) -> Iterator[Sign]:
         if any(found[1] in value for value in answer.all("location")):
             yield Sign("leak.location", "the sign-in redirects to a URL that holds the session's token")
     finally:
-        if case.canary.paths.sign_out:
-            case.server.ask(case.canary.paths.sign_out, headers=headers)
+        _leave(case, answer)
 
 
 def _ends(case: Case) -> Iterator[Sign | Measured]:
@@ -98,6 +99,32 @@ def _measured(case: Case, good: dict[str, Callable[[], bool]]) -> Iterator[Sign 
     worst = max(took, key=lambda name: took[name], default="")
     if worst and took[worst] > bound + SLACK:
         yield Sign("session.late", f"{worst}: {took[worst]:.1f} s after the sign-out; {bound:g} s are declared")
+
+
+def _stalls(case: Case) -> Iterator[Sign | Measured]:
+    """While a password is checked, others are answered. The best of three tries counts: a busy machine is no stall."""
+    path = case.canary.paths.health or case.canary.paths.page or case.canary.paths.me
+    shares = []
+    for _ in range(3):
+        with ThreadPoolExecutor(1) as other:
+            entering = other.submit(sign_in, case.canary, case.server, own_page(case.server))
+            Event().wait(HEAD_START)
+            waited = case.server.ask(path).took
+            entered = entering.result()
+        _leave(case, entered)
+        shares.append((waited, waited / max(entered.took, 0.001)))
+    best, share = min(shares)
+    yield Measured(f"another request took {best * 1000:.0f} ms while a password was checked")
+    if best > LONG_STALL and share > 0.5:
+        yield Sign("session.stalls", f"another request waits {best * 1000:.0f} ms while a password is checked")
+
+
+def _leave(case: Case, entered: Answer) -> None:
+    found = session_cookie(entered)
+    if found is not None and case.canary.paths.sign_out:
+        case.server.ask(
+            case.canary.paths.sign_out, headers=[("cookie", f"{found[0]}={found[1]}"), *own_page(case.server)]
+        )
 
 
 def _listed(case: Case) -> Iterator[Sign]:
@@ -175,6 +202,13 @@ FAMILY = Family(
             mend="watchword revoke --subject USER   # ends all, listed or not",
         ),
         Ailment(
+            id="session.stalls",
+            level="warning",
+            symptom="All requests wait whenever somebody signs in.",
+            cause="Passwords are hashed on the event loop.",
+            mend="await asyncio.to_thread(hasher.verify, …)   # or the server's own PasswordPool",
+        ),
+        Ailment(
             id="leak.body",
             symptom="Scripts of the page hold the session, as if the cookie were not HttpOnly.",
             cause="The answer to the sign-in repeats the token.",
@@ -194,6 +228,13 @@ FAMILY = Family(
             needs=("url", "canary"),
             run=_sign_in,
             finds=("session.no-sign-in", "session.forgotten", "leak.body", "leak.location"),
+        ),
+        Probe(
+            id="session-beside",
+            asks="are others answered while a password is checked",
+            needs=("url", "canary"),
+            run=_stalls,
+            finds=("session.stalls",),
         ),
         Probe(
             id="session-ends",

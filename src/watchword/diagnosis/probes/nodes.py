@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from ..canary import Visit, bearer, visiting
-from ..patient import Patient
-from .base import Ailment, CannotRunError, Case, Family, Probe, Sign
+from ..patient import Patient, UnreachableError
+from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, ensure_known
 from .endings import until
 
 HEADER = 6144
 """Bytes of a header block that has to pass: three quarters of the 8 KiB that most proxies allow."""
 COOKIES = 3072
+BACK = 15.0
+"""Seconds that a restart may take; twice as long is waited."""
 
 
 def _known(case: Case) -> Iterator[Sign]:
@@ -31,6 +33,35 @@ def _known(case: Case) -> Iterator[Sign]:
                 bound = case.canary.max_staleness
                 if until(partial(_lets_in, visit, other), case.clock, bound) is None:
                     yield Sign("node.deaf", f"signed out on {first.origin}, and still signed in on {other.origin}")
+
+
+def _restarted(case: Case) -> Iterator[Sign]:
+    """What was signed in before a restart is signed in after it."""
+    assert case.restart is not None  # noqa: S101 - a probe that needs it has it
+    with visiting(case.canary, case.server) as visit:
+        ensure_known(visit)
+        token = visit.mint().get("access_token", "")
+        shown = partial(case.server.ask, case.canary.paths.me, headers=[bearer(token)])
+        good = bool(token) and shown().ok
+        case.restart()
+        if (
+            until(partial(_away, case.server, case.canary.paths.page or case.canary.paths.me), case.clock, BACK)
+            is not None
+        ):
+            if not visit.knows().ok:
+                yield Sign("restart.session-lost", "a session from before the restart is unknown after it")
+            if good and not shown().ok:
+                yield Sign("restart.token-refused", "an access token from before the restart is refused after it")
+        else:
+            yield Sign("restart.stays-away", "the server does not answer after the restart")
+
+
+def _away(there: Patient, path: str) -> bool:
+    try:
+        there.ask(path)
+    except UnreachableError:
+        return True
+    return False
 
 
 def _lets_in(visit: Visit, there: Patient) -> bool:
@@ -80,6 +111,24 @@ FAMILY = Family(
             mend="curl -s http://NODE:8080/health   # revocations and follower; restart on follower: dead",
         ),
         Ailment(
+            id="restart.session-lost",
+            symptom="Every deployment signs everybody out.",
+            cause="The store does not outlive the process: `memory:`, or a file inside of a container.",
+            mend='url = "sqlite:////var/lib/app/app.db"   # on a volume that stays, or postgresql://',
+        ),
+        Ailment(
+            id="restart.token-refused",
+            symptom="Every deployment makes API clients refresh, and breaks links that were sent.",
+            cause="The key file does not outlive the process: fresh keys are made at each start.",
+            mend='keys = "/var/lib/app/app.db.keys"   # in watchword.toml, on a volume that stays',
+        ),
+        Ailment(
+            id="restart.stays-away",
+            symptom="A restart does not come back.",
+            cause="The process does not start: the configuration, the keys, or the port.",
+            mend="watchword doctor --config watchword.toml   # and: watchword serve, to read why",
+        ),
+        Ailment(
             id="proxy.header-limit",
             symptom="Users with many cookies or roles get 400, 431 or 502.",
             cause="A proxy allows less header than the application needs.",
@@ -99,6 +148,13 @@ FAMILY = Family(
             needs=("urls", "canary"),
             run=_known,
             finds=("node.session-lost", "node.token-refused", "node.deaf"),
+        ),
+        Probe(
+            id="node-restarted",
+            asks="do sessions and tokens outlive a restart",
+            needs=("url", "canary", "restart"),
+            run=_restarted,
+            finds=("restart.session-lost", "restart.token-refused", "restart.stays-away"),
         ),
         Probe(
             id="proxy-header",

@@ -97,7 +97,8 @@ def _successor(answer: Answer) -> str:
 FAMILY = Family(
     page="refresh",
     title="Refreshing signs users out, or lets a thief stay",
-    look="The audit trail of the user: `refreshed`, `reused`, and their family. `watchword_verified_total{outcome="
+    look="The audit trail of the user: `refresh_rotated`, `refresh_reused`, and their family. "
+    "`watchword_verified_total{outcome="
     '"reused"}` jumps when the client races itself.',
     prevent="Keep `refresh.grace` at its 10 s, let one client instance refresh at a time, and never add a "
     "cache, a retry "
