@@ -1,4 +1,4 @@
-"""What users of such systems complain about: each pain is a fault that the doctor names, or stands here with the reason."""
+"""What users of such systems complain about: a fault that the doctor names, or a line that says why not."""
 
 from __future__ import annotations
 
