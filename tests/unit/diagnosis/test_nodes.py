@@ -13,8 +13,9 @@ from tests.unit.diagnosis.wards import Ask, Asked, Said, UnansweredError, Ward, 
 from tests.unit.runtime.test_fetch import certificate
 from watchword.clock import SystemClock
 from watchword.crypto import passwords
+from watchword.diagnosis.canary import sign_in
 from watchword.diagnosis.doctor import PROBES, Report, examine
-from watchword.diagnosis.patient import MAX_BODY, Patient
+from watchword.diagnosis.patient import MAX_BODY, Patient, UnreachableError
 from watchword.diagnosis.probes import nodes
 from watchword.diagnosis.probes.base import CannotRunError
 from watchword.keys.key import Key
@@ -219,8 +220,18 @@ def test_no_credential_goes_to_another_machine_without_tls(wards: Open, monkeypa
     finally:
         there.meddler.fault = none
     assert ids(report) == {"server.plain"}
+    why = {one.probe: one.why for one in report.results if one.health == "unknown"}
+    assert why["token-good"] == "the URL is http and of another machine: no credential is sent there"
     assert seen
     assert not any(asked.path == "/account/sign-in" or asked.get("cookie") for asked in seen)
+
+
+def test_the_password_itself_is_held_back_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchword.diagnosis.patient.is_loopback", lambda host: False)
+    patient = Patient("http://127.0.0.1:1")
+    with pytest.raises(UnreachableError, match="has no TLS"):
+        sign_in(canary(), patient, [])
+    patient.close()
 
 
 def test_redirects_to_another_origin_are_not_followed(wards: Open, folder: Path) -> None:
