@@ -13,7 +13,7 @@ from tests.unit.diagnosis.wards import Ask, Asked, Said, UnansweredError, Ward, 
 from tests.unit.runtime.test_fetch import certificate
 from watchword.clock import SystemClock
 from watchword.crypto import passwords
-from watchword.diagnosis.canary import sign_in
+from watchword.diagnosis.canary import sign_in, visiting
 from watchword.diagnosis.doctor import PROBES, Report, examine
 from watchword.diagnosis.patient import MAX_BODY, Patient, UnreachableError
 from watchword.diagnosis.probes import nodes
@@ -267,3 +267,23 @@ def test_an_answer_without_an_end_is_cut(wards: Open) -> None:
     finally:
         there.meddler.fault = none
         patient.close()
+
+
+def test_proxies_of_the_environment_are_not_used(wards: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    patient = Patient(wards().url)
+    assert patient.ask("GET /health").ok
+    patient.close()
+
+
+def test_the_canary_leaves_no_session_behind(wards: Open) -> None:
+    there = wards(issuer="https://clean.example")
+    assert not looked_at(there).findings
+    patient = Patient(there.url)
+    with visiting(canary(), patient) as visit:
+        sessions = patient.ask(visit.paths.sessions, headers=visit.own()).json()["sessions"]
+    patient.close()
+    assert [one["current"] for one in sessions] == [True]
