@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ...app import Watchword
 from ...errors import WatchwordError
@@ -32,10 +32,19 @@ SIGNED: Mapping[str, str] = {
     "wrong_type": "token.type",
     "no_type": "token.type",
     "expired": "token.late",
+    "just_expired": "token.late",
     "not_yet_valid": "token.early",
+    "soon_valid": "token.early",
     "no_expiry": "token.endless",
 }
 """The same for what the server's own key has signed: another service of the house could hold it."""
+FLAWS: Mapping[str, Callable[[Signed], str]] = {
+    **JWT_FLAWS,
+    "just_expired": lambda one: written_jwt(one.saying(iat=one.now - 990, nbf=one.now - 990, exp=one.now - SKEW)),
+    "soon_valid": lambda one: written_jwt(one.saying(nbf=one.now + SKEW)),
+}
+SKEW = 90
+"""Seconds. No clock that is kept is off by so much, and 60 s of leeway are the most."""
 LONGEST = 3600
 LONG = 3072
 """Bytes that a claim is made longer by: the token has some 4.6 KiB then, of the 8 that we allow."""
@@ -95,7 +104,7 @@ def _shown(case: Case, table: Mapping[str, str], good: Signed) -> Iterator[Sign]
     let_in: dict[str, list[str]] = {}
     for flaw, ailment in table.items():
         try:
-            written = JWT_FLAWS[flaw](good)
+            written = FLAWS[flaw](good)
         except WatchwordError:
             continue  # not of this algorithm
         if case.server.ask(case.canary.paths.me, headers=[bearer(written)]).ok:
