@@ -133,13 +133,17 @@ def _say(report: Report) -> None:
     for one in report.findings:
         click.echo("\n".join(_lines(one)) + "\n")
     for result in report.results:
-        if result.health == "unknown":
-            click.echo(f"not looked at: {result.probe}: {result.why}")
-    for result in report.results:
         for text in result.measured:
             click.echo(f"measured: {result.probe} at {result.where}: {text}")
-    found, unknown = len(report.findings), report.count("unknown")
-    click.echo(f"{report.count('healthy')} probes healthy, {found} findings, {unknown} could not run")
+    unknown: dict[str, list[str]] = {}
+    for result in report.results:
+        if result.health == "unknown":
+            unknown.setdefault(result.why, []).append(result.probe)
+    for why, probes in unknown.items():
+        click.echo(f"not looked at: {', '.join(probes)}: {why}")
+    found = len(report.findings)
+    counted = f"{found} finding{'' if found == 1 else 's'}, {report.count('unknown')} could not run"
+    click.echo(f"{report.count('healthy')} probes healthy, {counted}")
 
 
 def _lines(one: Finding) -> list[str]:
