@@ -11,6 +11,7 @@ from .advise import advise
 from .commands import EXIT_CODES, Commands, json_option, say_json
 from .db import db
 from .demo import demo
+from .doctor import doctor
 from .serve import serve
 from .users import users
 
@@ -41,4 +42,7 @@ def version(as_json: bool) -> None:
 
 
 for command in (advise, db, demo, serve, users):
+
+
+for command in (db, demo, doctor, serve, users):
     watchword.add_command(command)

@@ -54,7 +54,8 @@ CLAIMS: dict[str, Change] = {
 """Signed as it should be, but for what the name says, and by more than any leeway; in both formats."""
 
 
-def _written_jwt(one: Signed) -> str:
+def written_jwt(one: Signed) -> str:
+    """It as a JWT, signed by its key with the algorithm of its header."""
     message = f"{b64url(dump_json(one.head))}.{b64url(dump_json(one.claims))}"
     return f"{message}.{b64url(one.key.sign(message.encode()))}"
 
@@ -75,13 +76,13 @@ def _confused(one: Signed) -> str:
         raise ConfigurationError(f"{one.key.algorithm.name} has no public key to take for a secret")
     secret = one.key.public().to_pem()
     hs256 = Key.from_jwk({"kty": "oct", "k": b64url(secret)}, algorithm="HS256")
-    return _written_jwt(one.headed(alg="HS256").by(hs256))
+    return written_jwt(one.headed(alg="HS256").by(hs256))
 
 
 def _embedded(one: Signed) -> str:
     """Signed with a key that the header brings along."""
     key = Key.generate("ES256")
-    return _written_jwt(one.headed(alg="ES256", jwk=key.public().to_jwk(), kid=key.kid).by(key))
+    return written_jwt(one.headed(alg="ES256", jwk=key.public().to_jwk(), kid=key.kid).by(key))
 
 
 def _other_subject(token: str, part: int) -> str:
@@ -104,13 +105,13 @@ def _tampered_paseto(token: str) -> str:
 
 
 JWT_FLAWS: dict[str, Forge] = {
-    **{name: lambda one, change=change: _written_jwt(change(one)) for name, change in CLAIMS.items()},  # type: ignore[misc]
-    "wrong_type": lambda one: _written_jwt(one.headed(typ="logout+jwt")),
-    "no_type": lambda one: _written_jwt(one.headed(typ="JWT")),
+    **{name: lambda one, change=change: written_jwt(change(one)) for name, change in CLAIMS.items()},  # type: ignore[misc]
+    "wrong_type": lambda one: written_jwt(one.headed(typ="logout+jwt")),
+    "no_type": lambda one: written_jwt(one.headed(typ="JWT")),
     "unsigned": _unsigned,
     "key_confusion": _confused,
     "embedded_key": _embedded,
-    "unknown_key": lambda one: _written_jwt(one.headed(kid="nobody").by(Key.generate(one.key.algorithm.name))),
+    "unknown_key": lambda one: written_jwt(one.headed(kid="nobody").by(Key.generate(one.key.algorithm.name))),
     "tampered_payload": lambda one: _other_subject(one.token, 1),
     "tampered_signature": lambda one: tampered_signature(one.token),
     "no_signature": lambda one: one.token.rpartition(".")[0] + ".",

@@ -1,0 +1,149 @@
+"""The table of probes and ailments, the report and its SARIF, and what the doctor never does."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from msgspec import to_builtins
+
+from tests.unit.diagnosis.faults import FAULTS
+from watchword.diagnosis.canary import Canary, read_canary
+from watchword.diagnosis.doctor import AILMENTS, FAMILIES, PROBES, Report, examine
+from watchword.diagnosis.patient import Answer, Patient, UnreachableError
+from watchword.diagnosis.probes.base import CannotRunError, Case, Probe, Sign
+from watchword.diagnosis.sarif import sarif
+from watchword.diagnosis.tokens import said_by
+from watchword.errors import ConfigurationError
+
+HERE = Path(__file__).parent
+
+
+def test_ids_are_unique_and_every_ailment_is_seen_by_a_probe() -> None:
+    ids = [one.id for family in FAMILIES for one in family.ailments]
+    assert Counter(ids).most_common(1)[0][1] == 1
+    assert Counter(probe.id for probe in PROBES).most_common(1)[0][1] == 1
+    assert {id for probe in PROBES for id in probe.finds} == set(ids)
+    for family in FAMILIES:
+        assert {id for probe in family.probes for id in probe.finds} == {one.id for one in family.ailments}
+
+
+def test_every_ailment_is_injected_by_some_test() -> None:
+    """And at least 25 of them into a server that runs."""
+    names = {"test_pains.py", "test_table.py"}
+    text = "\n".join(path.read_text() for path in sorted(HERE.glob("*.py")) if path.name not in names)
+    assert [id for id in AILMENTS if f'"{id}"' not in text] == []
+    assert len(FAULTS) >= 65
+    assert len({id for row in FAULTS.values() for id in row.expected}) >= 65
+
+
+def test_what_a_probe_names_is_what_it_finds() -> None:
+    """A probe's source names no ailment that it does not declare."""
+    for path in sorted(Path("src/watchword/diagnosis/probes").glob("*.py")):
+        named = set(re.findall(r'Sign\(\s*"([a-z-]+\.[a-z-]+)"', path.read_text()))
+        assert named <= set(AILMENTS), path
+
+
+def _probe(run: object, *needs: str) -> Probe:
+    return Probe(id="p", asks="", needs=needs, run=run, finds=("keys.old", "keys.missing"))  # type: ignore[arg-type]
+
+
+def _signs(*ids: str) -> object:
+    return lambda case: iter([Sign(id, "seen eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl") for id in ids])
+
+
+def _cannot(case: Case) -> object:
+    raise CannotRunError("it is night")
+
+
+def test_a_report_fails_on_failures_alone_and_what_could_not_run_is_no_health() -> None:
+    def report(*probes: Probe) -> Report:
+        return examine(probes=probes, environ={})
+
+    well, warned = report(_probe(_signs())), report(_probe(_signs("keys.old")))
+    ill, dark = report(_probe(_signs("keys.old", "keys.missing"))), report(_probe(_cannot))
+    assert [one.failed for one in (well, warned, ill, dark)] == [False, False, True, True]
+    assert [one.count("healthy") for one in (well, warned, ill, dark)] == [1, 0, 0, 0]
+    assert (dark.results[0].health, dark.results[0].why) == ("unknown", "it is night")
+    assert "ES256" not in repr(ill)
+    assert "c2lnbmF0dXJl" not in repr(ill)
+    missing = report(_probe(_signs(), "canary"))
+    assert missing.results[0].why.startswith("needs an account of its own: --canary")
+
+
+def test_sarif_has_the_shape_of_2_1_0() -> None:
+    report = examine(probes=(_probe(_signs("keys.missing", "keys.old")), _probe(_cannot)), environ={})
+    log = sarif(report, "1.0")
+    assert (log["version"], set(log)) == ("2.1.0", {"$schema", "version", "runs"})
+    [run] = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(AILMENTS)
+    assert [(one["ruleId"], one["level"]) for one in run["results"]] == [
+        ("keys.missing", "error"),
+        ("keys.old", "warning"),
+    ]
+    for one in run["results"]:
+        assert rules[one["ruleIndex"]]["id"] == one["ruleId"]
+        assert one["message"]["text"]
+        assert "uri" in one["locations"][0]["physicalLocation"]["artifactLocation"]
+    [notice] = run["invocations"][0]["toolExecutionNotifications"]
+    assert notice["message"]["text"] == "p could not run: it is night"
+    assert to_builtins(report)["results"][0]["findings"][0]["id"] == "keys.missing"
+
+
+def test_a_canary_that_others_can_read_is_refused_and_variables_win(tmp_path: Path) -> None:
+    path = tmp_path / "canary.toml"
+    path.write_text('username = "c"\npassword = "hunter2"\n')
+    path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="chmod 600") as refused:
+        read_canary(str(path), {})
+    assert "hunter2" not in str(refused.value)
+    path.chmod(0o600)
+    found = read_canary(str(path), {"WATCHWORD_CANARY_PASSWORD": "other"})
+    assert (found.username, found.password, found.acts) == ("c", "other", True)
+    assert "other" not in repr(found)
+    assert not read_canary(None, {}).acts
+    path.write_text('pasword = "hunter2"\n')
+    with pytest.raises(ConfigurationError, match="pasword"):
+        read_canary(str(path), {})
+    path.write_text('[paths]\nme = "GET http://evil.example/"\n')
+    with pytest.raises(ConfigurationError, match="does not fit"):
+        read_canary(str(path), {})
+    path.write_text('password = "hunter2')
+    with pytest.raises(ConfigurationError, match="is not TOML") as broken:
+        read_canary(str(path), {})
+    assert "hunter2" not in str(broken.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "app.example",
+        "ftp://app.example",
+        "https://",
+        "https://u:hunter2@app.example",
+        "https://app.example/x",
+        "https://[",
+        "https://a:x",
+    ],
+)
+def test_a_url_is_an_origin(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Patient(url)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["GET //evil.example/", "GET http://evil.example/", "GET \\\\evil.example", "GET"])
+def test_no_path_leads_to_another_origin(path: str) -> None:
+    patient = Patient("http://127.0.0.1:1")
+    with pytest.raises(UnreachableError, match="no path of this server"):
+        patient.ask(path)
+    patient.close()
+
+
+def test_what_holds_secrets_shows_none() -> None:
+    answer = Answer(200, (("set-cookie", "sid=secret"),), b"secret")
+    assert "secret" not in repr((answer, Canary(username="u", password="secret"), said_by("eyJhIjoic2VjcmV0In0.e30.")))
+    assert said_by("x").claims == said_by("a.b").claims == said_by("ww_at_1").claims == {}
