@@ -14,8 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: tree taxonomy events help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
-.PHONY: taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -59,13 +58,13 @@ taxonomy: $(VENV)/.ready ## write docs/reference/taxonomy.md: the table of kinds
 events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
 	@$(BIN)/python -m tests.contracts.events_page
 
-bench: $(VENV)/.ready ## measure formats, the hot path and whole requests against other libraries
 tree: $(VENV)/.ready ## draw the decision tree of watchword advise, and write docs/reference/advice.md
 	@$(BIN)/python -m tests.docs.advice_pages
+
 runbook: $(VENV)/.ready ## write docs/runbook/: what ails, by symptom
 	@$(BIN)/python -m tests.docs.runbook
 
-bench: $(VENV)/.ready ## measure formats and the hot path against other libraries
+bench: $(VENV)/.ready ## measure formats, the hot path and whole requests against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
 	@$(BIN)/python benchmarks/hot_path.py $(ARGS)
 	@$(BIN)/python benchmarks/redis_lookups.py $(ARGS)

@@ -41,8 +41,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (advise, db, demo, serve, users):
-
-
-for command in (db, demo, doctor, serve, users):
+for command in (advise, db, demo, doctor, serve, users):
     watchword.add_command(command)
