@@ -11,8 +11,11 @@ import click
 
 from ..config import Settings, read_settings
 from ..errors import WatchwordError
+from ..web.logging import Redactor
 
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal to ask at.")
 
 _EXTRAS = {
     "click": "cli",
@@ -84,7 +87,31 @@ def plain() -> bool:
     return bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
 
 
+def examples(*lines: str, codes: str = EXIT_CODES) -> str:
+    """The end of a help page: commands to copy, each on a line of its own, and the exit codes."""
+    return "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines) + f"\n{codes}"
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on only after a yes. Raises: CommandError where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"this is asked first: {question}", "there is no terminal to ask at; say --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def lasting(settings: Settings, config: str, what: str) -> Settings:
+    """Raises: CommandError for a store that forgets when this command ends."""
+    if settings.url.startswith("memory:"):
+        raise CommandError(
+            f"the store is memory: {what}", f'write url = "sqlite:///watchword.db" in {config}, where it lasts'
+        )
+    return settings
+
+
 def _fail(message: str, hint: str = "", *, code: int = 1) -> NoReturn:
+    message = Redactor().text(message)  # what was typed in the wrong place may be a token
     click.echo(f"error: {message}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

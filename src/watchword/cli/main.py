@@ -7,9 +7,15 @@ import platform
 import click
 
 from .. import __version__
-from .commands import EXIT_CODES, Commands, json_option, say_json
+from .commands import Commands, examples, json_option, say_json
+from .completion import completion
+from .config import config
 from .db import db
 from .demo import demo
+from .init import init
+from .inspect import inspect
+from .keys import keys
+from .revoke import revoke
 from .serve import serve
 from .users import users
 
@@ -17,7 +23,7 @@ from .users import users
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Begin with: watchword demo. {EXIT_CODES}",
+    epilog=examples("watchword demo", "watchword init", "watchword inspect - < token.txt"),
     no_args_is_help=False,
     invoke_without_command=True,
 )
@@ -29,7 +35,7 @@ def watchword(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@watchword.command(epilog=EXIT_CODES)
+@watchword.command(epilog=examples("watchword version --json"))
 @json_option
 def version(as_json: bool) -> None:
     """Print the version."""
@@ -39,5 +45,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (db, demo, serve, users):
+for command in (completion, config, db, demo, init, inspect, keys, revoke, serve, users):
     watchword.add_command(command)
