@@ -1,5 +1,7 @@
-"""``inspect`` judges every row of the hostile-token table by its stage: with the keys as a verifier does, without as far
-as it goes; and it shows nothing of what must not be seen."""
+"""``inspect`` judges every row of the hostile-token table by its stage, and shows no signature.
+
+With the keys it stops exactly where a verifier does; without, as far as it goes.
+"""
 
 from __future__ import annotations
 

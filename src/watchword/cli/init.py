@@ -53,7 +53,7 @@ def init(url: str | None, issuer: str | None, audience: str | None, form: str | 
     variables = {"WATCHWORD_URL": url} if secret else {}
     # A mistake is told before anything is written.
     ww = Watchword.from_settings(settings_of(tomllib.loads(text), variables))
-    key_file = None if ww.key_file is None else place / ww.key_file
+    key_file = None if ww.key_file is None else place / _as_written(ww.key_file, url)
     files = [place / CONFIG, place / VARIABLES, *([] if key_file is None else [key_file])]
     for path in files:
         if path.exists():
@@ -69,6 +69,12 @@ def init(url: str | None, issuer: str | None, audience: str | None, form: str | 
     for path in files:
         click.echo(f"wrote {path}{' (0600: keep it out of version control)' * (path == key_file)}")
     click.echo(f"next: watchword config show --origin{'; set WATCHWORD_URL' * secret}; watchword serve")
+
+
+def _as_written(path: Path, url: str) -> Path:
+    """A relative path stays one: the server is started in the folder of the configuration."""
+    absolute = url.startswith("sqlite:////") or not path.is_relative_to(Path.cwd())
+    return path if absolute else path.relative_to(Path.cwd())
 
 
 def _asker(yes: bool) -> Any:

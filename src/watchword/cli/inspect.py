@@ -140,7 +140,10 @@ def _lines(report: Report, now: int) -> Iterator[str]:
     walk = [(step.stage.value, str(step.state), _reason(step.says, step.code)) for step in report.walk]
     yield from _section("walk", walk)
     yield from _section("not verified", [(said, "", "") for said in report.unverified])
-    found = [(f"{one.weight} {one.id}", one.where or "-", f"{one.says} ({one.source})") for one in report.findings]
+    found = [
+        (one.id, f"{one.weight}{f' in {one.where}' * bool(one.where)}", f"{one.says} ({one.source})")
+        for one in report.findings
+    ]
     yield from _section("findings", found)
     for one in report.inside:
         yield ""

@@ -38,8 +38,8 @@ def origins(path: str | Path, environ: Mapping[str, str] | None = None) -> list[
     }
     found = []
     for name, value in _flat(to_builtins(settings)):
-        origin = _nearest(name, variables) or _nearest(name, {key: f"{path}:{line}" for key, line in lines.items()})
-        found.append(Setting(name, _shown(name, value), origin or "default"))
+        origin = variables.get(name) or (f"{path}:{lines[name]}" if name in lines else "default")
+        found.append(Setting(name, _shown(name, value), origin))
     return found
 
 
@@ -58,8 +58,9 @@ def line_of(text: str) -> dict[str, int]:
             continue
         while begins < number - 1 and _is_bare(lines[begins]):
             begins += 1
-        for name, _ in _flat(document):
-            known.setdefault(name, begins + 1)
+        for name, value in _flat(document):
+            if value != {}:  # the head of a table says nothing yet
+                known.setdefault(name, begins + 1)
         begins = number
     return known
 
@@ -74,21 +75,11 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
         for number, inner in enumerate(value):
             yield from _flat(inner, f"{name}[{number}]")
     elif name:
         yield name, value
-
-
-def _nearest(name: str, known: Mapping[str, str]) -> str | None:
-    """What is known of the setting, or of the table or list that it stands in."""
-    while name not in known:
-        shorter = max(name.rfind("."), name.rfind("["))
-        if shorter < 0:
-            return None
-        name = name[:shorter]
-    return known[name]
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -318,30 +318,11 @@ def test_a_terminal_obeys_nothing_of_it() -> None:
 
 TEXTS = st.text(max_size=200) | st.binary(max_size=300)
 STARTS = st.sampled_from(
-    (
-        "eyJ",
-        "v4.public.",
-        "v2.local.",
-        "k4.secret.",
-        "ww_ss_",
-        "ww_rt_",
-        "sk_live_",
-        "Bearer ",
-        "Cookie: ",
-        "Set-Cookie: a=",
-    )
-    + (
-        "https://x?token=",
-        "DPoP: ",
-        '{"keys":[',
-        '{"kty":"',
-        "-----BEGIN ",
-        "Basic ",
-        "[" * 3000,
-        "https://[",
-        "ghp_",
-        '"',
-    )
+    [
+        *("eyJ", "v4.public.", "v2.local.", "k4.secret.", "ww_ss_", "ww_rt_", "sk_live_", "ghp_"),
+        *("Bearer ", "Cookie: ", "Set-Cookie: a=", "DPoP: ", "Basic ", "https://x?token=", "https://["),
+        *('{"keys":[', '{"kty":"', "-----BEGIN ", "[" * 3000, '"'),
+    ]
 )
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(CARD),
@@ -349,40 +330,11 @@ JSON: Any = st.recursive(
     max_leaves=8,
 )
 NAMES = st.sampled_from(
-    (
-        "alg",
-        "kid",
-        "typ",
-        "enc",
-        "jwk",
-        "crit",
-        "p2c",
-        "cty",
-        "exp",
-        "nbf",
-        "iat",
-        "aud",
-        "iss",
-        "jti",
-        "email",
-        "purpose",
-    )
-    + (
-        "kty",
-        "crv",
-        "x",
-        "y",
-        "k",
-        "d",
-        "n",
-        "e",
-        "keys",
-        "access_token",
-        "payload",
-        "signature",
-        "paserk",
-        "token_use",
-    )
+    [
+        *("alg", "kid", "typ", "enc", "jwk", "crit", "p2c", "cty", "exp", "nbf", "iat", "aud", "iss", "jti", "email"),
+        *("purpose", "kty", "crv", "x", "y", "k", "d", "n", "e", "keys", "access_token", "payload", "signature"),
+        *("paserk", "token_use"),
+    ]
 )
 
 
