@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -382,3 +383,9 @@ def test_what_is_very_long_is_a_report(size: int) -> None:
 
 def test_all_kinds_have_words() -> None:
     assert {"session", "refresh", "opaque_access", "one_time", "api_key"} <= KINDS.keys()
+
+
+def test_every_finding_is_documented_as_it_is() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/inspect-a-token.md").read_text()
+    for row in FINDINGS.values():
+        assert f"| `{row.id}` | {row.weight} | {row.says} | {row.source} |" in page
