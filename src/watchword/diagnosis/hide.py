@@ -14,7 +14,7 @@ LONGEST = 300
 MOST = 100
 """Members of one object or list."""
 _SECRET_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
-"""What is secret in a JWK (RFC 7518 §6, RFC 7517 §9.3)."""
+"""What is secret in a JWK (RFC 7518 §6, RFC 7517 §9.2)."""
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*", re.DOTALL)
 _redactor = Redactor()
 

@@ -48,7 +48,7 @@ ROWS = (
         _misplaced,
         "a kind where it should not be: sessions travel in cookies, access tokens and API keys in headers, refresh "
         "tokens and ID tokens in bodies",
-        "RFC 9700 §4.3, §4.14; OWASP ASVS 5.0 9.2.2",
+        "OWASP ASVS 5.0 9.2.2; RFC 8725 §3.12",
     ),
     Row(
         "in-url",
@@ -81,19 +81,19 @@ ROWS = (
     flag("cookie-domain", "warning", "Domain hands it to every subdomain", _COOKIES + "3.3.3"),
     flag("cookie-long", "warning", "it stays for more than 30 days", "OWASP ASVS 5.0 7.3.2"),
     flag("cookie-large", "danger", "more than 4096 bytes: browsers drop it", "RFC 6265bis §5.6; OWASP ASVS 5.0 3.3.5"),
-    flag("basic", "warning", "a password with every request: end it with a sign-in and a session", "RFC 9700 §2.4"),
+    flag("basic", "warning", "a password with every request: end it with a sign-in and a session", "RFC 7617 §4"),
     flag("password-in-url", "danger", "a password in a URL: it stands in histories and logs", "RFC 3986 §3.2.1"),
     flag("guessable", "warning", "as a reference token too short: fewer than 128 bits", "OWASP ASVS 5.0 7.2.3"),
     flag(
         "checksum",
         "warning",
         "mistyped, cut, or somebody else's that begins like ours (Stripe's do)",
-        "CRC32 in the key",
+        "the CRC32 at its end",
     ),
     flag(
         "foreign-secret",
         "danger",
         "a secret of another service: if it was seen where it should not be, end it there",
-        "RFC 9700 §4",
+        "OWASP ASVS 5.0 13.3.1",
     ),
 )
