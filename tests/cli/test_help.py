@@ -96,6 +96,14 @@ def test_a_shell_gets_its_script(shell: str) -> None:
     assert run("completion", "cmd").returncode == 2
 
 
+def test_bash_takes_the_script(tmp_path: Path) -> None:
+    (tmp_path / "watchword").write_text(run("completion", "bash").stdout)
+    asked = f"set -e; source {tmp_path}/watchword; complete -p watchword"
+    done = subprocess.run(["bash", "--norc", "-c", asked], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-F _watchword_completion" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [("watchword ke", {"keys"}), ("watchword keys ro", {"rotate"}), ("watchword inspect --jw", {"--jwks"})],

@@ -166,11 +166,13 @@ def test_a_token_on_the_command_line_is_taken_and_said_to_stay_in_the_history() 
 
 def test_a_token_in_the_wrong_place_is_not_repeated() -> None:
     jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0." + "A" * 86
-    for words in (("inspect", SESSION, jwt), (SESSION,), ("keys", jwt), ("users", "add", "a", SESSION)):
+    foreign = "ghp_" + "Z" * 36
+    for words in (("inspect", SESSION, jwt), (SESSION,), ("keys", jwt), ("users", "add", "a", SESSION), (foreign,)):
         done = run(*words)
         assert done.returncode == 2
         assert SESSION[6:] not in done.stderr
         assert "A" * 40 not in done.stderr
+        assert "Z" * 36 not in done.stderr
 
 
 def test_any_bytes_on_standard_input_are_a_report_and_no_traceback() -> None:

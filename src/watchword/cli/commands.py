@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -32,6 +33,10 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on standard output.")
 
 
+_LONG = re.compile(r"[A-Za-z0-9._~+/=%-]{32,}")
+"""What was typed where a word of ours is wanted, and is too long to be one: it may be anybody's secret."""
+
+
 class CommandError(Exception):
     """A command cannot do what was asked: one line that says so, and one that says what to do."""
 
@@ -48,7 +53,7 @@ class Commands(click.Group):
             code = super().main(*args, **options | {"standalone_mode": False})
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx is not None else "watchword"
-            _fail(error.format_message(), f"see '{command} --help'", code=2)
+            _fail(_LONG.sub("<hidden>", error.format_message()), f"see '{command} --help'", code=2)
         except click.ClickException as error:
             _fail(error.format_message())
         except CommandError as error:

@@ -164,9 +164,7 @@ ROWS = (
         "RFC 9068 §2.2",
     ),
     Row("life-long", "warning", _long, "it lives longer than its kind should", "RFC 6750 §5.3; OWASP ASVS 5.0 9.2.1"),
-    Row(
-        "life-days", "danger", _forever, "it lives for days, and nothing but a list stops it before", "RFC 6750 §5.3"
-    ),
+    Row("life-days", "danger", _forever, "it lives for days, and nothing but a list stops it before", "RFC 6750 §5.3"),
     Row("time-odd", "warning", _no_time, "no time as this format writes it", "RFC 7519 §2"),
     Row("time-milliseconds", "warning", _milliseconds, "milliseconds, where seconds belong", "RFC 7519 §2"),
     Row(

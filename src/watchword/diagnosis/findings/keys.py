@@ -26,7 +26,7 @@ ROWS = (
     flag(
         "paseto-old",
         "warning",
-        "PASETO v1 and v2 are no longer trusted: move to v4",
-        "PASETO, docs/02-Implementation-Guide",
+        "PASETO v1 and v2 are deprecated: move to v4",
+        "release 2.3.0 of PASETO's reference implementation",
     ),
 )
