@@ -33,7 +33,8 @@ def examples(command: click.Command) -> list[list[str]]:
     """The words of each example, from ``watchword`` to what the shell does with the rest."""
     epilog = command.epilog or ""
     lines = re.findall(r"^ +(.*watchword .+)$", epilog, re.MULTILINE)
-    lines += re.findall(r"Example: (watchword .+?)\. (?=Exit codes)", epilog)
+    for several in re.findall(r"Examples?: (watchword .+?)\.?\s(?=Exit codes)", epilog, re.DOTALL):
+        lines += [one.strip() for one in several.split(";")]
     found = []
     for line in lines:
         words = shlex.split(line.replace("|", " | ").replace("<", " < ").replace(">", " > "))

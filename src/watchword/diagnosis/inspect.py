@@ -80,7 +80,7 @@ def _steps(look: Look, piece: Piece, walk: Walk) -> tuple[Step, ...]:
     steps = walk.steps()
     if look.form in _CONTAINERS:  # what is inside walks by itself
         return tuple(step for step in steps if step.state == "stopped")
-    of_others = look.form == "unknown" and piece.carrier in ("cookie", "url", "body")
+    of_others = look.form in ("unknown", "itsdangerous") and piece.carrier in ("cookie", "url", "body")
     return () if of_others or look.form in _KEYS else steps  # neither is a credential
 
 

@@ -76,6 +76,7 @@ def found(report: Report) -> set[str]:
 SESSION = opaque.issue("ww_ss_")
 API_KEY = checked.issue("sk_live_")
 
+FLASK = "eyJ1c2VyIjo3LCJlbWFpbCI6ImFAYi5leGFtcGxlIn0.ZyXwAA.abcdefghijklmnopqrstuvwxyz0"
 EXAMPLES: dict[str, str] = {
     "alg-none": jwt(head={"alg": "none"}),
     "alg-spelling": jwt(head={"alg": "es256"}),
@@ -128,6 +129,7 @@ EXAMPLES: dict[str, str] = {
     "password-in-url": "https://ada:lovelace@app.example/",
     "guessable": "deadbeefdeadbeef",
     "checksum": API_KEY[:-1] + ("0" if API_KEY[-1] != "0" else "1"),
+    "signed-value": FLASK,
     "foreign-secret": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "bare-key": KEYS["v4.local"].to_paserk(private=True),
     "weak-key": json.dumps({"kty": "oct", "k": "AAAA", "alg": "HS256"}),
@@ -177,6 +179,7 @@ SHAPES = {
     "header": f"Authorization: Bearer {jwt()}",
     "cookies": "Cookie: a=b; c=d",
     "set-cookie": "Set-Cookie: a=b",
+    "itsdangerous": FLASK,
     "url": "https://app.example/path",
     "answer": json.dumps({"access_token": jwt(), "token_type": "Bearer"}),
     "json": '{"payload":"","signatures":[]}',
@@ -228,6 +231,13 @@ def test_an_expired_token_stops_at_its_claims_with_and_without_keys() -> None:
             assert (report.stopped.stage, report.stopped.code) == (Stage.CLAIMS, "expired")
             state = {step.stage: step.state for step in report.walk}[Stage.VERIFY]
             assert state == ("passed" if more else "unchecked")
+
+
+def test_a_cookie_of_flask_is_known_and_what_it_shows_is_said() -> None:
+    report = look(f"Cookie: session={FLASK}")
+    assert (report.exit_code, report.inside[0].form) == (WARNED, "itsdangerous")
+    assert {"signed-value", "personal"} <= found(report)
+    assert "abcdefghijklmnop" not in repr(report)
 
 
 def test_what_nobody_vouched_for_is_said() -> None:
@@ -373,6 +383,14 @@ def test_any_json_in_a_token_is_a_report(header: dict[str, Any], claims: dict[st
     ):
         checked_report(text)
         checked_report(text, ring=RING)
+
+
+@pytest.mark.parametrize("levels", [20, 200, 900, 5000])
+def test_what_is_very_deep_is_a_report(levels: int) -> None:
+    for inner in ('{"a":' * levels + "1" + "}" * levels, '{"a":' + "[" * levels + "]" * levels + "}"):
+        body = b64url(inner.encode())
+        for text in (inner, f"{b64url(b'{}')}.{body}.AAAA", f"{body}.{body}.AAAA", f"v4.public.{body}{'A' * 88}"):
+            checked_report(text)
 
 
 @pytest.mark.parametrize("size", [10**5, 3 * 10**6])

@@ -85,6 +85,12 @@ ROWS = (
     flag("password-in-url", "danger", "a password in a URL: it stands in histories and logs", "RFC 3986 §3.2.1"),
     flag("guessable", "warning", "as a reference token too short: fewer than 128 bits", "OWASP ASVS 5.0 7.2.3"),
     flag(
+        "signed-value",
+        "note",
+        "signed, and readable by its browser; nothing ends it before its time",
+        "docs/how-to/move-from-itsdangerous.md",
+    ),
+    flag(
         "checksum",
         "warning",
         "mistyped, cut, or somebody else's that begins like ours (Stripe's do)",

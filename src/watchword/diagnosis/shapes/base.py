@@ -57,7 +57,19 @@ class Shape(Protocol):
         ...
 
 
-SHAPES = ("headers", "urls", "documents", "pem", "paserk", "paseto", "foreign", "opaque", "jose", "unknown")
+SHAPES = (
+    "headers",
+    "urls",
+    "documents",
+    "pem",
+    "paserk",
+    "paseto",
+    "foreign",
+    "opaque",
+    "itsdangerous",
+    "jose",
+    "unknown",
+)
 """Asked in this order; the last one fits everything."""
 
 

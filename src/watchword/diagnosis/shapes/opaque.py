@@ -48,7 +48,7 @@ def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
         walk.unchecked(Stage.KEY, NO_RECORD)
     except TokenError as error:
         walk.judged(error)
-        flags = frozenset({"checksum"} if error.reason == "checksum" else ())
+        flags = frozenset({"checksum"} if kind == "api_key" else ())
     return Look(
         form="opaque",
         what=_WORDS[kind],
