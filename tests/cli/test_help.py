@@ -113,3 +113,10 @@ def test_commands_and_options_are_completed(line: str, wanted: set[str]) -> None
     env = environment(_WATCHWORD_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
     done = subprocess.run(COMMAND, capture_output=True, text=True, env=env, timeout=60)
     assert {one.partition(",")[2] for one in done.stdout.splitlines()} == wanted
+
+
+def test_the_pictures_are_whole_in_themselves() -> None:
+    pictures = sorted((ROOT / "docs/pictures").glob("*.svg"))
+    assert {"config.svg", "inspect.svg", "keys.svg"} <= {one.name for one in pictures}
+    for one in pictures:
+        assert not re.findall(r"@font-face|@import|<script|<image|href=|url\((?!#)", one.read_text()), one.name

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -85,6 +86,14 @@ def configured(path: str) -> Settings:
 
 def say_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line a row: in columns at a terminal, with tabs between the cells elsewhere."""
+    if not sys.stdout.isatty():
+        return ["\t".join(row) for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def plain() -> bool:

@@ -7,7 +7,7 @@ import json
 import click
 
 from ..diagnosis.origins import origins
-from .commands import config_option, configured, examples, json_option, say_json
+from .commands import columns, config_option, configured, examples, json_option, say_json
 
 _SHOW = "watchword config show --origin"
 
@@ -28,5 +28,5 @@ def show(config: str, origin: bool, as_json: bool) -> None:
     if as_json:
         say_json({one.name: {"value": one.value} | ({"origin": one.origin} if origin else {}) for one in found})
         return
-    for one in found:
-        click.echo(f"{one.name} = {json.dumps(one.value)}" + (f"\t{one.origin}" if origin else ""))
+    rows = [(f"{one.name} = {json.dumps(one.value)}", *([one.origin] if origin else [])) for one in found]
+    click.echo("\n".join(columns(rows)))

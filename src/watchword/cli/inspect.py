@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from shutil import get_terminal_size
+from textwrap import wrap
 
 import click
 
@@ -164,9 +166,18 @@ def _section(name: str, rows: list[tuple[str, str, str]]) -> Iterator[str]:
     yield ""
     yield click.style(name, bold=True)
     for row in rows:
-        first = _coloured(row[0].ljust(min(widths[0], 40)))
-        second = _coloured(row[1].ljust(min(widths[1], 60)))
-        yield f"  {first}  {second}  {row[2]}".rstrip()
+        first, second = row[0].ljust(min(widths[0], 40)), row[1].ljust(min(widths[1], 60))
+        before = len(f"  {first}  {second}  ")
+        line, *more = _wrapped(row[2], before)
+        yield f"  {_coloured(first)}  {_coloured(second)}  {line}".rstrip()
+        for line in more:
+            yield " " * before + line
+
+
+def _wrapped(text: str, before: int) -> list[str]:
+    """Under itself where there is a terminal, and room; one line elsewhere."""
+    room = get_terminal_size().columns - before if sys.stdout.isatty() else 0
+    return wrap(text, room, break_long_words=False) or [""] if room >= 30 else [text]
 
 
 def _coloured(cell: str) -> str:

@@ -21,6 +21,7 @@ from ..keys.sources import fresh_slots, load_or_create
 from ..tokens.base import KINDS
 from .commands import (
     CommandError,
+    columns,
     config_option,
     configured,
     confirm,
@@ -70,16 +71,11 @@ def list_(config: str, path: str | None, as_json: bool) -> None:
     if as_json:
         say_json({"keys": rows})
         return
-    for row in rows:
-        dates = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in _DATES if row[name])
-        now_words = (
-            {"sign": " (signs now)", "seal": " (seals now)", "mac": " (in use now)"}[row["use"]]
-            if row["current"]
-            else ""
-        )
-        click.echo(
-            f"{row['kid']}\t{row['algorithm']}\t{row['use']}\t{row['state']}{now_words}\t{dates or 'from the start'}"
-        )
+    shown = [
+        (row["kid"], row["algorithm"], row["use"], row["state"] + _NOW[row["use"]] * row["current"], _dates(row))
+        for row in rows
+    ]
+    click.echo("\n".join(columns(shown)))
 
 
 @keys.command(epilog=examples("watchword keys generate", "watchword keys generate Ed25519 --keys app.db.keys"))
@@ -231,6 +227,7 @@ def export(
         click.echo(f"wrote {out} (0600)", err=True)
 
 
+_NOW = {"sign": " (signs now)", "seal": " (seals now)", "mac": " (in use now)"}
 _DATES = ("announced_at", "signs_from", "signed_until", "verifies_until")
 _WORDS = {
     "announced": "{old}: its successor {new} is announced; from {at} on, run this again to let it sign",
@@ -253,6 +250,11 @@ def _row(slot: Slot, now: int, current: bool) -> dict[str, Any]:
         "signed_until": None if slot.signs_until is None else rfc3339(slot.signs_until),
         "verifies_until": None if slot.retires_at is None else rfc3339(slot.retires_at),
     }
+
+
+def _dates(row: dict[str, Any]) -> str:
+    said = [f"{name.replace('_', ' ')} {row[name]}" for name in _DATES if row[name]]
+    return ", ".join(said) or "from the start"
 
 
 def _turn(ring: KeyRing, key: Key) -> Turn:
