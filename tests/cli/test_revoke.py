@@ -10,8 +10,11 @@ import pytest
 
 from tests.cli.processes import run
 from tests.cli.terminal import at_terminal
+from watchword import SystemClock
+from watchword.app import drive
 from watchword.blocking import Watchword
 from watchword.errors import TokenError
+from watchword.stores.base import Record, open_store
 
 ISSUER, AUDIENCE = "https://id.example", "https://api.example"
 TOML = f"""
@@ -55,6 +58,23 @@ def test_each_of_the_seven_stops_what_it_names_in_a_running_process(folder: Path
         lines = run("revoke", "--session", "AAAAAAAAAAAAAAAAAAAAAA", "--wait", folder=folder).stdout.splitlines()
         assert [line.partition(":")[0] for line in lines] == ["revoked", "acknowledged", "missing"]
         assert lines[2] == "missing: nobody"
+
+
+def test_who_does_not_answer_is_named_and_is_exit_code_1(folder: Path) -> None:
+    """A process that was cut off: its place on the list is there, and it says nothing more."""
+    url, now = f"sqlite:///{folder}/app.db", SystemClock().now()
+    with Watchword(url, issuer=ISSUER, audience=AUDIENCE):
+        store = open_store(url)
+        store.open_blocking()
+        silent = {"name": "far:1:abcdef", "epoch": "e", "cursor": 0, "at": now, "max_staleness": 30.0}
+        drive(store.put(Record(kind="verifier", key="silent", data=silent, expires_at=now + 300)))
+        store.close_blocking()
+        done = run("revoke", "--subject", "user-7", "--wait", "--timeout", "0.3", "--json", folder=folder)
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["missing"], len(told["acknowledged"])) == (1, ["far:1:abcdef"], 1)
+        lines = run("revoke", "--subject", "user-7", "--wait", "--timeout", "0.3", folder=folder)
+        assert (lines.returncode, "missing: far:1:abcdef" in lines.stdout) == (1, True)
+        assert run("revoke", "--subject", "user-7", folder=folder).returncode == 0
 
 
 def test_exactly_one_is_said(folder: Path) -> None:
