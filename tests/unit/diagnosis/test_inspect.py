@@ -74,6 +74,7 @@ def found(report: Report) -> set[str]:
 
 
 SESSION = opaque.issue("ww_ss_")
+SEALED = paseto.encrypt(b"{}", KEYS["v4.local"], footer={"kid": KEYS["v4.local"].kid, "typ": "sealed"})
 API_KEY = checked.issue("sk_live_")
 
 FLASK = "eyJ1c2VyIjo3LCJlbWFpbCI6ImFAYi5leGFtcGxlIn0.ZyXwAA.abcdefghijklmnopqrstuvwxyz0"
@@ -231,6 +232,38 @@ def test_an_expired_token_stops_at_its_claims_with_and_without_keys() -> None:
             assert (report.stopped.stage, report.stopped.code) == (Stage.CLAIMS, "expired")
             state = {step.stage: step.state for step in report.walk}[Stage.VERIFY]
             assert state == ("passed" if more else "unchecked")
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        (f"Authorization: Bearer {SESSION}", "bearer"),
+        (f"X-API-Key: {SESSION}", "key"),
+        (f"Cookie: __Host-sid={opaque.issue('ww_at_')}", "cookie"),
+        (f"Cookie: __Host-sid={API_KEY}", "cookie"),
+        (f"Authorization: Bearer {jwt(head={'typ': 'JWT'}, nonce='n-1')}", "bearer"),
+        (f"Authorization: Bearer {jwt(head={'typ': 'dpop+jwt'}, htm='GET')}", "bearer"),
+        (f"Authorization: Bearer {SEALED}", "bearer"),
+    ],
+)
+def test_a_kind_where_it_should_not_be(line: str, where: str) -> None:
+    assert ("misplaced", where) in {(one.id, one.where) for one in look(line).inside[0].findings}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Authorization: Bearer {jwt()}",
+        f"Authorization: DPoP {jwt()}",
+        f"Authorization: Bearer {API_KEY}",
+        f"X-API-Key: {API_KEY}",
+        f"Cookie: __Host-sid={SESSION}",
+        f"DPoP: {jwt(head={'typ': 'dpop+jwt', 'jwk': KEYS['ES256'].to_jwk()}, htm='GET')}",
+    ],
+)
+def test_a_kind_where_it_should_be(line: str) -> None:
+    assert "misplaced" not in found(look(line))
+    assert "brings-key" not in found(look(line))
 
 
 def test_a_cookie_of_flask_is_known_and_what_it_shows_is_said() -> None:
