@@ -59,9 +59,25 @@ def test_generate_makes_a_file_once(folder: Path) -> None:
     added = run("keys", "generate", "Ed25519", folder=folder)
     assert "announced; signs from" in added.stdout
     assert [row["state"] for row in listed(folder)] == ["active"] * 4 + ["announced"]
+    symmetric = run("keys", "generate", "HS384", folder=folder)
+    assert (symmetric.returncode, "symmetric" in symmetric.stderr) == (1, True)
     other = run("keys", "generate", "RS256", "--keys", "other.keys", "--json", folder=folder)
     assert len(json.loads(other.stdout)["keys"]) == 1
     assert stat.S_IMODE((folder / "other.keys").stat().st_mode) == 0o600
+
+
+def test_a_house_has_its_keys_to_seal_and_for_macs_whatever_signs(folder: Path) -> None:
+    assert run("keys", "generate", "Ed25519", folder=folder).returncode == 0
+    assert [row["algorithm"] for row in listed(folder)] == ["Ed25519", "v4.local", "HS256"]
+    with house(folder) as ww:
+        assert ww.access.verify(ww.access.issue("user-7").token).subject == "user-7"
+        assert ww.refresh.rotate(ww.refresh.issue("user-7", client_id="app").token).subject == "user-7"
+
+
+def test_a_house_that_verifies_alone_signs_nothing(folder: Path) -> None:
+    (folder / "watchword.toml").write_text(f"{TOML}[access]\nsingle_service = true\n")
+    assert run("keys", "generate", folder=folder).returncode == 0
+    assert [row["algorithm"] for row in listed(folder)] == ["v4.local", "HS256"]
 
 
 def test_list_shows_states_and_dates_and_no_key(folder: Path) -> None:

@@ -86,13 +86,14 @@ def list_(config: str, path: str | None, as_json: bool) -> None:
 def generate(algorithms: tuple[str, ...], config: str, path: str | None, as_json: bool) -> None:
     """Make keys: a new key file (0600), or another ALGORITHM in the one there is.
 
-    A new file gets ES256, v4.public, v4.local and an HS256 for MACs, unless algorithms are named; its keys are active
-    at once. A key for another algorithm in a file that is in use is announced, and signs after its lead.
+    A new file gets ES256 and v4.public, or the algorithms that are named, with a v4.local to seal and an HS256 for MACs;
+    with --keys, exactly those that are named. Its keys are active at once. A key in a file that is there already is
+    announced, and signs after its lead.
     """
     place = _file(config, path)
     fresh = [Key.generate(name) for name in algorithms]
     if not os.path.exists(place):
-        slots = [Slot(key, announced_at=0, activates_at=0) for key in fresh] or fresh_slots(signing=True)
+        slots = _first_slots(fresh, None if path is not None else _settings(config))
         made = [slot.key.kid for slot in load_or_create(place, slots)]
         if not {slot.key.kid for slot in slots} <= set(made):
             raise CommandError(f"somebody else has just made {place}", "look at it: watchword keys list")
@@ -102,10 +103,11 @@ def generate(algorithms: tuple[str, ...], config: str, path: str | None, as_json
         raise CommandError(f"{place} is there already", "name an algorithm to add, or: watchword keys rotate")
     ring = KeyRing.load(place)
     for key in fresh:
-        if any((slot.key.algorithm, slot.key.use) == (key.algorithm, key.use) for slot in ring):
-            raise CommandError(
-                f"there is a {key.algorithm.name} key already", "give it a successor: watchword keys rotate"
-            )
+        row = key.algorithm
+        if row.symmetric and key.use == "sign":
+            raise CommandError(f"{row.name} is symmetric, and cannot be published", "sign with ES256 or v4.public")
+        if any((slot.key.algorithm, slot.key.use) == (row, key.use) for slot in ring):
+            raise CommandError(f"there is a {row.name} key already", "give it a successor: watchword keys rotate")
         ring.announce(key)
     ring.save(place)
     _said(
@@ -255,6 +257,17 @@ def _row(slot: Slot, now: int, current: bool) -> dict[str, Any]:
 def _dates(row: dict[str, Any]) -> str:
     said = [f"{name.replace('_', ' ')} {row[name]}" for name in _DATES if row[name]]
     return ", ".join(said) or "from the start"
+
+
+def _first_slots(named: list[Key], settings: Settings | None) -> list[Slot]:
+    """The keys of a new file. A house (``settings``) cannot do without keys to seal and for MACs."""
+    slots = [Slot(key, announced_at=0, activates_at=0) for key in named]
+    if settings is None:
+        return slots or fresh_slots(signing=True)
+    alone = settings.access.single_service  # nothing that others read is signed there
+    have = {(slot.key.algorithm.name, slot.key.use) for slot in slots}
+    usual = fresh_slots(signing=not (alone or named))
+    return slots + [slot for slot in usual if (slot.key.algorithm.name, slot.key.use) not in have]
 
 
 def _turn(ring: KeyRing, key: Key) -> Turn:

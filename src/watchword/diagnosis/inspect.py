@@ -50,7 +50,7 @@ def inspect(
 
 
 def _report(piece: Piece, trust: Trust, levels: int) -> Report:
-    text, walk = text_of(piece.text), Walk(keyless=trust.ring is None)
+    text, walk = text_of(piece.text), Walk()
     look = shape_of(text).read(piece.text, text, trust, walk)
     look.carrier = piece.carrier
     walk = judge(piece.text, trust.kind or look.kind, trust) or walk

@@ -21,7 +21,7 @@ def judge(untrusted: str | bytes, kind: str | None, trust: Trust) -> Walk | None
     verdict = _verdict(kind, trust)
     if verdict is None:
         return None
-    walk = Walk(keyless=trust.ring is None)
+    walk = Walk()
     try:
         verdict(untrusted, trust)
         walk.passed(Stage.PARSE, Stage.KEY, Stage.VERIFY)

@@ -41,8 +41,7 @@ class Trust(Struct, frozen=True, kw_only=True):
 class Walk:
     """Notes of a walk. Stages that nobody spoke of are unchecked; those behind a stop are not reached."""
 
-    def __init__(self, *, keyless: bool = True) -> None:
-        self._keyless = keyless
+    def __init__(self) -> None:
         self._noted: dict[Stage, tuple[State, str]] = {}
         self._stop: Step | None = None
 
@@ -64,7 +63,10 @@ class Walk:
         return self._stop is not None
 
     def judged(self, error: TokenError) -> None:
-        """A verifier refused: it passed all stages before that one, but that the type is looked at before the key."""
+        """A verifier refused: what was before that stage passed, unless it was noted otherwise.
+
+        The type is looked at before the key.
+        """
         stage = error.stage or Stage.PARSE
         early = isinstance(error, WrongTypeError) and error.claim in ("typ", "cty")
         for one in _ORDER[1 : _ORDER.index(stage)]:
@@ -72,8 +74,6 @@ class Walk:
                 continue
             if early and one in (Stage.KEY, Stage.VERIFY):
                 self.unchecked(one, "the type is looked at before any key")
-            elif self._keyless and one in (Stage.KEY, Stage.VERIFY):
-                self.unchecked(one, NO_KEYS)
             else:
                 self.passed(one)
         self.stop(error)

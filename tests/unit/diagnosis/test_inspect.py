@@ -154,6 +154,12 @@ def test_the_row_is_found(row: str) -> None:
     assert not heavy or report.exit_code in (STOPPED, WARNED)
 
 
+def test_a_random_secret_is_not_called_weak() -> None:
+    assert found(look(jwt("HS256"))) == {"alg-symmetric"}
+    assert found(look(weak_jwt(b"secret"))) == {"alg-symmetric", "weak-secret"}
+    assert "keyboardcat" not in str(look(weak_jwt(b"keyboardcat")).to_dict())
+
+
 def test_a_good_token_has_no_finding() -> None:
     for token in (jwt(), pas()):
         report = look(token, ring=RING, issuer=ISSUER, audience=AUDIENCE)
