@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode
 from binascii import Error
 from contextlib import suppress
 from typing import Any
 
 from ..encoding import rfc3339, seconds_of
+from ..keys.key import kid_is_sound
 
 LONGEST = 1_048_576
 """Bytes that are looked at."""
 LONGEST_JSON = 65_536
 DEEPEST = 16
 _LATEST = 253_402_300_800
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={1,2}")
+"""How Amazon Cognito writes its key ids: odd, and harmless."""
+
+
+def is_kid(kid: object) -> bool:
+    """A plain key id, as ours are, or base64."""
+    return kid_is_sound(kid) or (isinstance(kid, str) and _BASE64.fullmatch(kid) is not None)
 
 
 def text_of(untrusted: object) -> str:

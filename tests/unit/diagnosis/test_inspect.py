@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from watchword import FrozenClock, Key, KeyRing
 from watchword.app import drive
+from watchword.authn.prover import Prover
 from watchword.diagnosis.findings.table import FINDINGS
 from watchword.diagnosis.inspect import inspect
 from watchword.diagnosis.report import STOPPED, WARNED, WHOLE, Report
 from watchword.encoding import b64url, dump_json
 from watchword.errors import Stage
 from watchword.formats import checked, jwe, opaque, paseto
+from watchword.keys.discovery import alias
 from watchword.stores.memory import MemoryStore
 from watchword.tokens.base import KINDS
 from watchword.tokens.refresh import RefreshTokens
@@ -187,6 +189,7 @@ SHAPES = {
     "cookies": "Cookie: a=b; c=d",
     "set-cookie": "Set-Cookie: a=b",
     "itsdangerous": FLASK,
+    "proof": Prover(KEYS["ES256"], clock=CLOCK).proof("GET", "https://api.example/"),
     "url": "https://app.example/path",
     "answer": json.dumps({"access_token": jwt(), "token_type": "Bearer"}),
     "json": '{"payload":"","signatures":[]}',
@@ -264,12 +267,41 @@ def test_a_kind_where_it_should_not_be(line: str, where: str) -> None:
         f"Authorization: Bearer {API_KEY}",
         f"X-API-Key: {API_KEY}",
         f"Cookie: __Host-sid={SESSION}",
-        f"DPoP: {jwt(head={'typ': 'dpop+jwt', 'jwk': KEYS['ES256'].to_jwk()}, htm='GET')}",
+        f"DPoP: {Prover(KEYS['ES256'], clock=CLOCK).proof('GET', 'https://api.example/')}",
     ],
 )
 def test_a_kind_where_it_should_be(line: str) -> None:
     assert "misplaced" not in found(look(line))
     assert "brings-key" not in found(look(line))
+
+
+def test_a_proof_of_possession_is_checked_for_the_request_that_it_names() -> None:
+    proof = Prover(KEYS["ES256"], clock=CLOCK).proof("GET", "https://api.example/a%20b/c?x=1")
+    for text in (proof, f"DPoP: {proof}"):
+        report = look(text)
+        assert (report.exit_code, found(report)) == (WHOLE, set())
+    assert (look(proof).form, look(proof).kind) == ("proof", "DPoP proof")
+    assert {step.stage: step.state for step in look(proof).walk}[Stage.VERIFY] == "passed"
+    late = inspect(proof, clock=FrozenClock(NOW + 3600)).stopped
+    forged = look(f"{proof.rpartition('.')[0]}.{'A' * 86}").stopped
+    assert late is not None
+    assert forged is not None
+    assert (late.code, forged.code) == ("proof", "proof")
+    assert look(jwt(head={"typ": "dpop+jwt"})).stopped is not None
+
+
+def test_a_key_id_of_a_stranger_names_its_key() -> None:
+    """Amazon Cognito writes them in base64."""
+    kid = "gIpWNsi6Z0Crgo9Zl+JtJmYFqgLKnyZVdGTXFKxAmqk="
+    key = Key.from_jwk(KEYS["ES256"].to_jwk(private=True) | {"kid": alias(kid)})
+    message = f"{b64url(dump_json({'alg': 'ES256', 'kid': kid}))}.{b64url(dump_json(CLAIMS))}"
+    token = f"{message}.{b64url(key.sign(message.encode()))}"
+    report = look(token, ring=KeyRing.of(key, clock=CLOCK), issuer=ISSUER, audience=AUDIENCE)
+    assert (report.stopped, "kid-odd" in found(report)) == (None, False)
+    assert look(token).stopped is None
+    stopped = look(jwt(head={"kid": "../../dev/null"})).stopped
+    assert stopped is not None
+    assert stopped.stage is Stage.PARSE
 
 
 def test_a_cookie_of_flask_is_known_and_what_it_shows_is_said() -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from ...crypto.algorithms import ALGORITHMS, JOSE_NAMES
 from ...crypto.content import CONTENTS
 from ...formats.compact import BROUGHT_ALONG, media_type
-from ...keys.key import kid_is_sound
 from ..hide import plain
+from ..reading import is_kid
 from ..weak import is_weak
 from .base import Facts, Row
 
 _SEALING = frozenset(name for name, row in ALGORITHMS.items() if row.format == "jwe" and name not in CONTENTS) | {"dir"}
 _KNOWN = {name.lower(): name for name in (*JOSE_NAMES, *_SEALING)}
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={1,2}")
-"""How Amazon Cognito writes its key ids: odd, and harmless."""
 _MANY_ROUNDS = 1_000_000
 
 
@@ -90,8 +86,7 @@ def _rounds(facts: Facts) -> str | None:
 
 
 def _kid(facts: Facts) -> str | None:
-    kid = facts.look.header.get("kid", "-")
-    return None if kid_is_sound(kid) or (isinstance(kid, str) and _BASE64.fullmatch(kid)) else "kid"
+    return None if is_kid(facts.look.header.get("kid", "-")) else "kid"
 
 
 def _no_kid(facts: Facts) -> str | None:

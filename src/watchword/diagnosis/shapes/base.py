@@ -67,6 +67,7 @@ SHAPES = (
     "foreign",
     "opaque",
     "itsdangerous",
+    "proof",
     "jose",
     "unknown",
 )
