@@ -408,7 +408,13 @@ STARTS = st.sampled_from(
     ]
 )
 JSON: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(CARD),
+    st.sampled_from(["https://a.example/%ff", "GET", "ES256", "dpop+jwt"])
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.just(CARD),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=8,
 )
@@ -416,7 +422,7 @@ NAMES = st.sampled_from(
     [
         *("alg", "kid", "typ", "enc", "jwk", "crit", "p2c", "cty", "exp", "nbf", "iat", "aud", "iss", "jti", "email"),
         *("purpose", "kty", "crv", "x", "y", "k", "d", "n", "e", "keys", "access_token", "payload", "signature"),
-        *("paserk", "token_use"),
+        *("paserk", "token_use", "htm", "htu"),
     ]
 )
 
@@ -447,8 +453,10 @@ def test_any_text_behind_a_known_beginning_is_a_report(start: str, rest: str) ->
 @given(st.dictionaries(NAMES | st.text(max_size=8), JSON, max_size=5), st.dictionaries(NAMES, JSON, max_size=5))
 def test_any_json_in_a_token_is_a_report(header: dict[str, Any], claims: dict[str, Any]) -> None:
     head, body = (b64url(json.dumps(one).encode("utf-8", "surrogatepass")) for one in (header, claims))
+    proof = b64url(json.dumps(header | {"typ": "dpop+jwt"}).encode("utf-8", "surrogatepass"))
     for text in (
         f"{head}.{body}.AAAA",
+        f"{proof}.{body}.AAAA",
         f"{head}.AA.AA.{body}.AA",
         f"v4.public.{body}{'A' * 88}.{head}",
         json.dumps(header),
