@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
 
 from ..config import Settings, read_settings
 from ..errors import WatchwordError
+from ..web.logging import Redactor
 
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal to ask at.")
 
 _EXTRAS = {
     "click": "cli",
@@ -27,6 +32,10 @@ config_option = click.option(
     "--config", default="watchword.toml", show_default=True, metavar="FILE", help="The configuration to read."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on standard output.")
+
+
+_LONG = re.compile(r"[A-Za-z0-9._~+/=%-]{32,}")
+"""What was typed where a word of ours is wanted, and is too long to be one: it may be anybody's secret."""
 
 
 class CommandError(Exception):
@@ -45,7 +54,7 @@ class Commands(click.Group):
             code = super().main(*args, **options | {"standalone_mode": False})
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx is not None else "watchword"
-            _fail(error.format_message(), f"see '{command} --help'", code=2)
+            _fail(_LONG.sub("<hidden>", error.format_message()), f"see '{command} --help'", code=2)
         except click.ClickException as error:
             _fail(error.format_message())
         except CommandError as error:
@@ -79,12 +88,44 @@ def say_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line a row: in columns at a terminal, with tabs between the cells elsewhere."""
+    if not sys.stdout.isatty():
+        return ["\t".join(row) for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
 def plain() -> bool:
     """Whether output is to stay without colour and boxes: off a terminal, or where NO_COLOR is set."""
     return bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
 
 
+def examples(*lines: str, codes: str = EXIT_CODES) -> str:
+    """The end of a help page: commands to copy, each on a line of its own, and the exit codes."""
+    return "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines) + f"\n{codes}"
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on only after a yes. Raises: CommandError where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"this is asked first: {question}", "there is no terminal to ask at; say --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def lasting(settings: Settings, config: str, what: str) -> Settings:
+    """Raises: CommandError for a store that forgets when this command ends."""
+    if settings.url.startswith("memory:"):
+        raise CommandError(
+            f"the store is memory: {what}", f'write url = "sqlite:///watchword.db" in {config}, where it lasts'
+        )
+    return settings
+
+
 def _fail(message: str, hint: str = "", *, code: int = 1) -> NoReturn:
+    message = Redactor().text(message)  # what was typed in the wrong place may be a token
     click.echo(f"error: {message}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

@@ -16,12 +16,12 @@ from ..revocation.event import event
 from ..runtime.ticker import drive
 from ..stores.base import Audit, Store, Survey, open_store
 from ..stores.sql import SQLVerbs
-from .commands import EXIT_CODES, CommandError, config_option, configured, json_option, say_json
+from .commands import CommandError, config_option, configured, examples, json_option, say_json
 
 URL = "WATCHWORD_URL"
-_UPGRADE = "Example: watchword db upgrade --config /etc/app/watchword.toml"
-_NEW_EPOCH = "Example: watchword db new-epoch --config /etc/app/watchword.toml"
-_STATUS = "Example: watchword db status --json"
+_UPGRADE = "watchword db upgrade --config /etc/app/watchword.toml"
+_NEW_EPOCH = "watchword db new-epoch --config /etc/app/watchword.toml"
+_STATUS = "watchword db status --json"
 
 store_option = click.option(
     "--store",
@@ -30,7 +30,7 @@ store_option = click.option(
 )
 
 
-@click.group(epilog=f"{_UPGRADE}. {EXIT_CODES}")
+@click.group(epilog=examples(_UPGRADE))
 def db() -> None:
     """Upgrade the database of the store, see what is in it, and say when it went back in time.
 
@@ -39,7 +39,7 @@ def db() -> None:
     """
 
 
-@db.command(epilog=f"{_UPGRADE}. {EXIT_CODES}")
+@db.command(epilog=examples(_UPGRADE))
 @config_option
 @store_option
 @json_option
@@ -59,7 +59,7 @@ def upgrade(config: str, store: str | None, as_json: bool) -> None:
     click.echo(f"{found.scheme}: {done}" + ("" if found.present is None else f"; at migration {found.present:04}"))
 
 
-@db.command(epilog=f"{_STATUS}. Exit codes: 0 ready, 1 away, behind, or not ours, 2 wrong usage.")
+@db.command(epilog=examples(_STATUS, codes="Exit codes: 0 ready, 1 away, behind, or not ours, 2 wrong usage."))
 @config_option
 @store_option
 @json_option
@@ -83,7 +83,7 @@ def status(config: str, store: str | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@db.command("new-epoch", epilog=f"{_NEW_EPOCH}. {EXIT_CODES}")
+@db.command("new-epoch", epilog=examples(_NEW_EPOCH))
 @config_option
 @store_option
 @click.option("--keep", is_flag=True, help="End nothing: where it is known that nothing was lost, or ended by hand.")

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from .commands import EXIT_CODES, json_option, plain, say_json
+from .commands import examples, json_option, plain, say_json
 from .ephemeral import Ephemeral, ephemeral, tampered
 from .listening import listen, log_to_stderr, make_server, serving
 
 GOOD_FOR_MINUTES = 15
 
 
-@click.command(epilog=f"Examples: watchword demo; watchword demo --tour. {EXIT_CODES}")
+@click.command(epilog=examples("watchword demo", "watchword demo --tour"))
 @click.option(
     "--port", type=click.IntRange(0, 65535), metavar="PORT", help="Listen here; 8765 if it is free, else any."
 )

@@ -8,10 +8,16 @@ import click
 
 from .. import __version__
 from .advise import advise
-from .commands import EXIT_CODES, Commands, json_option, say_json
+from .commands import Commands, examples, json_option, say_json
+from .completion import completion
+from .config import config
 from .db import db
 from .demo import demo
 from .doctor import doctor
+from .init import init
+from .inspect import inspect
+from .keys import keys
+from .revoke import revoke
 from .serve import serve
 from .users import users
 
@@ -19,7 +25,7 @@ from .users import users
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Begin with: watchword demo. {EXIT_CODES}",
+    epilog=examples("watchword demo", "watchword init", "watchword inspect - < token.txt"),
     no_args_is_help=False,
     invoke_without_command=True,
 )
@@ -31,7 +37,7 @@ def watchword(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@watchword.command(epilog=EXIT_CODES)
+@watchword.command(epilog=examples("watchword version --json"))
 @json_option
 def version(as_json: bool) -> None:
     """Print the version."""
@@ -41,5 +47,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (advise, db, demo, doctor, serve, users):
+for command in (advise, completion, config, db, demo, doctor, init, inspect, keys, revoke, serve, users):
     watchword.add_command(command)

@@ -7,7 +7,7 @@ import logging
 
 import click
 
-from .commands import EXIT_CODES, config_option, configured
+from .commands import config_option, configured, examples
 from .listening import listen, log_to_stderr, make_server
 
 log = logging.getLogger("watchword.server")
@@ -15,7 +15,7 @@ log = logging.getLogger("watchword.server")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
-@click.command(epilog=f"Example: watchword serve --config watchword.toml --port 8080. {EXIT_CODES}")
+@click.command(epilog=examples("watchword serve --config watchword.toml --port 8080"))
 @config_option
 @click.option("--host", metavar="ADDRESS", help="Where to listen; the configuration's, or 127.0.0.1.")
 @click.option(

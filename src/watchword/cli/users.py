@@ -12,22 +12,22 @@ import click
 from ..app import Watchword
 from ..crypto.passwords import check_new_password
 from ..encoding import rfc3339
-from .commands import EXIT_CODES, CommandError, config_option, configured, json_option, say_json
+from .commands import CommandError, config_option, configured, examples, json_option, say_json
 
 if TYPE_CHECKING:
     from ..server.accounts.accounts import Account, Accounts
 
 T = TypeVar("T")
 
-_EXAMPLE = "Example: watchword users add alice --scope orders:read"
+_EXAMPLE = "watchword users add alice --scope orders:read"
 
 
-@click.group(epilog=f"{_EXAMPLE}. {EXIT_CODES}")
+@click.group(epilog=examples(_EXAMPLE))
 def users() -> None:
     """Add users, take them out, give them new passwords."""
 
 
-@users.command(epilog=f"{_EXAMPLE}. {EXIT_CODES}")
+@users.command(epilog=examples(_EXAMPLE))
 @click.argument("name")
 @click.option(
     "--scope", "scopes", multiple=True, metavar="SCOPE", help="What the user's tokens may do; may be repeated."
@@ -43,7 +43,7 @@ def add(name: str, scopes: tuple[str, ...], roles: tuple[str, ...], config: str,
     _tell(account, f"added {account.name}", as_json)
 
 
-@users.command("roles", epilog=f"Example: watchword users roles alice --role clerk --role auditor. {EXIT_CODES}")
+@users.command("roles", epilog=examples("watchword users roles alice --role clerk --role auditor"))
 @click.argument("name")
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help="May be repeated; without it, NAME has no roles.")
 @config_option
@@ -58,7 +58,7 @@ def roles_(name: str, roles: tuple[str, ...], config: str, as_json: bool) -> Non
     )
 
 
-@users.command(epilog=f"Example: watchword users disable alice. {EXIT_CODES}")
+@users.command(epilog=examples("watchword users disable alice"))
 @click.argument("name")
 @config_option
 @json_option
@@ -68,7 +68,7 @@ def disable(name: str, config: str, as_json: bool) -> None:
     _tell(account, f"disabled {account.name}; all sessions and tokens are revoked", as_json)
 
 
-@users.command(epilog=f"Example: watchword users enable alice. {EXIT_CODES}")
+@users.command(epilog=examples("watchword users enable alice"))
 @click.argument("name")
 @config_option
 @json_option
@@ -78,7 +78,7 @@ def enable(name: str, config: str, as_json: bool) -> None:
     _tell(account, f"enabled {account.name}", as_json)
 
 
-@users.command(epilog=f"Example: watchword users passwd alice < new-password.txt. {EXIT_CODES}")
+@users.command(epilog=examples("watchword users passwd alice < new-password.txt"))
 @click.argument("name")
 @config_option
 @json_option
@@ -90,7 +90,7 @@ def passwd(name: str, config: str, as_json: bool) -> None:
     _tell(account, f"new password for {account.name}; all sessions and tokens are revoked", as_json)
 
 
-@users.command("list", epilog=f"Example: watchword users list --json. {EXIT_CODES}")
+@users.command("list", epilog=examples("watchword users list --json"))
 @config_option
 @json_option
 def list_(config: str, as_json: bool) -> None:

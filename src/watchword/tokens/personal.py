@@ -41,7 +41,7 @@ def check_personal(claims: Mapping[str, Any], *, strict: bool) -> None:
 
     Raises: ConfigurationError for the first one where ``strict``.
     """
-    for name, what in _found(claims):
+    for name, what in looks_personal(claims):
         if strict:
             raise ConfigurationError(f"{name!r} {what}, and anybody can read this token; {_INSTEAD}")
         if name not in _told and len(_told) < MOST_TOLD:
@@ -52,8 +52,8 @@ def check_personal(claims: Mapping[str, Any], *, strict: bool) -> None:
 _INSTEAD = "keep it on the server (session data, a lookup by subject), or seal it"
 
 
-def _found(claims: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(path of a claim, what it looks like)."""
+def looks_personal(claims: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path of a claim, what it looks like): ``looks personal`` or ``looks like a card number``."""
     for name, value in claims.items():
         if name not in OURS:
             yield from ((path, "looks personal") for path in _personal(name, value, _shown(name)))
