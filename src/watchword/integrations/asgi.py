@@ -53,7 +53,10 @@ class WatchwordMiddleware:
 
         mark = enter(visit)
         try:
-            await self.app(scope, receive, sending)
+            reply = None
+            if self.auth.refresh_path is not None and scope["type"] == "http":
+                reply = await self.auth.ahead(visit)
+            await (self.app(scope, receive, sending) if reply is None else answer(visit, scope, sending, reply))
         except WatchwordError as error:
             if visit.begun and scope["type"] == "http":
                 raise

@@ -17,8 +17,8 @@ from ..app import Watchword
 from ..errors import WatchwordError
 from ..principal import Principal
 from ..tokens.base import Authenticates, Issued
-from ..web.cookies import CookiePolicy
 from ..web.ratelimit import Limits
+from ..web.token_cookies import Cookies
 from . import asgi
 from .visit import refusal
 from .words import Rule
@@ -46,7 +46,7 @@ class Auth(InitPluginProtocol):
         ww: Watchword,
         *,
         origins: Iterable[str] = (),
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         issuers: Authenticates | None = None,
     ) -> None:
         self._core = asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers)
@@ -119,6 +119,10 @@ class Auth(InitPluginProtocol):
         ``clear_site_data``: the browser also forgets all that it keeps of this site: cache, storage, every cookie.
         """
         await self._core.sign_out(who, clear_site_data=clear_site_data)
+
+    def csrf_token(self, who: Principal) -> str:
+        """For the pages of this caller, which send it as X-CSRF-Token: see ``Words.csrf_token``."""
+        return self._core.csrf_token(who)
 
     @asynccontextmanager
     async def _open(self, _: Litestar) -> AsyncIterator[None]:

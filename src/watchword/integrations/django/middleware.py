@@ -55,7 +55,7 @@ class WatchwordMiddleware:
     def _now(self, request: HttpRequest, visit: Visit) -> HttpResponse:
         mark = enter(visit)
         try:
-            return _finish(self.get_response(request), visit)
+            return _ahead(visit) or _finish(self.get_response(request), visit)
         finally:
             leave(mark)
             drive(visit.abandon())
@@ -63,7 +63,7 @@ class WatchwordMiddleware:
     async def _later(self, request: HttpRequest, visit: Visit) -> HttpResponse:
         mark = enter(visit)
         try:
-            return _finish(await self.get_response(request), visit)
+            return _ahead(visit) or _finish(await self.get_response(request), visit)
         finally:
             leave(mark)
             drive(visit.abandon())
@@ -83,6 +83,11 @@ def connection_of(request: HttpRequest) -> Connection:
 def answer(reply: Reply) -> HttpResponse:
     headers = {name.decode("ascii"): value.decode("ascii") for name, value in reply.headers}
     return HttpResponse(reply.body, status=reply.status, headers=headers)
+
+
+def _ahead(visit: Visit) -> HttpResponse | None:
+    reply = None if auth.words.refresh_path is None else drive(auth.words.ahead(visit))
+    return None if reply is None else answer(reply)
 
 
 def _finish(response: HttpResponse, visit: Visit) -> HttpResponse:
