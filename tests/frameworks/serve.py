@@ -6,6 +6,8 @@ standard library, with a thread for each request.
 
 from __future__ import annotations
 
+import logging
+import os
 import socket
 import sys
 import threading
@@ -50,5 +52,7 @@ def _asgi(app: Any) -> None:
 
 
 if __name__ == "__main__":
+    if "FRAMEWORK_LOG" in os.environ:
+        logging.basicConfig(filename=os.environ["FRAMEWORK_LOG"], level=logging.INFO, format="%(name)s %(message)s")
     module = import_module(f"tests.frameworks.apps.{sys.argv[1]}")
     (_asgi if sys.argv[2] == "asgi" else _wsgi)(module.app)

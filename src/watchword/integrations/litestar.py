@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
 from litestar import Litestar, Request, Response
+from litestar import asgi as route
 from litestar.config.app import AppConfig
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPluginProtocol
+from litestar.types import Receive, Scope, Send
 
 from ..app import Watchword
 from ..errors import WatchwordError
@@ -62,6 +64,8 @@ class Auth(InitPluginProtocol):
         app_config.middleware.insert(0, lambda app: around(app, lifespan=False))
         app_config.exception_handlers = {WatchwordError: _refuse, **app_config.exception_handlers}
         app_config.lifespan = [self._open, *(app_config.lifespan or [])]
+        if core.refresh_path is not None:  # Litestar has no middleware where it has no route
+            app_config.route_handlers.append(route(core.refresh_path, copy_scope=True)(_nothing))
         if app_config.openapi_config is not None:
             _show(app_config.openapi_config.components, core.cookie.name)
         return app_config
@@ -140,6 +144,10 @@ def _show(components: Components | list[Components], cookie: str) -> None:
         "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT or PASETO"),
     }
     first.security_schemes = {**shown, **(first.security_schemes or {})}
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """The middleware has answered before."""
 
 
 def _refuse(_: Request[Any, Any, Any], error: WatchwordError) -> Response[bytes]:

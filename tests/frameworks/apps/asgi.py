@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import FRESH
 from watchword import Watchword
 from watchword.integrations.asgi import Auth, Receive, Scope, Send
 
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 
 
 async def public(user: str) -> str:
@@ -55,8 +55,13 @@ async def logout(user: str) -> str:
     return "bye"
 
 
+async def down(user: str) -> str:
+    return fall(user)
+
+
 ROUTES: dict[str, Callable[[str], Awaitable[str]]] = {
-    f"/{route.__name__}": route for route in (public, me, maybe, orders, admin, fresh, write, login, refused, logout)
+    f"/{route.__name__}": route
+    for route in (public, me, maybe, orders, admin, fresh, write, login, refused, logout, down)
 }
 
 

@@ -5,12 +5,12 @@ from typing import Any
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.di import Provide
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.litestar import Auth
 
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 Asked = Request[Principal, Any, Any]
 
 
@@ -67,4 +67,9 @@ async def logout(who: Principal) -> str:
     return "bye"
 
 
-app = Litestar([public, me, maybe, orders, admin, fresh, write, login, refused, logout], plugins=[auth])
+@get("/down", media_type=MediaType.TEXT)
+async def down(user: str) -> str:
+    return fall(user)
+
+
+app = Litestar([public, me, maybe, orders, admin, fresh, write, login, refused, logout, down], plugins=[auth])

@@ -5,12 +5,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import FRESH
 from watchword import Watchword
 from watchword.integrations.starlette import Auth
 
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 
 
 async def public(request: Request) -> PlainTextResponse:
@@ -62,9 +62,13 @@ async def logout(request: Request) -> PlainTextResponse:
     return PlainTextResponse("bye")
 
 
+async def down(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(fall(request.query_params["user"]))
+
+
 app = Starlette(
     routes=[
-        *(Route(f"/{view.__name__}", view) for view in (public, me, maybe, orders, admin, fresh)),
+        *(Route(f"/{view.__name__}", view) for view in (public, me, maybe, orders, admin, fresh, down)),
         *(Route(f"/{view.__name__}", view, methods=["POST"]) for view in (write, login, refused, logout)),
     ]
 )
