@@ -28,6 +28,14 @@ class _Quiet(WSGIRequestHandler):
         pass
 
 
+def _log(path: str) -> None:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    ours = logging.getLogger("watchword")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+
+
 def _say(port: int) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
@@ -52,7 +60,7 @@ def _asgi(app: Any) -> None:
 
 
 if __name__ == "__main__":
-    if "FRAMEWORK_LOG" in os.environ:
-        logging.basicConfig(filename=os.environ["FRAMEWORK_LOG"], level=logging.INFO, format="%(name)s %(message)s")
     module = import_module(f"tests.frameworks.apps.{sys.argv[1]}")
+    if "FRAMEWORK_LOG" in os.environ:
+        _log(os.environ["FRAMEWORK_LOG"])
     (_asgi if sys.argv[2] == "asgi" else _wsgi)(module.app)
