@@ -16,7 +16,7 @@ from ..app import Watchword
 from ..authn.authenticator import Authenticator
 from ..authn.binding import check_page
 from ..authn.credentials import extract
-from ..errors import ConfigurationError, TokenError, TokenNotFoundError, WatchwordError
+from ..errors import ConfigurationError, NotYetValidError, Stage, TokenError, TokenNotFoundError, WatchwordError
 from ..principal import Principal
 from ..tokens.base import Issued
 from ..web.cookies import read_cookies
@@ -75,6 +75,8 @@ class TokenPair:
 
     def instead(self, connection: Connection, error: TokenError) -> TokenError:
         """What is raised where ``error`` stopped a credential: for a cookie, RefreshFirstError where that can help."""
+        if error.stage is Stage.BINDING or isinstance(error, NotYetValidError):
+            return error  # the next one would be refused as well
         if connection.is_websocket or connection.path == self._cookies.sign_in_at or not self._presents(connection):
             return error
         location = location_of(self.path, connection)

@@ -11,11 +11,17 @@ import httpx2
 import pytest
 
 from watchword.app import Watchword
+from watchword.authn.binding import BindingPolicy
 from watchword.clock import FrozenClock
 from watchword.errors import ConfigurationError, StoreConflictError, StoreUnavailableError
 from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE
 from watchword.integrations.asgi import Auth, Receive, Scope, Send, WatchwordMiddleware
 from watchword.integrations.way_back import is_local
+from watchword.keys.key import Key
+from watchword.keys.ring import KeyRing
+from watchword.testing.flaws import flawed
+from watchword.tokens.access import AccessTokens
+from watchword.tokens.foreign import ForeignTokens
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy
 from watchword.web.token_cookies import TokenCookies
 
@@ -42,6 +48,8 @@ def shop(ww: Watchword, **options: Any) -> WatchwordMiddleware:
             said = (await auth.sign_in("grace")).token
         elif path == "/data":
             said = (await auth.sign_in("ada", data={"plan": "pro"})).token
+        elif path == "/everything":
+            said = (await auth.sign_in("ada", scopes=[f"{'x' * 90}:{number}" for number in range(50)])).token
         elif path == "/logout":
             await auth.sign_out(await auth.require())
             said = "bye"
@@ -156,6 +164,12 @@ async def test_an_access_token_does_not_outlive_its_family(browser: Browser, ww:
     assert ww.access.verify(browser.jar[AT][0]).expires_at == ww.clock.now() + 60
 
 
+async def test_what_no_cookie_can_hold_signs_nobody_in(browser: Browser, ww: Watchword) -> None:
+    assert (await browser.ask("POST /everything", FETCH)).status_code == 500
+    assert browser.jar == {}
+    assert await ww.refresh.list("ada") == []
+
+
 async def test_data_is_not_put_into_a_token(browser: Browser) -> None:
     assert (await browser.ask("POST /data", FETCH)).status_code == 500
     assert browser.jar == {}
@@ -219,6 +233,38 @@ async def test_bearers_are_taken_beside_and_never_sent_to_refresh(
     assert (await browser.ask("GET /me", bearer)).status_code == 200
     clock.advance(901)
     assert (await browser.ask("GET /me", bearer)).status_code == 401
+
+
+async def test_a_cookie_holds_tokens_of_ours_alone(ww: Watchword) -> None:
+    theirs = KeyRing.generate("ES256", clock=ww.clock)
+    names: Any = {"issuer": "https://them.example", "audience": "https://api.example"}
+    token = AccessTokens(theirs, **names).issue("ada").token
+    browser = Browser(shop(ww, issuers=ForeignTokens(theirs, **names)))
+    assert (await browser.ask("GET /me", {"authorization": f"Bearer {token}"})).status_code == 200
+    browser.jar = {AT: (token, "/")}
+    assert (await browser.follow("GET /me", FETCH))[0].status_code == 401
+
+
+async def test_what_the_next_token_could_not_mend_is_refused_at_once(browser: Browser, ww: Watchword) -> None:
+    bound = ww.access.issue("ada", bind=Key.generate("ES256")).token
+    early = flawed(ww, ww.access.issue("ada").token, "not_yet_valid")
+    await browser.sign_in()
+    for token in (bound, early):
+        browser.jar[AT] = token, "/"
+        assert (await browser.ask("GET /me")).status_code == 401
+
+
+async def test_another_device_does_not_refresh(clock: FrozenClock) -> None:
+    names: Any = {"issuer": "https://app.example", "audience": "https://api.example", "clock": clock}
+    async with Watchword("memory:", binding=BindingPolicy(fingerprint="step_up", signals=("agent",)), **names) as ww:
+        browser = Browser(shop(ww))
+        firefox, curl = {"user-agent": "Firefox/145.0"}, {"user-agent": "curl/8"}
+        await browser.ask("POST /login", FETCH | firefox)
+        clock.advance(AWAY)
+        answer = await browser.ask("POST /auth/refresh", FETCH | curl)
+        assert (answer.status_code, answer.headers.get_list("set-cookie")) == (403, [])
+        assert (await browser.follow("GET /me", PAGE | firefox))[0].status_code == 200
+        assert (await browser.ask("GET /me", PAGE | curl)).status_code == 403
 
 
 async def test_csrf_is_checked_as_for_sessions(browser: Browser, clock: FrozenClock) -> None:
@@ -473,6 +519,14 @@ async def test_a_page_whose_refresh_fails_goes_to_the_sign_in_page(
     assert "revoked: " in caplog.text
     assert (await browser.ask("GET /auth/refresh?next=/public", FETCH)).status_code == 401
     assert (await browser.ask("GET /login")).status_code == 200
+
+
+async def test_the_sign_in_page_itself_is_never_sent_away(ww: Watchword, browser: Browser, clock: FrozenClock) -> None:
+    await browser.sign_in()
+    asks = Browser(shop(ww, cookie=TokenCookies(sign_in_at="/me")))
+    asks.jar = dict(browser.jar)
+    clock.advance(AWAY)
+    assert (await asks.ask("GET /me")).status_code == 401
 
 
 async def test_pages_for_everybody_are_refreshed_ahead_only_where_the_sign_in_page_is_known(
