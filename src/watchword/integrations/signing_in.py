@@ -63,8 +63,9 @@ class SessionCookie:
 
     def seen(self, visit: Visit, who: Principal) -> None:
         """With ``max_age="idle"`` the cookie of a session in use is set anew, once a minute."""
-        left = who.expires_at - self._ww.clock.now()
-        if not self._idle or who.kind != "session" or left > self._idle - TOUCHED_EVERY or visit.set_cookies:
+        if not self._idle or who.kind != "session" or visit.set_cookies:
+            return
+        if who.expires_at - self._ww.clock.now() > self._idle - TOUCHED_EVERY:
             return
         token = self._read(visit)
 

@@ -85,7 +85,7 @@ def untold_token(connection: Connection) -> bytes | None:
 
     None where ``check_origin`` decides, which it does whenever there is a Sec-Fetch-Site or an Origin header.
     """
-    if connection.method in _SAFE_METHODS or connection.is_websocket or _says_its_page(connection):
+    if connection.method in _SAFE_METHODS or _says_its_page(connection):
         return None
     return _single(connection, b"x-csrf-token", "X-CSRF-Token")
 

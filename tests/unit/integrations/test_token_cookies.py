@@ -273,8 +273,9 @@ async def test_csrf_is_checked_as_for_sessions(browser: Browser, clock: FrozenCl
     for when in ("good", "expired"):
         answer = await browser.ask("POST /write", foreign)
         assert (answer.status_code, answer.json()["error"]) == (403, "csrf"), when
-        answer = await browser.ask("POST /auth/refresh?next=/write", foreign)
-        assert (answer.status_code, answer.json()["error"]) == (403, "csrf"), when
+        for path in ("/auth/refresh", "/auth/refresh?next=/write"):
+            answer = await browser.ask(f"POST {path}", foreign)
+            assert (answer.status_code, answer.json()["error"]) == (403, "csrf"), when
         clock.advance(AWAY)
     assert len(browser.jar) == 2
 
