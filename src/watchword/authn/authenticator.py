@@ -26,10 +26,10 @@ from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Bindable, Stage
 from ..web.cookies import CookiePolicy
-from ..web.csrf import origin
+from ..web.csrf import check_page, origin
 from ..web.messages import Connection
 from ..web.token_cookies import Cookies
-from .binding import Binding, End, check_page
+from .binding import Binding, End
 from .credentials import Credential, extract
 
 
@@ -90,7 +90,7 @@ class Authenticator:
     async def _walk(self, connection: Connection, credential: Credential, on_stale: OnStale | None) -> Principal:
         kind = self._route(credential)
         # First of all a cookie must come from its own page: another site cannot even keep a session alive.
-        csrf = check_page(connection, self.origins) if credential.carrier == "cookie" else None
+        csrf = check_page(connection, origins=self.origins) if credential.carrier == "cookie" else None
         who = await self._stages[kind](credential.token, on_stale=on_stale)
         if credential.carrier == "cookie" and who.issuer is not None:
             raise WrongIssuerError("a cookie holds tokens of ours alone", claim="iss")

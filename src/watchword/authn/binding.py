@@ -19,7 +19,7 @@ from ..errors import BindingError, ConfigurationError, StepUpRequiredError
 from ..keys.ring import KeyRing
 from ..principal import Principal, Proof
 from ..web.cookies import CookiePolicy
-from ..web.csrf import check_origin, origin, untold_token
+from ..web.csrf import origin
 from ..web.messages import Connection
 from .credentials import Credential
 from .csrf_tokens import CsrfTokens
@@ -130,18 +130,6 @@ class Binding:
         known = connection.proof
         if known is None or (known.jkt, known.ath) != (who.jkt, ath_of(credential.token)):
             connection.proof = self._proofs.check(connection, token=credential.token, jkt=who.jkt)
-
-
-def check_page(connection: Connection, origins: frozenset[str]) -> bytes | None:
-    """Raise CsrfError for a cookie that another site's page sent.
-
-    Returns the CSRF token of a request that says nothing of its page; whether it is one of this sign-in, can be told
-    once it is known who signed in.
-    """
-    token = untold_token(connection)
-    if token is None:
-        check_origin(connection, origins=origins)
-    return token
 
 
 def _origin_of(name: str) -> str | None:

@@ -14,12 +14,12 @@ from datetime import timedelta
 
 from ..app import Watchword
 from ..authn.authenticator import Authenticator
-from ..authn.binding import check_page
 from ..authn.credentials import extract
 from ..errors import ConfigurationError, NotYetValidError, Stage, TokenError, TokenNotFoundError, WatchwordError
 from ..principal import Principal
 from ..tokens.base import Issued
 from ..web.cookies import read_cookies
+from ..web.csrf import check_page
 from ..web.messages import Connection, Reply
 from ..web.token_cookies import TokenCookies
 from .signing_in import Given
@@ -99,7 +99,7 @@ class TokenPair:
             return refusal(error)
 
     async def _refreshed(self, connection: Connection, way: Way) -> Reply:
-        csrf = check_page(connection, self._authenticator.origins)
+        csrf = check_page(connection, origins=self._authenticator.origins)
         if way.back is not None and await self._is_good(connection):
             return _onward(way.back)  # another tab was here meanwhile
         token = read_cookies(connection.headers_of(b"cookie"), self._cookies.refresh.name)

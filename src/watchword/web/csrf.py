@@ -80,14 +80,18 @@ def check_origin(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> 
         )
 
 
-def untold_token(connection: Connection) -> bytes | None:
-    """The X-CSRF-Token of an unsafe request that says nothing else of its page: the caller has to judge it.
+def check_page(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> bytes | None:
+    """``check_origin``, but for an unsafe request that says nothing of its page and has an X-CSRF-Token.
 
-    None where ``check_origin`` decides, which it does whenever there is a Sec-Fetch-Site or an Origin header.
+    Returns that token: whether it is one of this sign-in, the caller can tell once it is known who signed in.
     """
-    if connection.method in _SAFE_METHODS or _says_its_page(connection):
+    if connection.method in _SAFE_METHODS and not connection.is_websocket:
         return None
-    return _single(connection, b"x-csrf-token", "X-CSRF-Token")
+    told = connection.is_websocket or _says_its_page(connection)
+    token = None if told else _single(connection, b"x-csrf-token", "X-CSRF-Token")
+    if token is None:
+        check_origin(connection, origins=origins)
+    return token
 
 
 def check_sender(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> None:
