@@ -177,6 +177,21 @@ def test_two_tabs_that_refresh_at_once_both_stay_signed_in(shop: Shop, window: B
     no_token_is_seen(window, urls)
 
 
+def test_a_page_that_asks_for_much_at_once_stays_signed_in(
+    shop: Shop, window: BrowserContext, urls: list[str]
+) -> None:
+    tabs = [sign_in(window, shop), window.new_page()]
+    tabs[1].goto(f"{shop.here}/me")
+    many = """() => { window.done = Promise.all([1, 2, 3, 4, 5].map(
+        number => fetch(number % 2 ? '/write' : '/auth/refresh', {method: 'POST'}).then(seen => seen.status))) }"""
+    for _ in range(3):
+        shop.clock.advance(AWAY)
+        for tab in tabs:
+            tab.evaluate(many)
+        assert [tab.evaluate(DONE) for tab in tabs] == [[200, 204, 200, 204, 200]] * 2
+    no_token_is_seen(window, urls)
+
+
 def test_a_link_from_another_site_arrives_signed_in(shop: Shop, window: BrowserContext, urls: list[str]) -> None:
     page = sign_in(window, shop)
     shop.page.append(f"<!doctype html><title>other</title><a href='{shop.here}/me?from=mail'>to the shop</a>")

@@ -166,9 +166,12 @@ def race(mint: Mint, ports: tuple[int, int]) -> None:
     """Both tabs refresh the same token at once, and go on for some more rounds."""
     tabs = [away(mint, ports[0]), Tab(ports[1])]
     tabs[1].jar = dict(tabs[0].jar)
+    expired = tabs[0].jar[ACCESS_COOKIE]
     with ThreadPoolExecutor(2) as pool:
         for _ in range(5):
             tokens = tabs[0].jar[REFRESH_COOKIE]
+            for tab in tabs:
+                tab.jar[ACCESS_COOKIE] = expired
             seen = list(pool.map(lambda tab: tab.ask("POST /auth/refresh", OWN), tabs))
             assert [one.status for one in seen] == [204, 204]
             assert tabs[0].jar[REFRESH_COOKIE] == tabs[1].jar[REFRESH_COOKIE] != tokens

@@ -100,8 +100,8 @@ class TokenPair:
 
     async def _refreshed(self, connection: Connection, way: Way) -> Reply:
         csrf = check_page(connection, origins=self._authenticator.origins)
-        if way.back is not None and await self._is_good(connection):
-            return _onward(way.back)  # another tab was here meanwhile
+        if await self._was_here(connection, way):
+            return _onward(way.back)
         token = read_cookies(connection.headers_of(b"cookie"), self._cookies.refresh.name)
         if token is None:
             if way.back is not None and way.may_continue(connection):
@@ -136,11 +136,18 @@ class TokenPair:
         cookies = (self._cookies.access, access.token), (self._cookies.refresh, refresh.token)
         return access, [replace(policy, max_age=age).set_cookie(token) for policy, token in cookies]
 
-    async def _is_good(self, connection: Connection) -> bool:
+    async def _was_here(self, connection: Connection, way: Way) -> bool:
+        """Has another tab been quicker? Then nothing is rotated, or a third one, still on its way, would be too late.
+
+        Who only wants to go back needs a good token. A script wants a new one, and that is one younger than the grace.
+        """
         try:
-            return await self._authenticator.authenticate(connection) is not None
+            who = await self._authenticator.authenticate(connection)
         except TokenError:
             return False
+        return who is not None and (
+            way.back is not None or self._ww.clock.now() - who.issued_at <= self._ww.refresh.grace
+        )
 
     async def _presented(self, connection: Connection) -> str | None:
         """The family of the access cookie, where that is good."""
