@@ -71,7 +71,7 @@ def attack(window: BrowserContext, shop: Shop, attacker: str, path: str) -> int:
     page.goto(attacker)
     with page.expect_response(f"{shop.here}{path}") as answer:
         page.click("button")
-    page.close()
+    page.wait_for_load_state()
     return answer.value.status
 
 
