@@ -52,8 +52,8 @@ from .tokens.roles import Roles
 from .tokens.sealed import SealedTokens
 from .tokens.service import ServiceTokens
 from .tokens.sessions import SessionInfo, Sessions
-from .web.cookies import CookiePolicy
 from .web.ratelimit import Limiter
+from .web.token_cookies import Cookies
 
 
 class Watchword:
@@ -254,7 +254,7 @@ class Watchword:
     def authenticator(
         self,
         *,
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         origins: Iterable[str] = (),
         issuers: Authenticates | None = None,
     ) -> Authenticator:

@@ -2,7 +2,8 @@
 
 WatchwordError
   ConfigurationError           when things are built: WeakKeyError, KeyUseError, PrefixClashError
-  BadRequestError  400         TwoCredentialsError  MalformedHeaderError                       extract
+  BadRequestError  400         TwoCredentialsError  MalformedHeaderError
+    HeadersTooLargeError  431  CookiesTooLargeError                                            extract
   TokenError  401
     MalformedTokenError        too large, crit, duplicate names, alphabet: see .reason         parse
     AlgorithmError  UnknownKeyError  TokenNotFoundError                                        key
@@ -100,6 +101,21 @@ class MalformedHeaderError(BadRequestError):
 
     code = "malformed_header"
     stage = Stage.EXTRACT
+
+
+class HeadersTooLargeError(BadRequestError):
+    """The header that carries the credential is larger than any credential."""
+
+    code = "headers_too_large"
+    status = 431
+    stage = Stage.EXTRACT
+    default_reason = "too_large"
+
+
+class CookiesTooLargeError(HeadersTooLargeError):
+    """The request carries more cookies than can be ours; a sibling host may have planted them."""
+
+    code = "cookies_too_large"
 
 
 class TokenError(WatchwordError):

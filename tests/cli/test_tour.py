@@ -260,7 +260,7 @@ def role_changes_revoke(patch: Patch) -> None:
 
 def only_the_cookie_goes(patch: Patch) -> None:
     async def sign_out(self: Auth, who: Principal) -> None:
-        current(self).set_cookie = self.cookie.clear()
+        current(self).set_cookies = self._signing_in.cleared()
 
     patch.setattr(Auth, "sign_out", sign_out)
 

@@ -39,10 +39,14 @@ FRAMEWORKS = (
 
 
 @contextmanager
-def served(framework: Framework, url: str, keys: str) -> Iterator[int]:
-    """The port of the application, in a process of its own, over the store at ``url``."""
+def served(framework: Framework, url: str, keys: str, **settings: str) -> Iterator[int]:
+    """The port of the application, in a process of its own, over the store at ``url``.
+
+    ``settings``: ``cookie="tokens"``, and ``log``, the file for what it logs.
+    """
     command = [sys.executable, "-m", "tests.frameworks.serve", framework.module, framework.serves]
-    known = os.environ | {"FRAMEWORK_URL": url, "FRAMEWORK_KEYS": keys}
+    told = {"url": url, "keys": keys, **settings}
+    known = os.environ | {f"FRAMEWORK_{name.upper()}": value for name, value in told.items()}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=known, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None

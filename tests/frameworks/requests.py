@@ -93,6 +93,10 @@ def _with(extra: Mapping[str, str], *pairs: tuple[str, str]) -> Headers:
     return [*pairs, *extra.items()]
 
 
+def _with_csrf(mint: Mint, token: str) -> Headers:
+    return [cookie(token), ("x-csrf-token", mint.ww.core.binding.csrf.of(mint.ww.sessions.authenticate(token)))]
+
+
 def _tampered(token: str) -> str:
     head, body, signature = token.split(".")
     return f"{head}.{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
@@ -323,8 +327,8 @@ ROWS: tuple[Row, ...] = (
         name="a cookie bomb",
         ask="GET /me",
         headers=lambda m: [("cookie", "; ".join(f"c{n}={'x' * 200}" for n in range(90)))],
-        status=401,
-        challenge=REFUSED,
+        status=431,
+        challenge=MALFORMED,
     ),
     Row(name="a token in the query", ask="GET /me?access_token=abc", status=401, challenge=NOTHING),
     Row(name="nothing, where that is allowed", ask="GET /maybe", status=200, says="nobody"),
@@ -409,6 +413,27 @@ ROWS: tuple[Row, ...] = (
         name="a session that does not say from where",
         ask="POST /write",
         headers=lambda m: [cookie(m.session().token)],
+        status=403,
+        says="csrf",
+    ),
+    Row(
+        name="a session with its own CSRF token",
+        ask="POST /write",
+        headers=lambda m: _with_csrf(m, m.session().token),
+        status=200,
+        says="written by ada",
+    ),
+    Row(
+        name="a session with the CSRF token of another",
+        ask="POST /write",
+        headers=lambda m: [_with_csrf(m, m.session().token)[1], cookie(m.session().token)],
+        status=403,
+        says="csrf",
+    ),
+    Row(
+        name="a CSRF token from another site",
+        ask="POST /write",
+        headers=lambda m: _with(FOREIGN, *_with_csrf(m, m.session().token)),
         status=403,
         says="csrf",
     ),

@@ -6,6 +6,8 @@ standard library, with a thread for each request.
 
 from __future__ import annotations
 
+import logging
+import os
 import socket
 import sys
 import threading
@@ -24,6 +26,14 @@ class _Threads(ThreadingMixIn, WSGIServer):
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+def _log(path: str) -> None:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    ours = logging.getLogger("watchword")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
 
 
 def _say(port: int) -> None:
@@ -51,4 +61,6 @@ def _asgi(app: Any) -> None:
 
 if __name__ == "__main__":
     module = import_module(f"tests.frameworks.apps.{sys.argv[1]}")
+    if "FRAMEWORK_LOG" in os.environ:
+        _log(os.environ["FRAMEWORK_LOG"])
     (_asgi if sys.argv[2] == "asgi" else _wsgi)(module.app)

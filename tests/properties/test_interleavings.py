@@ -229,7 +229,7 @@ def test_parallel_rotations_have_one_successor(number: int) -> None:
 def test_without_grace_one_wins_and_the_family_ends(number: int) -> None:
     for seed in SEEDS:
         world = World(seed)
-        world.refresh._grace = 0
+        world.refresh.grace = 0
         first = world.done(world.refresh.issue("u", client_id="c"))
         results = world.together(*world.rotations(first.token, number))
         (winner,) = issued(results)

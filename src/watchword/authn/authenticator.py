@@ -12,19 +12,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ..errors import BindingError, MalformedTokenError, PrefixClashError, TokenError, WatchwordError
+from ..errors import (
+    BindingError,
+    ConfigurationError,
+    CsrfError,
+    MalformedTokenError,
+    PrefixClashError,
+    TokenError,
+    WatchwordError,
+    WrongIssuerError,
+)
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Bindable, Stage
 from ..web.cookies import CookiePolicy
-from ..web.csrf import origin
+from ..web.csrf import check_page, origin
 from ..web.messages import Connection
-from .binding import Binding, End, check_page
+from ..web.token_cookies import Cookies
+from .binding import Binding, End
 from .credentials import Credential, extract
 
 
 class Authenticator:
-    """Who sent this request? Knows the kinds it takes, the session cookie, and the origins that may use cookies.
+    """Who sent this request? Knows the kinds it takes, its cookie, and the origins that may use cookies.
 
     Parameters: kinds: those a request may present. origins: other origins (``https://app.example``) whose pages may
     send our cookies. binding: what looks at proofs and devices; without it, bound tokens are refused. end: how it ends
@@ -36,13 +46,15 @@ class Authenticator:
         self,
         kinds: Iterable[Authenticates],
         *,
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         origins: Iterable[str] = (),
         binding: Binding | None = None,
         end: End | None = None,
         outcomes: Counter[tuple[str, str]] | None = None,
     ) -> None:
-        self.cookie = cookie or CookiePolicy()
+        self.cookie: Cookies = cookie or CookiePolicy()
+        if isinstance(self.cookie, CookiePolicy) and self.cookie.path != "/":
+            raise ConfigurationError("the session cookie is for the whole host: its path is '/'")
         self.origins = frozenset(origin(one) for one in origins)
         self.binding = binding
         self._end = end
@@ -52,6 +64,8 @@ class Authenticator:
         for kind in kinds:
             self._stages[kind] = kind.unproven if isinstance(kind, Bindable) else kind.authenticate
             for carrier in kind.kind.carriers:
+                if carrier == "cookie" and kind.kind.name != self.cookie.kind:
+                    continue  # a cookie is for sessions or for access tokens, never for both
                 for start in kind.kind.starts:
                     self._claim(carrier, start, kind)
 
@@ -76,13 +90,23 @@ class Authenticator:
     async def _walk(self, connection: Connection, credential: Credential, on_stale: OnStale | None) -> Principal:
         kind = self._route(credential)
         # First of all a cookie must come from its own page: another site cannot even keep a session alive.
-        check_page(connection, credential, self.origins)
+        csrf = check_page(connection, origins=self.origins) if credential.carrier == "cookie" else None
         who = await self._stages[kind](credential.token, on_stale=on_stale)
+        if credential.carrier == "cookie" and who.issuer is not None:
+            raise WrongIssuerError("a cookie holds tokens of ours alone", claim="iss")
+        if csrf is not None:
+            self.check_csrf(csrf, who)
         if self.binding is not None:
             return await self.binding.check(connection, credential, who, self._end)
         if who.jkt is not None or credential.carrier == "dpop":
             raise BindingError("nothing here looks at proofs: Authenticator(..., binding=...)")
         return who
+
+    def check_csrf(self, untrusted: bytes, who: Principal) -> None:
+        """Raise CsrfError unless this is a CSRF token of the caller's sign-in."""
+        if self.binding is None:
+            raise CsrfError("CSRF: nothing here knows tokens: Authenticator(..., binding=...)", reason="csrf_token")
+        self.binding.csrf.check(untrusted, who)
 
     def _kind_of(self, credential: Credential) -> str:
         try:

@@ -19,9 +19,10 @@ from ..errors import BindingError, ConfigurationError, StepUpRequiredError
 from ..keys.ring import KeyRing
 from ..principal import Principal, Proof
 from ..web.cookies import CookiePolicy
-from ..web.csrf import check_origin, origin
+from ..web.csrf import origin
 from ..web.messages import Connection
 from .credentials import Credential
+from .csrf_tokens import CsrfTokens
 from .dpop import Proofs, ath_of
 from .fingerprint import DEVICE_COOKIE, SIGNALS, Fingerprints, device_id
 from .nonces import Nonces
@@ -63,6 +64,7 @@ class Binding:
         origins = [*own, *(origin(one) for one in policy.origins)]
         self._proofs = Proofs(origins, clock, nonces=Nonces(ring) if policy.nonce else None)
         self._fingerprints = Fingerprints(ring, policy.signals) if policy.fingerprint != "off" else None
+        self.csrf = CsrfTokens(ring)
 
     async def check(
         self, connection: Connection, credential: Credential, who: Principal, end: End | None = None
@@ -128,12 +130,6 @@ class Binding:
         known = connection.proof
         if known is None or (known.jkt, known.ath) != (who.jkt, ath_of(credential.token)):
             connection.proof = self._proofs.check(connection, token=credential.token, jkt=who.jkt)
-
-
-def check_page(connection: Connection, credential: Credential, origins: frozenset[str]) -> None:
-    """Raise CsrfError for a cookie that another site's page sent."""
-    if credential.carrier == "cookie":
-        check_origin(connection, origins=origins)
 
 
 def _origin_of(name: str) -> str | None:

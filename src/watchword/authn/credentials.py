@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from watchword.errors import MalformedHeaderError, TwoCredentialsError
+from watchword.errors import HeadersTooLargeError, MalformedHeaderError, TwoCredentialsError
 from watchword.web.cookies import read_cookies
 from watchword.web.messages import Connection
 
@@ -71,9 +71,7 @@ def extract(connection: Connection, cookie_name: str) -> Credential | None:
 
 def _authorization(value: bytes) -> Credential | None:
     if len(value) > _LARGEST_HEADER:
-        raise MalformedHeaderError(
-            f"the Authorization header has more than {_LARGEST_HEADER} bytes", reason="too_large"
-        )
+        raise HeadersTooLargeError(f"the Authorization header has more than {_LARGEST_HEADER} bytes")
     scheme, _, token = value.partition(b" ")
     carrier = _SCHEMES.get(scheme.lower())
     if carrier is None:
@@ -90,7 +88,7 @@ def _authorization(value: bytes) -> Credential | None:
 
 def _api_key(value: bytes) -> Credential:
     if len(value) > _LARGEST_HEADER:
-        raise MalformedHeaderError(f"the X-API-Key header has more than {_LARGEST_HEADER} bytes", reason="too_large")
+        raise HeadersTooLargeError(f"the X-API-Key header has more than {_LARGEST_HEADER} bytes")
     if not value or value.translate(None, _VISIBLE):
         raise MalformedHeaderError("the X-API-Key header is not one key of visible ASCII characters")
     return Credential("key", value.decode("ascii"))

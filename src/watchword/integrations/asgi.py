@@ -60,7 +60,10 @@ class WatchwordMiddleware:
             receive, answering = socket.receive, socket.send
         mark = enter(visit)
         try:
-            await self.app(scope, receive, answering)
+            reply = None
+            if self.auth.refresh_path is not None and scope["type"] == "http":
+                reply = await self.auth.ahead(visit)
+            await (self.app(scope, receive, answering) if reply is None else answer(visit, scope, answering, reply))
         except WatchwordError as error:
             if visit.begun and scope["type"] == "http":
                 raise

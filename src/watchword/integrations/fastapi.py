@@ -17,8 +17,8 @@ from ..errors import ConfigurationError
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Issued, words
-from ..web.cookies import CookiePolicy
 from ..web.ratelimit import Limits
+from ..web.token_cookies import Cookies
 from . import asgi
 from .starlette import attach
 from .words import SignIn
@@ -82,8 +82,8 @@ class Auth(_Caller):
     refused. ``Depends(auth.require("orders:read"))``: with these scopes.
 
     Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
-    request's own scheme and host. cookie: how the session cookie is set. issuers: an Issuer or Issuers whose access
-    tokens are taken beside our own; open and close them yourself.
+    request's own scheme and host. cookie: how the session cookie is set, or TokenCookies instead. issuers: an Issuer or
+    Issuers whose access tokens are taken beside our own; open and close them yourself.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Auth(_Caller):
         ww: Watchword,
         *,
         origins: Iterable[str] = (),
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         issuers: Authenticates | None = None,
     ) -> None:
         super().__init__(asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers))
@@ -159,3 +159,7 @@ class Auth(_Caller):
         ``clear_site_data``: the browser also forgets all that it keeps of this site: cache, storage, every cookie.
         """
         await self._core.sign_out(who, clear_site_data=clear_site_data)
+
+    def csrf_token(self, who: Principal) -> str:
+        """For the pages of this caller, which send it as X-CSRF-Token: see ``Words.csrf_token``."""
+        return self._core.csrf_token(who)

@@ -7,18 +7,20 @@ from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
 from litestar import Litestar, Request, Response
+from litestar import asgi as route
 from litestar.config.app import AppConfig
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPluginProtocol
+from litestar.types import Receive, Scope, Send
 
 from ..app import Watchword
 from ..errors import WatchwordError
 from ..principal import Principal
 from ..tokens.base import Authenticates, Issued
-from ..web.cookies import CookiePolicy
 from ..web.ratelimit import Limits
+from ..web.token_cookies import Cookies
 from . import asgi
 from .visit import refusal
 from .words import Rule, SignIn
@@ -46,7 +48,7 @@ class Auth(InitPluginProtocol):
         ww: Watchword,
         *,
         origins: Iterable[str] = (),
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         issuers: Authenticates | None = None,
     ) -> None:
         self._core = asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers)
@@ -62,6 +64,8 @@ class Auth(InitPluginProtocol):
         app_config.middleware.insert(0, lambda app: around(app, lifespan=False))
         app_config.exception_handlers = {WatchwordError: _refuse, **app_config.exception_handlers}
         app_config.lifespan = [self._open, *(app_config.lifespan or [])]
+        if core.refresh_path is not None:  # Litestar has no middleware where it has no route
+            app_config.route_handlers.append(route(core.refresh_path, copy_scope=True)(_nothing))
         if app_config.openapi_config is not None:
             _show(app_config.openapi_config.components, core.cookie.name)
         return app_config
@@ -112,6 +116,10 @@ class Auth(InitPluginProtocol):
         """
         await self._core.sign_out(who, clear_site_data=clear_site_data)
 
+    def csrf_token(self, who: Principal) -> str:
+        """For the pages of this caller, which send it as X-CSRF-Token: see ``Words.csrf_token``."""
+        return self._core.csrf_token(who)
+
     @asynccontextmanager
     async def _open(self, _: Litestar) -> AsyncIterator[None]:
         if asgi.is_open(self._core.ww):
@@ -128,6 +136,10 @@ def _show(components: Components | list[Components], cookie: str) -> None:
         "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT or PASETO"),
     }
     first.security_schemes = {**shown, **(first.security_schemes or {})}
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """The middleware has answered before."""
 
 
 def _refuse(_: Request[Any, Any, Any], error: WatchwordError) -> Response[bytes]:

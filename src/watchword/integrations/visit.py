@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 
-from ..errors import ConfigurationError, CsrfError, UnavailableError, WatchwordError
+from ..errors import ConfigurationError, CsrfError, TokenError, UnavailableError, WatchwordError
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.sessions import Sessions
@@ -26,6 +26,16 @@ class NothingPresentedError(WatchwordError):
     public = ""
 
 
+class RefreshFirstError(TokenError):
+    """The access token in the cookie is not good any more; at ``location`` there is a new one, and a way back."""
+
+    code = "refresh_first"
+
+    def __init__(self, message: str, *, location: bytes, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.location = location
+
+
 class Visit:
     """What stands in the ContextVar while a request is answered.
 
@@ -34,14 +44,17 @@ class Visit:
     """
 
     def __init__(self, owner: object, sessions: Sessions, connect: Callable[[], Connection]) -> None:
-        self.owner, self.sessions, self._connect = owner, sessions, connect
+        self.owner, self._connect = owner, connect
         self.outer = _visit.get()
         self.begun = self.ended = False
-        self.set_cookie: bytes | None = None
-        self.device_cookie: bytes | None = None
+        self.set_cookies: Sequence[bytes] = ()
         self.clear_site_data: bytes | None = None
         self.started: str | None = None
-        """The session that began in this visit, while its cookie is not on its way yet."""
+        """What began in this visit, a session or a refresh family, while its cookies are not on their way yet."""
+        self.end: Callable[[str], Awaitable[object]] = sessions.end
+        """How that is ended."""
+        self.stands: Callable[[], Awaitable[bool]] | None = None
+        """Asked before a cookie goes out that is older than this visit."""
         self.who: Principal | None = None
         self.on_caller: Callable[[Principal, OnStale], None] | None = None
         """Of a websocket: who wants to know for whom it is open, and what was said of a stale word."""
@@ -60,21 +73,20 @@ class Visit:
     async def settle(self, status: int) -> list[tuple[bytes, bytes]]:
         """Our headers for the answer, which begins now. But a refusal (400 and above) signs nobody in."""
         self.begun = True
-        if status >= 400:
+        if status >= 400 or (self.stands is not None and not await self.stands()):
             await self.abandon()
-        line, self.set_cookie, self.started = self.set_cookie, None, None
-        lines = [] if line is None else [one for one in (line, self.device_cookie) if one is not None]
+        lines, self.set_cookies, self.started = self.set_cookies, (), None
         cleared, self.clear_site_data = self.clear_site_data, None
         more = [] if cleared is None else [(b"clear-site-data", cleared)]
         return [*((b"set-cookie", one) for one in lines), *more]
 
     async def abandon(self) -> None:
-        """Send no cookie, and end a session that began here: nobody will ever hold its token."""
-        started, self.started, self.set_cookie = self.started, None, None
+        """Send no cookie, and end what began here: nobody will ever hold its token."""
+        started, self.started, self.set_cookies = self.started, None, ()
         self.clear_site_data = None
         if started is not None:
             with suppress(WatchwordError):
-                await self.sessions.end(started)
+                await self.end(started)
 
 
 _visit: ContextVar[Visit | None] = ContextVar("watchword_visit", default=None)
@@ -98,4 +110,11 @@ def refusal(error: WatchwordError) -> Reply:
     loud = isinstance(error, UnavailableError | CsrfError)
     level = logging.ERROR if error.status == 500 else logging.WARNING if loud else logging.INFO
     log.log(level, "%s: %s", error.reason, error, exc_info=error if error.status == 500 else None)
-    return reply_to(error)
+    reply = reply_to(error)
+    return _onward(reply, error.location) if isinstance(error, RefreshFirstError) else reply
+
+
+def _onward(reply: Reply, location: bytes) -> Reply:
+    """307: the same request goes there, with its method and its body."""
+    kept = [pair for pair in reply.headers if pair[0] != b"www-authenticate"]
+    return Reply(307, [*kept, (b"location", location)], reply.body)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypedDict
 
 from ..app import Watchword
 from ..authn.credentials import extract
 from ..authn.routes import declared
-from ..errors import AccessDeniedError, ConfigurationError, TokenError
+from ..errors import AccessDeniedError, ConfigurationError, TokenError, WatchwordError
 from ..principal import Principal
 from ..revocation.view import OnStale
-from ..tokens.base import KINDS, Authenticates, Issued
-from ..web.cookies import CookiePolicy, read_cookies
+from ..tokens.base import Authenticates, Issued
 from ..web.csrf import check_sender
 from ..web.headers import CLEAR_SITE_DATA
+from ..web.messages import Reply
 from ..web.ratelimit import Limits
-from .visit import NothingPresentedError, Visit, current
+from ..web.token_cookies import Cookies, TokenCookies
+from .signing_in import Given, SessionCookie, SigningIn
+from .token_cookies import TokenPair
+from .visit import NothingPresentedError, RefreshFirstError, Visit, current, refusal
 from .watcher import Watchers
 
 _ACCESS = ("access", "opaque_access")
-_REMEMBERED = int(KINDS["session"].cap.total_seconds())
 
 
 class Rule(TypedDict, total=False):
@@ -48,8 +49,9 @@ class Words:
     """Who is calling, and signing in and out, for one application.
 
     Parameters: origins: other origins (``https://app.example``) whose pages may use our cookie; by default only the
-    request's own scheme and host. cookie: how the session cookie is set. issuers: an Issuer or Issuers whose access
-    tokens are taken beside our own; open and close them yourself. owner: the Auth whose visits these words speak of.
+    request's own scheme and host. cookie: how the session cookie is set, or TokenCookies instead. issuers: an Issuer or
+    Issuers whose access tokens are taken beside our own; open and close them yourself. owner: the Auth whose visits
+    these words speak of.
     The verbs work while a request is answered; they suspend only where the store of ``ww`` does.
     """
 
@@ -58,7 +60,7 @@ class Words:
         ww: Watchword,
         *,
         origins: Iterable[str] = (),
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         issuers: Authenticates | None = None,
         owner: object | None = None,
     ) -> None:
@@ -67,7 +69,12 @@ class Words:
         self._authenticator = ww.authenticator(cookie=cookie, origins=origins, issuers=issuers)
         self.cookie = self._authenticator.cookie
         self.watchers = Watchers(ww, self._authenticator)
-        self._lasting_cookie = replace(self.cookie, max_age=_REMEMBERED)
+        self._pair: TokenPair | None = None
+        self._signing_in: SigningIn
+        if isinstance(self.cookie, TokenCookies):
+            self._signing_in = self._pair = TokenPair(ww, self._authenticator, self.cookie)
+        else:
+            self._signing_in = SessionCookie(ww, self.cookie)
 
     async def optional(self, *, on_stale: OnStale | None = None) -> Principal | None:
         """The caller; None only when nothing was presented. ``on_stale``: as for ``require``.
@@ -77,7 +84,12 @@ class Words:
         visit, word = self._visit(), on_stale or self.ww.view.on_stale
         if visit.who is not None and (word == "open" or not visit.who.stale):
             return visit.who
-        who = await self._authenticator.authenticate(visit.connection, on_stale=on_stale)
+        try:
+            who = await self._authenticator.authenticate(visit.connection, on_stale=on_stale)
+        except TokenError as error:
+            raise error if self._pair is None else self._pair.instead(visit.connection, error) from None
+        if who is not None:
+            self._signing_in.seen(visit, who)
         if not visit.connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
             visit.who = who
         elif who is not None and visit.on_caller is not None:
@@ -168,22 +180,11 @@ class Words:
         check_sender(visit.connection, origins=self._authenticator.origins)
         if visit.begun:
             raise ConfigurationError("sign_in comes too late: the answer has begun, and its headers hold no cookie")
-        before = visit.started or await self._presented_session(visit)
         taken = self.ww.binding.fingerprint(visit.connection)
-        issued = await self.ww.sessions.start(
-            subject,
-            data=data,
-            roles=roles,
-            scopes=scopes,
-            device=visit.device,
-            ip=visit.connection.ip,
-            remember=remember,
-            replaces=before,
-            fpt=taken.fpt,
-        )
-        visit.device_cookie = taken.set_cookie
-        visit.started, visit.who, visit.clear_site_data = issued.session_id, None, None
-        visit.set_cookie = (self._lasting_cookie if remember else self.cookie).set_cookie(issued.token)
+        given: Given = {"data": data, "roles": roles, "scopes": scopes, "remember": remember, "fpt": taken.fpt}
+        issued, lines = await self._signing_in.start(visit, subject, given)
+        visit.set_cookies = [*lines, *([] if taken.set_cookie is None else [taken.set_cookie])]
+        visit.stands = visit.who = visit.clear_site_data = None
         return issued
 
     async def limit(self, limits: Limits, *, account: str | None = None) -> None:
@@ -209,17 +210,38 @@ class Words:
             await self.ww.revoke(family=who.family_id)
         elif who.kind in _ACCESS and (credential := extract(visit.connection, self.cookie.name)) is not None:
             await self.ww.revoke(token=credential.token)
-        visit.who = None
-        if who.kind == "session":
-            visit.set_cookie = self.cookie.clear()
+        visit.who = visit.stands = None
+        if who.kind == self.cookie.kind:
+            visit.set_cookies = self._signing_in.cleared()
         visit.clear_site_data = CLEAR_SITE_DATA if clear_site_data else None
 
-    async def _presented_session(self, visit: Visit) -> str | None:
-        try:
-            token = read_cookies(visit.connection.headers_of(b"cookie"), self.cookie.name)
-            return None if token is None else (await self.ww.sessions.authenticate(token)).session_id
-        except TokenError:
+    def csrf_token(self, who: Principal) -> str:
+        """For the pages of this caller: what they send as X-CSRF-Token where nothing else says whose pages they are.
+
+        It counts for requests with neither Sec-Fetch-Site nor Origin, until the session rotates or the user signs in.
+        """
+        return self.ww.binding.csrf.of(who)
+
+    @property
+    def refresh_path(self) -> str | None:
+        """With token cookies: what the middleware answers by itself."""
+        return None if self._pair is None else self._pair.path
+
+    async def ahead(self, visit: Visit) -> Reply | None:
+        """With token cookies: the answer of the middleware by itself, None where the application is to answer."""
+        pair = self._pair
+        if pair is None:
             return None
+        if visit.connection.path == pair.path:
+            return await pair.answer(visit.connection)
+        if pair.asks_ahead(visit.connection):
+            try:
+                await self.optional()
+            except RefreshFirstError as error:
+                return refusal(error)
+            except WatchwordError:
+                return None  # the application may not even ask
+        return None
 
     def _visit(self) -> Visit:
         visit = current(self._owner)

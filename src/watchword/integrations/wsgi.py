@@ -18,6 +18,7 @@ from ..tokens.base import Authenticates, Issued
 from ..web.cookies import CookiePolicy
 from ..web.messages import Connection, Reply
 from ..web.ratelimit import Limits
+from ..web.token_cookies import Cookies
 from .visit import Visit, enter, leave, refusal
 from .words import Rule, SignIn, Words
 
@@ -42,7 +43,7 @@ class Auth:
         ww: Watchword,
         *,
         origins: Iterable[str] = (),
-        cookie: CookiePolicy | None = None,
+        cookie: Cookies | None = None,
         issuers: Authenticates | None = None,
     ) -> None:
         self.ww = ww
@@ -125,6 +126,10 @@ class Auth:
         """
         drive(self.words.sign_out(who, clear_site_data=clear_site_data))
 
+    def csrf_token(self, who: Principal) -> str:
+        """For the pages of this caller, which send it as X-CSRF-Token: see ``Words.csrf_token``."""
+        return self.words.csrf_token(who)
+
 
 class WatchwordMiddleware:
     """Around a WSGI application: makes the visit, adds the cookie to its answer, and answers WatchwordErrors."""
@@ -134,10 +139,10 @@ class WatchwordMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            sessions = self.auth.words.ww.sessions
+            words = self.auth.words
         except WatchwordError as error:
             return _send(start_response, refusal(error))
-        visit = Visit(self.auth, sessions, lambda: Connection.from_environ(environ))
+        visit = Visit(self.auth, words.ww.sessions, lambda: Connection.from_environ(environ))
 
         def starting(status: str, headers: Headers, exc_info: ExcInfo = None) -> Write:
             ours = drive(visit.settle(int(status[:3])))
@@ -149,6 +154,9 @@ class WatchwordMiddleware:
 
         mark = enter(visit)
         try:
+            reply = None if words.refresh_path is None else drive(words.ahead(visit))
+            if reply is not None:
+                return _send(start_response, reply)
             return _Answer(self.app(environ, starting), visit, start_response)
         except WatchwordError as error:
             if visit.begun:

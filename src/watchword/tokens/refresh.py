@@ -91,8 +91,8 @@ class RefreshTokens:
         self._ring = checked(ring)
         self._view = view
         self._clock = clock or (view.clock if view is not None else SystemClock())
-        self._grace = whole_seconds(grace, "the grace")
-        if not 0 <= self._grace <= LONGEST_GRACE:
+        self.grace = whole_seconds(grace, "the grace")
+        if not 0 <= self.grace <= LONGEST_GRACE:
             raise ConfigurationError(
                 f"the grace is 0 s (strict) to {LONGEST_GRACE} s; in a longer one reuse goes unseen"
             )
@@ -228,7 +228,7 @@ class RefreshTokens:
         won = await self._store.swap(
             rotated,
             version=record.version,
-            puts=[sealed(presented, successor, now + self._grace + 1)] if self._grace else (),
+            puts=[sealed(presented, successor, now + self.grace + 1)] if self.grace else (),
             audit=[_audit("refresh_rotated", rotated, now)],
         )
         return self._issued(successor, rotated, scopes) if won else None
@@ -239,7 +239,7 @@ class RefreshTokens:
         predecessor = presented.generation == held["generation"] - 1 and same(
             held["previous"] or "", kept(presented.secret)
         )
-        if predecessor and abs(now - held["rotated_at"]) <= self._grace:
+        if predecessor and abs(now - held["rotated_at"]) <= self.grace:
             hidden = await read_row(self._store, SEALED, place(presented), SUCCESSOR, now=now)
             if hidden is not None:
                 return self._issued(unsealed(presented, hidden), record, scopes)

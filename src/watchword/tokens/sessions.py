@@ -77,12 +77,12 @@ class Sessions:
         self.near = Near(RECORD, store, view if near else None, rows.held, SESSION)
         self._clock = clock or (view.clock if view is not None else SystemClock())
         self._absolute = life_of(self.kind, absolute, self.kind.life)
-        self._idle = min(whole_seconds(idle, "an idle time"), self._absolute)
+        self.idle = min(whole_seconds(idle, "an idle time"), self._absolute)
         self._remember = life_of(self.kind, remember, self.kind.cap)
         self._limit, self._on_limit = limit, on_limit
         if limit is not None and limit < 1:
             raise ConfigurationError("a limit of sessions is 1 or more; None is no limit")
-        if self._idle < TOUCH_EVERY:
+        if self.idle < TOUCH_EVERY:
             raise ConfigurationError(f"an idle time under {TOUCH_EVERY} s would end sessions that are in use")
 
     async def start(
@@ -107,7 +107,7 @@ class Sessions:
         """
         self.kind.check_format(format)
         now = self._clock.now()
-        idle, absolute = (self._remember, self._remember) if remember else (self._idle, self._absolute)
+        idle, absolute = (self._remember, self._remember) if remember else (self.idle, self._absolute)
         content = {
             "state": "live",
             "token_id": new_id(),

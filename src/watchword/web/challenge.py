@@ -12,7 +12,9 @@ from watchword.errors import (
     AccessDeniedError,
     BadRequestError,
     ConfigurationError,
+    CookiesTooLargeError,
     CsrfError,
+    HeadersTooLargeError,
     InsufficientScopeError,
     NonceRequiredError,
     ProofError,
@@ -48,6 +50,8 @@ _CASES: dict[type[BaseException], tuple[type[WatchwordError], bool]] = {
     ProofError: (ProofError, True),
     NonceRequiredError: (NonceRequiredError, True),
     BadRequestError: (BadRequestError, True),
+    HeadersTooLargeError: (HeadersTooLargeError, True),
+    CookiesTooLargeError: (CookiesTooLargeError, True),
     InsufficientScopeError: (InsufficientScopeError, True),
     StepUpRequiredError: (StepUpRequiredError, True),
     CsrfError: (CsrfError, False),
@@ -55,6 +59,11 @@ _CASES: dict[type[BaseException], tuple[type[WatchwordError], bool]] = {
     RateLimitedError: (RateLimitedError, False),
     UnavailableError: (UnavailableError, False),
     BaseException: (ConfigurationError, False),
+}
+_MORE: dict[type[WatchwordError], tuple[tuple[bytes, bytes], ...]] = {
+    UnavailableError: ((b"retry-after", b"1"),),
+    # Nothing else lets the browser in again: every request of it carries them, until they go (F-44).
+    CookiesTooLargeError: ((b"clear-site-data", b'"cookies"'),),
 }
 _SCOPE_CHARACTERS = "".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("\\", "")
 _LONGEST_SCOPE = 1024
@@ -107,7 +116,7 @@ def _prepare(realm: str) -> dict[type[BaseException] | None, _Prepared]:
     }
     for row, (case, challenges) in _CASES.items():
         challenge = f'{bearer}, error="{case.public}"' if challenges else ""
-        more = [(b"retry-after", b"1")] if case is UnavailableError else []
+        more = _MORE.get(case, ())
         body = {"error": case.public, "error_description": DESCRIPTIONS[case.public]}
         rows[row] = _Prepared(case.status, *_body(body, *more), challenge)
     return rows

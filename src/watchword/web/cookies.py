@@ -1,60 +1,71 @@
-"""Cookies: how the session cookie is written, and a strict parser that sees duplicates."""
+"""Cookies: how one is written, and a strict parser that sees duplicates."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
-from watchword.errors import ConfigurationError, MalformedTokenError
+from watchword.errors import ConfigurationError, CookiesTooLargeError, MalformedTokenError
+from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE, Danger
 
 SESSION_COOKIE = "__Host-Http-ww_sid"
+INSECURE_SESSION_COOKIE = "ww_sid"
+_PREFIXES = ("__host-", "__host-http-", "__secure-")
 
-_PREFIX = "__Host-"
 _LONGEST_AGE = 400 * 86_400  # RFC 6265bis 5.5: browsers cut longer ones
 _LARGEST_COOKIE = 4096  # RFC 6265bis 5.6: name and value together
 _LARGEST_HEADERS = 16 * 1024
 _ALPHANUMERIC = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _NAME_OCTETS = _ALPHANUMERIC + b"!#$%&'*+-.^_`|~"  # RFC 9110: token
 _VALUE_OCTETS = _ALPHANUMERIC + b"!#$%&'()*+-./:<=>?@[]^_`{|}~"  # RFC 6265: cookie-octet
-_SAME_SITE = {"lax": "Lax", "strict": "Strict"}
+_PATH_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"
+_SAME_SITE = {"lax": "Lax", "strict": "Strict", "none": "None"}
 
 
 @dataclass(frozen=True, slots=True)
 class CookiePolicy:
-    """How one cookie is set: always ``Secure; HttpOnly; Path=/``, never a ``Domain``.
+    """How one cookie is set: ``Secure; HttpOnly``, never a ``Domain``. A contradiction is a ConfigurationError.
 
-    ``max_age`` None makes a cookie that ends with the browser session; otherwise whole seconds, at most 400 days.
     ``same_site="strict"`` suits cookies that no link from another site needs to carry (a BFF), ``"lax"`` the others.
+    ``max_age`` None makes a cookie that ends with the browser session; whole seconds (at most 400 days) one that ends
+    so long after it was set; ``"idle"`` one that ends when the session would, and is set anew while that is used.
+    ``path`` is ``/`` but for the cookie of refresh tokens; any other wants a name with ``__Secure-``.
+    ``allow``: dangers of ``watchword.insecure``: INSECURE_COOKIE (the default name is ``ww_sid`` then),
+    CROSS_SITE_COOKIE for ``same_site="none"``.
     """
 
+    kind: ClassVar[str] = "session"
+    """Of what this cookie carries."""
+
     name: str = SESSION_COOKIE
-    same_site: Literal["lax", "strict"] = "lax"
-    max_age: int | None = None
+    same_site: Literal["lax", "strict", "none"] = "lax"
+    max_age: int | Literal["idle"] | None = None
+    path: str = "/"
+    allow: Iterable[Danger] = ()
 
     def __post_init__(self) -> None:
-        name, age = self.name, self.max_age
-        if not isinstance(name, str) or not name.startswith(_PREFIX):
+        object.__setattr__(self, "allow", allowed(self.allow))
+        if self.insecure and self.name == SESSION_COOKIE:
+            object.__setattr__(self, "name", INSECURE_SESSION_COOKIE)
+        self._check_path()
+        self._check_name()
+        self._check_same_site()
+        age = self.max_age
+        if age not in (None, "idle") and (type(age) is not int or not 0 < age <= _LONGEST_AGE):
             raise ConfigurationError(
-                f"cookie name {name!a} must begin with '__Host-': browsers then hold it to this host and to https"
+                f"max_age must be None, 'idle' or 1 to {_LONGEST_AGE} seconds (400 days), not {age!a}; clear() deletes"
+                " a cookie"
             )
-        if (
-            not name.isascii()
-            or name.encode().translate(None, _NAME_OCTETS)
-            or name.lower() in ("__host-", "__host-http-")
-        ):
-            raise ConfigurationError(f"cookie name {name!a} needs letters, digits, '-' or '_' after its prefix")
-        if self.same_site not in _SAME_SITE:
-            raise ConfigurationError(f"same_site must be 'lax' or 'strict', not {self.same_site!a}")
-        if age is not None and (type(age) is not int or not 0 < age <= _LONGEST_AGE):
-            raise ConfigurationError(
-                f"max_age must be None or 1 to {_LONGEST_AGE} seconds (400 days), not {age!a}; clear() deletes a cookie"
-            )
-        if len(name) >= _LARGEST_COOKIE:
-            raise ConfigurationError("the cookie name leaves no room for a value", reason="cookie_too_large")
+
+    @property
+    def insecure(self) -> bool:
+        """It travels over http, too."""
+        return INSECURE_COOKIE in self.allow
 
     def set_cookie(self, value: str) -> bytes:
-        """The ``Set-Cookie`` header value that stores ``value``."""
+        """The ``Set-Cookie`` header value that stores ``value``. Raises: ConfigurationError."""
         if not value or not value.isascii() or value.encode().translate(None, _VALUE_OCTETS):
             raise ConfigurationError(
                 "a cookie value is ASCII without spaces, quotes, commas, semicolons or backslashes"
@@ -66,6 +77,8 @@ class CookiePolicy:
                 f"{_LARGEST_COOKIE}; keep the data on the server",
                 reason="cookie_too_large",
             )
+        if self.max_age == "idle":
+            raise ConfigurationError("how long idle is, the sessions know: replace(policy, max_age=sessions.idle)")
         return self._line(value, self.max_age)
 
     def clear(self) -> bytes:
@@ -73,8 +86,55 @@ class CookiePolicy:
         return self._line("", 0)
 
     def _line(self, value: str, max_age: int | None) -> bytes:
-        line = f"{self.name}={value}; Path=/; Secure; HttpOnly; SameSite={_SAME_SITE[self.same_site]}"
+        secure = "" if self.insecure else " Secure;"
+        line = f"{self.name}={value}; Path={self.path};{secure} HttpOnly; SameSite={_SAME_SITE[self.same_site]}"
         return (line if max_age is None else f"{line}; Max-Age={max_age}").encode("ascii")
+
+    def _check_name(self) -> None:
+        name, prefix = self.name, "" if self.insecure else "__Host-" if self.path == "/" else "__Secure-"
+        if not isinstance(name, str) or not name.startswith(prefix):
+            why = "to this host and to https" if prefix == "__Host-" else "to https"
+            raise ConfigurationError(f"cookie name {name!a} must begin with {prefix!r}: browsers then hold it {why}")
+        if self.insecure and name.lower().startswith(("__host-", "__secure-", "__http-")):
+            raise ConfigurationError(f"browsers drop a cookie {name!a} without Secure: name it without its prefix")
+        if not name or not name.isascii() or name.encode().translate(None, _NAME_OCTETS) or name.lower() in _PREFIXES:
+            raise ConfigurationError(f"cookie name {name!a} needs letters, digits, '-' or '_' after its prefix")
+        if len(name) >= _LARGEST_COOKIE:
+            raise ConfigurationError("the cookie name leaves no room for a value", reason="cookie_too_large")
+
+    def _check_same_site(self) -> None:
+        wanted, crosses = self.same_site, CROSS_SITE_COOKIE in self.allow
+        if wanted not in _SAME_SITE:
+            raise ConfigurationError(f"same_site must be 'lax', 'strict' or 'none', not {wanted!a}")
+        if (wanted == "none") != crosses:
+            raise ConfigurationError(
+                "same_site='none' and allow=[CROSS_SITE_COOKIE] (of watchword.insecure) go together: every site's "
+                "requests carry such a cookie"
+            )
+        if crosses and self.insecure:
+            raise ConfigurationError("browsers drop a cookie with SameSite=None that is not Secure")
+
+    def _check_path(self) -> None:
+        if not is_plain_path(self.path):
+            raise ConfigurationError(f"a cookie's path is like '/' or '/auth/refresh', not {self.path!a}")
+
+
+def allowed(dangers: Iterable[Danger]) -> tuple[Danger, ...]:
+    """The dangers that a cookie may have. Raises: ConfigurationError for anything else."""
+    found = tuple(dangers)
+    for one in found:
+        if one not in (INSECURE_COOKIE, CROSS_SITE_COOKIE):
+            raise ConfigurationError(
+                f"allow= takes INSECURE_COOKIE and CROSS_SITE_COOKIE of watchword.insecure, not {one!a}"
+            )
+    return found
+
+
+def is_plain_path(path: object) -> bool:
+    """Is it ``/``, or a path of letters, digits and ``-._~`` that ends in no slash?"""
+    if not isinstance(path, str) or not path.startswith("/") or path.strip(_PATH_CHARACTERS) or "//" in path:
+        return False
+    return path == "/" or not path.endswith("/")
 
 
 @lru_cache(maxsize=64)
@@ -90,7 +150,7 @@ def read_cookies(headers: list[bytes], name: str) -> str | None:
     and the order says nothing about which is ours. What is wrong with other cookies is not our business.
     """
     if sum(map(len, headers)) > _LARGEST_HEADERS:
-        raise MalformedTokenError(f"the Cookie headers have more than {_LARGEST_HEADERS} bytes", reason="too_large")
+        raise CookiesTooLargeError(f"the Cookie headers have more than {_LARGEST_HEADERS} bytes")
     exact, folded = _spellings(name)
     shortest = len(folded)
     found: bytes | None = None

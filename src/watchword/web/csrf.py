@@ -1,4 +1,7 @@
-"""Cross-site request forgery: whether a browser sent a request from one of the application's own pages."""
+"""Cross-site request forgery: whether a browser sent a request from one of the application's own pages.
+
+The browser's word first (Sec-Fetch-Site), then the Origin header; a token in X-CSRF-Token only where both are missing.
+"""
 
 from __future__ import annotations
 
@@ -54,9 +57,10 @@ def check_origin(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> 
         )
     if sender is None:
         raise CsrfError(
-            "CSRF: a request with a session cookie needs a Sec-Fetch-Site or an Origin header, and this one has "
-            "neither. Every current browser sends one; other clients send a bearer token or an API key instead of the "
-            "cookie, or an Origin that is the application's own or in origins=",
+            "CSRF: a request with a cookie of ours needs a Sec-Fetch-Site or an Origin header, and this one has "
+            "neither. Every current browser sends one; where something strips both, send auth.csrf_token(who) as "
+            "X-CSRF-Token. Other clients send a bearer token or an API key instead of the cookie, or an "
+            "Origin that is the application's own or in origins=",
             reason="origin_missing",
         )
     if sender == b"null":
@@ -76,14 +80,32 @@ def check_origin(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> 
         )
 
 
+def check_page(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> bytes | None:
+    """``check_origin``, but for an unsafe request that says nothing of its page and has an X-CSRF-Token.
+
+    Returns that token: whether it is one of this sign-in, the caller can tell once it is known who signed in.
+    """
+    if connection.method in _SAFE_METHODS and not connection.is_websocket:
+        return None
+    told = connection.is_websocket or _says_its_page(connection)
+    token = None if told else _single(connection, b"x-csrf-token", "X-CSRF-Token")
+    if token is None:
+        check_origin(connection, origins=origins)
+    return token
+
+
 def check_sender(connection: Connection, *, origins: Set[str] = _NO_ORIGINS) -> None:
     """``check_origin`` for a sign-in, whose cookie is yet to come: a request that says nothing of its page may pass.
 
     Every browser sends Sec-Fetch-Site or Origin with a POST, so one with neither comes from no page, and can sign
     nobody in but its own sender.
     """
-    if connection.headers_of(b"sec-fetch-site") or connection.headers_of(b"origin"):
+    if _says_its_page(connection):
         check_origin(connection, origins=origins)
+
+
+def _says_its_page(connection: Connection) -> bool:
+    return bool(connection.headers_of(b"sec-fetch-site") or connection.headers_of(b"origin"))
 
 
 def _single(connection: Connection, name: bytes, shown: str) -> bytes | None:

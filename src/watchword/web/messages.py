@@ -23,7 +23,7 @@ class Connection:
     ``wss`` for websockets). ``ip`` is the peer's address: behind a proxy, let the server be told which peers to trust.
     """
 
-    __slots__ = ("_host", "_raw_path", "headers", "ip", "is_websocket", "method", "path", "proof", "scheme")
+    __slots__ = ("_host", "_raw_path", "headers", "ip", "is_websocket", "method", "path", "proof", "query", "scheme")
 
     method: str
     scheme: str
@@ -31,6 +31,8 @@ class Connection:
     headers: list[tuple[bytes, bytes]]
     ip: str | None
     is_websocket: bool
+    query: bytes
+    """As it was written, without the question mark; read for nothing but the way back after a refresh."""
     proof: Proof | None
     """What its DPoP proof vouches for, once that was found good: a proof counts once, and a request may ask again."""
 
@@ -43,9 +45,11 @@ class Connection:
         headers: Iterable[tuple[bytes, bytes]] = (),
         ip: str | None = None,
         is_websocket: bool = False,
+        query: bytes = b"",
     ) -> None:
         self.method = _upper(method)
         self.path = path
+        self.query = query
         self.scheme = scheme.lower()
         self.headers = [(name.lower(), value) for name, value in headers]
         self.ip = ip
@@ -64,6 +68,7 @@ class Connection:
         scheme = scope.get("scheme") or ("ws" if is_websocket else "http")
         self.scheme = scheme if scheme in _SCHEMES else scheme.lower()
         self.path = scope["path"]
+        self.query = scope.get("query_string", b"")
         self.headers = list(scope["headers"])
         client = scope.get("client")
         self.ip = (client[0] or None) if client else None
@@ -82,7 +87,8 @@ class Connection:
         ]
         method, scheme = environ["REQUEST_METHOD"], environ["wsgi.url_scheme"]
         peer = environ.get("REMOTE_ADDR") or None
-        self = cls(method, path.decode("utf-8", "replace"), scheme=scheme, headers=headers, ip=peer)
+        query = environ.get("QUERY_STRING", "").encode("latin-1")
+        self = cls(method, path.decode("utf-8", "replace"), scheme=scheme, headers=headers, ip=peer, query=query)
         written = environ.get("RAW_URI") or environ.get("REQUEST_URI")
         self._raw_path = written.encode("latin-1") if written and written.startswith("/") else None
         return self

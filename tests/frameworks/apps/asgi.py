@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Watchword
 from watchword.integrations.asgi import Auth, Receive, Scope, Send
 
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 
 
 async def public(user: str) -> str:
@@ -65,7 +65,11 @@ async def logout(user: str) -> str:
     return "bye"
 
 
-VIEWS = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)
+async def down(user: str) -> str:
+    return fall(user)
+
+
+VIEWS = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt, down)
 ROUTES: dict[str, Callable[[str], Awaitable[str]]] = {f"/{view.__name__}": view for view in VIEWS}
 
 

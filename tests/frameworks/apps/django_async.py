@@ -8,7 +8,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 
 settings.configure(
@@ -17,7 +17,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     INSTALLED_APPS=["watchword.integrations.django"],
     MIDDLEWARE=["watchword.integrations.django.middleware.WatchwordMiddleware"],
-    WATCHWORD={"url": URL, **OPTIONS},
+    WATCHWORD={"url": URL, **OPTIONS, **AUTH},
 )
 django.setup()
 
@@ -85,6 +85,10 @@ async def logout(request: HttpRequest) -> HttpResponse:
     return HttpResponse("bye")
 
 
-VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt)
+async def down(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(fall(request.GET["user"]))
+
+
+VIEWS: tuple[Any, ...] = (public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt, down)
 urlpatterns = [path(view.__name__, view) for view in VIEWS]
 app = ASGIHandler()

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import PlainTextResponse
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.fastapi import Auth
 
 app = FastAPI(default_response_class=PlainTextResponse)
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 auth.attach(app)
 
 Caller = Annotated[Principal, Depends(auth)]
@@ -91,3 +91,8 @@ async def feed(websocket: WebSocket, who: Caller) -> None:
         while True:
             await websocket.send_text(who.subject)
             await websocket.receive_text()
+
+
+@app.get("/down")
+async def down(user: str) -> str:
+    return fall(user)

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.fastapi import Auth
 
 app = FastAPI(default_response_class=PlainTextResponse)
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 auth.attach(app)
 
 Caller = Annotated[Principal, Depends(auth)]
@@ -81,3 +81,8 @@ async def attempt(user: str) -> str:
 async def logout(response: Response, who: Caller) -> str:
     await auth.sign_out(response, who)
     return "bye"
+
+
+@app.get("/down")
+def down(user: str) -> str:
+    return fall(user)

@@ -2,13 +2,13 @@
 
 from flask import Flask, request
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword.blocking import Watchword
 from watchword.integrations.flask import Auth
 
 app = Flask(__name__)
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 auth.init_app(app)
 
 
@@ -83,3 +83,8 @@ async def attempt() -> str:
 async def logout() -> str:
     auth.sign_out(auth.who)
     return "bye"
+
+
+@app.get("/down")
+async def down() -> str:
+    return fall(request.args["user"])

@@ -7,12 +7,12 @@ from litestar import Litestar, MediaType, Request, Response, WebSocket, get, pos
 from litestar.di import Provide
 from litestar.exceptions import WebSocketDisconnect
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Principal, Watchword
 from watchword.integrations.litestar import Auth
 
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 Asked = Request[Principal, Any, Any]
 
 
@@ -81,6 +81,11 @@ async def logout(who: Principal) -> str:
     return "bye"
 
 
+@get("/down", media_type=MediaType.TEXT)
+async def down(user: str) -> str:
+    return fall(user)
+
+
 @websocket("/feed", guards=[auth.require()])
 async def feed(socket: WebSocket[Principal, Any, Any]) -> None:
     await socket.accept()
@@ -90,5 +95,5 @@ async def feed(socket: WebSocket[Principal, Any, Any]) -> None:
             await socket.receive_text()
 
 
-VIEWS = [feed, public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt]
+VIEWS = [feed, public, me, maybe, orders, admin, fresh, write, login, refused, logout, forget, attempt, down]
 app = Litestar(VIEWS, plugins=[auth])

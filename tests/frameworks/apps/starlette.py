@@ -8,12 +8,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.frameworks.apps import OPTIONS, URL
+from tests.frameworks.apps import AUTH, OPTIONS, URL, fall
 from tests.frameworks.requests import ATTEMPTS, FRESH
 from watchword import Watchword
 from watchword.integrations.starlette import Auth
 
-auth = Auth(Watchword(URL, **OPTIONS))
+auth = Auth(Watchword(URL, **OPTIONS), **AUTH)
 
 
 async def public(request: Request) -> PlainTextResponse:
@@ -75,7 +75,11 @@ async def logout(request: Request) -> PlainTextResponse:
     return PlainTextResponse("bye")
 
 
-READING = (public, me, maybe, orders, admin, fresh)
+async def down(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(fall(request.query_params["user"]))
+
+
+READING = (public, me, maybe, orders, admin, fresh, down)
 WRITING = (write, login, refused, logout, forget, attempt)
 
 

@@ -57,7 +57,7 @@ async def test_what_was_issued_before_is_not_taken() -> None:
 async def test_it_caps_and_never_widens(given: dict[str, Any], life: int) -> None:
     async with made(profile="high_risk", refresh_grace=MINUTE, **given) as ww:
         assert ww.access.issue("ada", fpt="x").expires_at - ww.clock.now() == life
-        assert ww.refresh._grace == 0
+        assert ww.refresh.grace == 0
 
 
 @pytest.mark.parametrize("policy", ["observe", "end_session"])

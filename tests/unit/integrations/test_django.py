@@ -43,10 +43,12 @@ from rest_framework.request import Request  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
 
+from watchword.insecure import INSECURE_COOKIE  # noqa: E402
 from watchword.integrations.django import auth, ww  # noqa: E402
 from watchword.integrations.django.checks import check_settings  # noqa: E402
 from watchword.integrations.django.rest import WatchwordAuthentication  # noqa: E402
 from watchword.integrations.django.sessions import NOBODY  # noqa: E402
+from watchword.web.cookies import CookiePolicy  # noqa: E402
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -206,6 +208,9 @@ def test_the_checks_find_each_contradiction() -> None:
     assert found(WATCHWORD={"url": "nowhere:"}) == {"E001"}
     assert found(WATCHWORD={**OPTIONS, "isuer": "x"}) == {"E001"}
     assert found(WATCHWORD=None) == {"E001"}
+    plain = {**OPTIONS, "url": "sqlite:///app.db", "cookie": CookiePolicy(allow=[INSECURE_COOKIE])}
+    assert found(WATCHWORD=plain) == set()
+    assert found(WATCHWORD=plain, DEBUG=False) == {"W002"}
     assert found(MIDDLEWARE=[]) == {"E002"}
     assert found(MIDDLEWARE=list(reversed(settings.MIDDLEWARE))) == {"E003"}
     assert found(SESSION_COOKIE_SECURE=False) == {"E010"}

@@ -13,7 +13,9 @@ from watchword.errors import (
     BadRequestError,
     BindingError,
     ConfigurationError,
+    CookiesTooLargeError,
     CsrfError,
+    HeadersTooLargeError,
     InsufficientScopeError,
     NonceRequiredError,
     ProofError,
@@ -69,7 +71,13 @@ ALGS = 'algs="RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 Ed25519 EdDS
             id="RFC 9449 9",
         ),
         *(
-            pytest.param(kind(SECRET), 400, f'{BEARER}, error="invalid_request"', "invalid_request", id=kind.__name__)
+            pytest.param(
+                kind(SECRET),
+                431 if issubclass(kind, HeadersTooLargeError) else 400,  # Q-34, Q-35
+                f'{BEARER}, error="invalid_request"',
+                "invalid_request",
+                id=kind.__name__,
+            )
             for kind in family(BadRequestError)
         ),
         pytest.param(
@@ -132,6 +140,8 @@ def test_replies(error: WatchwordError | None, status: int, authenticate: str | 
     assert headers[b"content-length"] == str(len(reply.body)).encode()
     assert headers[b"cache-control"] == b"no-store"  # R-6750-5
     assert headers[b"x-content-type-options"] == b"nosniff"
+    bombed = isinstance(error, CookiesTooLargeError)  # F-44: else this browser could never come in again
+    assert headers.get(b"clear-site-data") == (b'"cookies"' if bombed else None)
     assert headers.get(b"retry-after") == {429: b"30", 503: b"1"}.get(status)
     assert SECRET not in str(reply)
     if isinstance(error, WatchwordError):

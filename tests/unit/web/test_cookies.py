@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from watchword.errors import ConfigurationError, MalformedTokenError
+from watchword.errors import ConfigurationError, CookiesTooLargeError, MalformedTokenError
+from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE, RSA1_5
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy, read_cookies
 
 NAME = SESSION_COOKIE
@@ -32,6 +33,24 @@ VALUE_CHARACTERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"
             b"__Host-x=v; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=34560000",
             b"__Host-x=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
             id="R-6265-4 strict, 400 days",
+        ),
+        pytest.param(
+            CookiePolicy(allow=[INSECURE_COOKIE]),
+            b"ww_sid=v; Path=/; HttpOnly; SameSite=Lax",
+            b"ww_sid=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0",
+            id="for http, by name",
+        ),
+        pytest.param(
+            CookiePolicy(same_site="none", allow=[CROSS_SITE_COOKIE]),
+            b"__Host-Http-ww_sid=v; Path=/; Secure; HttpOnly; SameSite=None",
+            b"__Host-Http-ww_sid=; Path=/; Secure; HttpOnly; SameSite=None; Max-Age=0",
+            id="A-3.3.2 in frames of others, by name",
+        ),
+        pytest.param(
+            CookiePolicy("__Secure-x", path="/auth/refresh"),
+            b"__Secure-x=v; Path=/auth/refresh; Secure; HttpOnly; SameSite=Lax",
+            b"__Secure-x=; Path=/auth/refresh; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+            id="on one path",
         ),
     ],
 )
@@ -63,6 +82,22 @@ def test_set_and_clear(policy: CookiePolicy, written: bytes, cleared: bytes) -> 
         pytest.param({"name": None}, id="name None"),
         pytest.param({"same_site": "none"}, id="A-3.3.2 same_site none"),
         pytest.param({"same_site": "Lax"}, id="same_site in the wrong case"),
+        pytest.param({"same_site": "lax", "allow": [CROSS_SITE_COOKIE]}, id="a danger for nothing"),
+        pytest.param({"same_site": "none", "allow": ["CROSS_SITE_COOKIE"]}, id="text is no danger"),
+        pytest.param({"allow": [RSA1_5]}, id="another danger"),
+        pytest.param(
+            {"same_site": "none", "allow": [CROSS_SITE_COOKIE, INSECURE_COOKIE]}, id="cross-site without Secure"
+        ),
+        *(
+            pytest.param({"name": name, "allow": [INSECURE_COOKIE]}, id=f"{name} without Secure")
+            for name in ("__Host-x", "__Secure-x", "__Http-x", "__host-x", "")
+        ),
+        pytest.param({"path": "/auth"}, id="__Host- on another path"),
+        *(
+            pytest.param({"name": "__Secure-x", "path": path}, id=f"path {path!r}")
+            for path in ("", "auth", "/auth/", "/a;b", "//a", "/a b", "/a\n", None)
+        ),
+        pytest.param({"max_age": "Idle"}, id="max_age in the wrong case"),
         *(
             pytest.param({"max_age": age}, id=f"R-6265-4 max_age {age!r}")
             for age in (0, -1, 34_560_001, True, 1.5, "60")
@@ -160,7 +195,7 @@ def test_reading(headers: list[bytes], value: str | None) -> None:
     ],
 )
 def test_refusing(headers: list[bytes], reason: str) -> None:
-    with pytest.raises(MalformedTokenError) as caught:
+    with pytest.raises(CookiesTooLargeError if reason == "too_large" else MalformedTokenError) as caught:
         read_cookies(headers, NAME)
     assert caught.value.reason == reason
 

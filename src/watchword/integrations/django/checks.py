@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import Error, Warning
 
 from ...errors import WatchwordError
+from ...insecure import INSECURE_COOKIE
 from .auth import make, read_settings
 
 MIDDLEWARE = "watchword.integrations.django.middleware.WatchwordMiddleware"
@@ -17,7 +18,7 @@ ENGINE = "watchword.integrations.django.sessions"
 
 def check_settings(app_configs: Any, **_: Any) -> list[Any]:
     """One finding for each contradiction; ids begin with ``watchword.``."""
-    return [*_watchword(), *_middleware(), *_session_cookie()]
+    return [*_watchword(), *_cookie(), *_middleware(), *_session_cookie()]
 
 
 def _watchword() -> list[Any]:
@@ -35,6 +36,19 @@ def _watchword() -> list[Any]:
             )
         ]
     return []
+
+
+def _cookie() -> list[Any]:
+    cookie = (getattr(settings, "WATCHWORD", None) or {}).get("cookie")
+    if settings.DEBUG or INSECURE_COOKIE not in getattr(cookie, "allow", ()):
+        return []
+    return [
+        Warning(
+            "settings.WATCHWORD has a cookie that travels over http.",
+            hint="INSECURE_COOKIE is for http on localhost: leave it out where DEBUG is False.",
+            id="watchword.W002",
+        )
+    ]
 
 
 def _middleware() -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -55,7 +55,7 @@ class WatchwordMiddleware:
     def _now(self, request: HttpRequest, visit: Visit) -> HttpResponse:
         mark = enter(visit)
         try:
-            return _finish(self.get_response(request), visit)
+            return _ahead(visit) or _finish(self.get_response(request), visit)
         finally:
             leave(mark)
             drive(visit.abandon())
@@ -63,7 +63,7 @@ class WatchwordMiddleware:
     async def _later(self, request: HttpRequest, visit: Visit) -> HttpResponse:
         mark = enter(visit)
         try:
-            return _finish(await self.get_response(request), visit)
+            return _ahead(visit) or _finish(await self.get_response(request), visit)
         finally:
             leave(mark)
             drive(visit.abandon())
@@ -81,17 +81,28 @@ def connection_of(request: HttpRequest) -> Connection:
 
 
 def answer(reply: Reply) -> HttpResponse:
-    headers = {name.decode("ascii"): value.decode("ascii") for name, value in reply.headers}
-    return HttpResponse(reply.body, status=reply.status, headers=headers)
+    response = HttpResponse(reply.body, status=reply.status)
+    del response["Content-Type"]
+    _add(response, reply.headers)
+    return response
+
+
+def _ahead(visit: Visit) -> HttpResponse | None:
+    reply = None if auth.words.refresh_path is None else drive(auth.words.ahead(visit))
+    return None if reply is None else answer(reply)
+
+
+def _add(response: HttpResponse, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    for name, value in headers:
+        if name == b"set-cookie":
+            response.cookies.update(SimpleCookie(value.decode("ascii")))
+        else:
+            response[name.decode("ascii")] = value.decode("ascii")
 
 
 def _finish(response: HttpResponse, visit: Visit) -> HttpResponse:
     ours = drive(visit.settle(response.status_code))
-    for name, line in ours:
-        if name == b"set-cookie":
-            response.cookies.update(SimpleCookie(line.decode("ascii")))
-        else:
-            response[name.decode("ascii")] = line.decode("ascii")
+    _add(response, ours)
     if ours:
         response["Cache-Control"] = "no-store"
     return response
