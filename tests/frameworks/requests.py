@@ -329,6 +329,7 @@ ROWS: tuple[Row, ...] = (
         headers=lambda m: [("cookie", "; ".join(f"c{n}={'x' * 200}" for n in range(90)))],
         status=431,
         challenge=MALFORMED,
+        tells={"Clear-Site-Data": '"cookies"'},
     ),
     Row(name="a token in the query", ask="GET /me?access_token=abc", status=401, challenge=NOTHING),
     Row(name="nothing, where that is allowed", ask="GET /maybe", status=200, says="nobody"),
