@@ -27,8 +27,7 @@ from .policy.base import Decision, Facts, Policy, authorize, checked
 from .principal import Principal
 from .revocation.event import Revocation
 from .revocation.matrix import Word
-from .revocation.near import Signal
-from .revocation.view import OnStale, View
+from .revocation.view import OnStale, Signal, View
 from .runtime.chores import Chores
 from .runtime.follow import Follower, reach
 from .runtime.health import Health
@@ -360,8 +359,8 @@ class Watchword:
         if self.access.single_service:
             self.access.check_ring()
         reach(self.view, self.store)
-        for kind in (self.sessions, self.opaque_access, self.api_keys):
-            kind.near.signal = None if self.store.pulls_inline else signal
+        for one in (self.view, *(kind.near for kind in (self.sessions, self.opaque_access, self.api_keys))):
+            one.signal = None if self.store.pulls_inline else signal
 
     def _unwire(self) -> None:
         reach(self.view, None)

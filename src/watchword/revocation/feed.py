@@ -6,7 +6,8 @@ from ..stores.base import Feed, Store
 from ..stores.whole import whole_feed
 from .view import View
 
-PAGE = 10_000
+PAGE = 2_000
+"""Events in one answer: reading them keeps an event loop for some milliseconds."""
 
 
 async def catch_up(store: Store, view: View) -> None:

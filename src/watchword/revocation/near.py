@@ -12,23 +12,15 @@ meanwhile takes the place away, and the answer, which may be older than what mad
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from ..stores.base import Event, Record, Store
 from ..stores.whole import ANY, Shape, read
 from .event import KEPT_AT_MOST
-from .view import View
+from .view import Signal, View
 
 T = TypeVar("T")
 CAPACITY = 8192
-
-
-class Signal(Protocol):
-    """An ``asyncio.Event``, or what stands for one between threads."""
-
-    def set(self) -> None: ...
-
-    async def wait(self) -> object: ...
 
 
 class _Place(Generic[T]):

@@ -33,10 +33,22 @@ async def asked(view: View | None, who: Principal | None, *kids: str, on_stale: 
 async def renew(store: Store, view: View | None, on_stale: OnStale | None = None) -> None:
     """Past the lease, ask the feed before a look-up refuses; but not where the store is asked about the credential.
 
-    Raises: UnavailableError.
+    Of those who come at once one asks, and the others wait for it: a feed with much to tell is told once. Where that
+    failed they find no lease, and refuse. Raises: UnavailableError.
     """
-    if view is not None and view.max_staleness and not view.fresh() and not view.asks(on_stale):
+    if view is None or not view.max_staleness or view.fresh() or view.asks(on_stale):
+        return
+    if view.signal is None:
         await catch_up(store, view)
+    elif view.renewing is not None:
+        await view.renewing.wait()
+    else:
+        over = view.renewing = view.signal()
+        try:
+            await catch_up(store, view)
+        finally:
+            view.renewing = None
+            over.set()
 
 
 def asked_now(view: View | None, who: Principal, kid: str, *, on_stale: OnStale | None = None) -> View | None:

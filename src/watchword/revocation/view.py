@@ -66,6 +66,14 @@ Listener = Callable[[Sequence[Event], bool], None]
 before was let go of, so that notices may have been missed. It is called before the lease that this answer gives."""
 
 
+class Signal(Protocol):
+    """An ``asyncio.Event``, or what stands for one between threads."""
+
+    def set(self) -> None: ...
+
+    async def wait(self) -> object: ...
+
+
 class View:
     """What is revoked, as far as this process has heard.
 
@@ -96,6 +104,8 @@ class View:
         self.pull: Callable[[], None] | None = None
         self.ask: Ask | None = None
         self.ask_now: AskNow | None = None
+        self.signal: Callable[[], Signal] | None = None
+        """How those who ask the feed past the lease wait for the one of them that does; None: each asks."""
         self.taken_stale = 0
         self.window = float("-inf")
         """The end of the lease behind which the last open window began."""
@@ -123,6 +133,7 @@ class View:
         """As if nothing had ever been heard: no lease, no epoch."""
         self.epoch = ""
         self.seq = 0
+        self.renewing: Signal | None = None
         self.lease_until = float("-inf")
         self._hold({what: {} for what in BY_NAME}, {table: {} for table in _LANES})
         self._swept_at = 0
