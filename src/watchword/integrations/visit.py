@@ -70,6 +70,11 @@ class Visit:
     def device(self) -> str | None:
         return device_of(self.connection.headers_of(b"user-agent"))
 
+    @property
+    def owes(self) -> bool:
+        """Whether there is anything to settle: headers for the answer, or what began here and has no cookie yet."""
+        return self.started is not None or self.clear_site_data is not None or bool(self.set_cookies)
+
     async def settle(self, status: int) -> list[tuple[bytes, bytes]]:
         """Our headers for the answer, which begins now. But a refusal (400 and above) signs nobody in."""
         self.begun = True
