@@ -75,6 +75,8 @@ class Words:
             self._signing_in = self._pair = TokenPair(ww, self._authenticator, self.cookie)
         else:
             self._signing_in = SessionCookie(ww, self.cookie)
+        self.refresh_path = None if self._pair is None else self._pair.path
+        """With token cookies: what the middleware answers by itself."""
 
     async def optional(self, *, on_stale: OnStale | None = None) -> Principal | None:
         """The caller; None only when nothing was presented. ``on_stale``: as for ``require``.
@@ -223,11 +225,6 @@ class Words:
         It counts for requests with neither Sec-Fetch-Site nor Origin, until the session rotates or the user signs in.
         """
         return self.ww.binding.csrf.of(who)
-
-    @property
-    def refresh_path(self) -> str | None:
-        """With token cookies: what the middleware answers by itself."""
-        return None if self._pair is None else self._pair.path
 
     async def ahead(self, visit: Visit) -> Reply | None:
         """With token cookies: the answer of the middleware by itself, None where the application is to answer."""
