@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..errors import (
     BindingError,
@@ -31,6 +32,14 @@ from ..web.messages import Connection
 from ..web.token_cookies import Cookies
 from .binding import Binding, End
 from .credentials import Credential, extract
+
+
+class Route(NamedTuple):
+    """How a token begins, the kind that claims it, and that kind's four stages: all but the binding."""
+
+    start: str
+    kind: Authenticates
+    stage: Stage
 
 
 class Authenticator:
@@ -59,10 +68,9 @@ class Authenticator:
         self.binding = binding
         self._end = end
         self.outcomes: Counter[tuple[str, str]] = Counter() if outcomes is None else outcomes
-        self._routes: dict[tuple[str, str], Authenticates] = {}
-        self._stages: dict[Authenticates, Stage] = {}
+        self._routes: dict[str, list[Route]] = {}
+        """Carrier -> how what it may carry begins, and whose that is."""
         for kind in kinds:
-            self._stages[kind] = kind.unproven if isinstance(kind, Bindable) else kind.authenticate
             for carrier in kind.kind.carriers:
                 if carrier == "cookie" and kind.kind.name != self.cookie.kind:
                     continue  # a cookie is for sessions or for access tokens, never for both
@@ -88,16 +96,17 @@ class Authenticator:
         return who
 
     async def _walk(self, connection: Connection, credential: Credential, on_stale: OnStale | None) -> Principal:
-        kind = self._route(credential)
+        stage = self._route(credential).stage
         # First of all a cookie must come from its own page: another site cannot even keep a session alive.
         csrf = check_page(connection, origins=self.origins) if credential.carrier == "cookie" else None
-        who = await self._stages[kind](credential.token, on_stale=on_stale)
+        who = await stage(credential.token, on_stale=on_stale)
         if credential.carrier == "cookie" and who.issuer is not None:
             raise WrongIssuerError("a cookie holds tokens of ours alone", claim="iss")
         if csrf is not None:
             self.check_csrf(csrf, who)
         if self.binding is not None:
-            return await self.binding.check(connection, credential, who, self._end)
+            concerned = self.binding.concerns(credential, who)
+            return await self.binding.check(connection, credential, who, self._end) if concerned else who
         if who.jkt is not None or credential.carrier == "dpop":
             raise BindingError("nothing here looks at proofs: Authenticator(..., binding=...)")
         return who
@@ -110,22 +119,23 @@ class Authenticator:
 
     def _kind_of(self, credential: Credential) -> str:
         try:
-            return self._route(credential).kind.name
+            return self._route(credential).kind.kind.name
         except MalformedTokenError:
             return "none"
 
-    def _route(self, credential: Credential) -> Authenticates:
+    def _route(self, credential: Credential) -> Route:
         token = credential.token
-        for (carrier, start), kind in self._routes.items():
-            if carrier == credential.carrier and token.startswith(start):
-                return kind
+        for route in self._routes.get(credential.carrier, ()):
+            if token.startswith(route.start):
+                return route
         raise MalformedTokenError(f"no kind of token that a {credential.carrier} may carry begins like this one")
 
     def _claim(self, carrier: str, start: str, kind: Authenticates) -> None:
-        for (other, taken), owner in self._routes.items():
-            if other == carrier and (taken.startswith(start) or start.startswith(taken)):
+        routes = self._routes.setdefault(carrier, [])
+        for taken in routes:
+            if taken.start.startswith(start) or start.startswith(taken.start):
                 raise PrefixClashError(
-                    f"{kind.kind.name} and {owner.kind.name} both claim {start!r} in a {carrier}; for tokens of other "
-                    "issuers beside our own there is Bearers, for several issuers Issuers"
+                    f"{kind.kind.name} and {taken.kind.kind.name} both claim {start!r} in a {carrier}; for tokens of "
+                    "other issuers beside our own there is Bearers, for several issuers Issuers"
                 )
-        self._routes[carrier, start] = kind
+        routes.append(Route(start, kind, kind.unproven if isinstance(kind, Bindable) else kind.authenticate))

@@ -66,6 +66,10 @@ class Binding:
         self._fingerprints = Fingerprints(ring, policy.signals) if policy.fingerprint != "off" else None
         self.csrf = CsrfTokens(ring)
 
+    def concerns(self, credential: Credential, who: Principal) -> bool:
+        """Whether ``check`` has anything to look at: most credentials are bound to nothing, and need not be."""
+        return who.jkt is not None or who.fpt is not None or credential.carrier == "dpop" or self.policy.required
+
     async def check(
         self, connection: Connection, credential: Credential, who: Principal, end: End | None = None
     ) -> Principal:

@@ -47,12 +47,14 @@ class WatchwordMiddleware:
             return
         visit = Visit(self.auth, self.auth.ww.sessions, lambda: Connection.from_scope(scope))
 
-        async def sending(message: Message) -> None:
+        def sending(message: Message) -> Awaitable[None]:
             if message["type"] in _BEGINNINGS:
-                message = await _begin(visit, message)
+                if visit.owes:
+                    return _begin(visit, message, send)
+                visit.begun = True
             elif message["type"] == "websocket.close":
                 visit.ended = True
-            await send(message)
+            return send(message)
 
         socket, answering = None, sending
         if scope["type"] == "websocket":
@@ -70,7 +72,8 @@ class WatchwordMiddleware:
             await answer(visit, scope, answering, refusal(error))
         finally:
             leave(mark)
-            await visit.abandon()
+            if visit.owes:
+                await visit.abandon()
             if socket is not None:
                 await socket.leave()
 
@@ -109,13 +112,13 @@ async def _no_lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"lifespan.{stage}.complete"})
 
 
-async def _begin(visit: Visit, message: Message) -> Message:
-    """The first message of the answer, with our headers."""
+async def _begin(visit: Visit, message: Message, send: Send) -> None:
+    """Send the first message of the answer, with our headers."""
     ours = await visit.settle(message.get("status", 101))
-    if not ours:
-        return message
-    kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"cache-control"]
-    return {**message, "headers": [*kept, *ours, (b"cache-control", b"no-store")]}
+    if ours:
+        kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"cache-control"]
+        message = {**message, "headers": [*kept, *ours, (b"cache-control", b"no-store")]}
+    await send(message)
 
 
 async def answer(visit: Visit, scope: Scope, send: Send, reply: Reply) -> None:

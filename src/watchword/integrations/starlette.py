@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
-from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.requests import HTTPConnection, Request
+from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedUser
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ConfigurationError, WatchwordError
 from ..principal import Principal
@@ -37,21 +37,30 @@ class User(BaseUser):
         return self.principal.subject
 
 
-class _Authentication(AuthenticationBackend):
-    """Fills ``request.user``. A page for everybody opens with a bad credential, too; ``auth.require`` says why not."""
+class _Users:
+    """Fills ``request.user`` and ``request.auth``, as Starlette's own AuthenticationMiddleware does.
 
-    def __init__(self, words: Words) -> None:
-        self._words = words
+    A page for everybody opens with a bad credential, too; ``auth.require`` says why not.
+    """
 
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        try:
-            who = await self._words.optional()
-        except WatchwordError:
-            return None
-        if who is None:
-            return None
-        roles = (f"role:{role}" for role in who.roles)
-        return AuthCredentials(["authenticated", *sorted(who.scopes), *sorted(roles)]), User(who)
+    def __init__(self, app: ASGIApp, auth: Words) -> None:
+        self._app, self._auth = app, auth
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            try:
+                who = await self._auth.optional()
+            except WatchwordError:
+                who = None
+            scope["auth"] = AuthCredentials() if who is None else AuthCredentials(_granted(who.scopes, who.roles))
+            scope["user"] = UnauthenticatedUser() if who is None else User(who)
+        await self._app(scope, receive, send)
+
+
+@lru_cache(maxsize=256)
+def _granted(scopes: frozenset[str], roles: frozenset[str]) -> tuple[str, ...]:
+    """What ``@requires`` may ask for."""
+    return ("authenticated", *sorted(scopes), *sorted(f"role:{role}" for role in roles))
 
 
 class Auth(Words):
@@ -68,7 +77,7 @@ class Auth(Words):
         It is closed after the app's own shutdown; one that is open already stays as it is.
         Raises: ConfigurationError when the app has started, or has an Auth.
         """
-        attach(app, self, AuthenticationMiddleware, backend=_Authentication(self))
+        attach(app, self, _Users, auth=self)
 
 
 def attach(app: Starlette, words: Words, *inner: Any, **options: Any) -> None:

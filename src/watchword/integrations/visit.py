@@ -43,22 +43,23 @@ class Visit:
     visit around it, where one attached application is mounted in another. ``who`` remembers the caller, once known.
     """
 
+    begun = ended = False
+    set_cookies: Sequence[bytes] = ()
+    clear_site_data: bytes | None = None
+    started: str | None = None
+    """What began in this visit, a session or a refresh family, while its cookies are not on their way yet."""
+    stands: Callable[[], Awaitable[bool]] | None = None
+    """Asked before a cookie goes out that is older than this visit."""
+    who: Principal | None = None
+    on_caller: Callable[[Principal, OnStale], None] | None = None
+    """Of a websocket: who wants to know for whom it is open, and what was said of a stale word."""
+    _connection: Connection | None = None
+
     def __init__(self, owner: object, sessions: Sessions, connect: Callable[[], Connection]) -> None:
         self.owner, self._connect = owner, connect
         self.outer = _visit.get()
-        self.begun = self.ended = False
-        self.set_cookies: Sequence[bytes] = ()
-        self.clear_site_data: bytes | None = None
-        self.started: str | None = None
-        """What began in this visit, a session or a refresh family, while its cookies are not on their way yet."""
         self.end: Callable[[str], Awaitable[object]] = sessions.end
-        """How that is ended."""
-        self.stands: Callable[[], Awaitable[bool]] | None = None
-        """Asked before a cookie goes out that is older than this visit."""
-        self.who: Principal | None = None
-        self.on_caller: Callable[[Principal, OnStale], None] | None = None
-        """Of a websocket: who wants to know for whom it is open, and what was said of a stale word."""
-        self._connection: Connection | None = None
+        """How what began in this visit is ended."""
 
     @property
     def connection(self) -> Connection:
@@ -69,6 +70,11 @@ class Visit:
     @property
     def device(self) -> str | None:
         return device_of(self.connection.headers_of(b"user-agent"))
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is anything to settle: headers for the answer, or what began here and has no cookie yet."""
+        return self.started is not None or self.clear_site_data is not None or bool(self.set_cookies)
 
     async def settle(self, status: int) -> list[tuple[bytes, bytes]]:
         """Our headers for the answer, which begins now. But a refusal (400 and above) signs nobody in."""

@@ -75,25 +75,29 @@ class Words:
             self._signing_in = self._pair = TokenPair(ww, self._authenticator, self.cookie)
         else:
             self._signing_in = SessionCookie(ww, self.cookie)
+        self.refresh_path = None if self._pair is None else self._pair.path
+        """With token cookies: what the middleware answers by itself."""
 
     async def optional(self, *, on_stale: OnStale | None = None) -> Principal | None:
         """The caller; None only when nothing was presented. ``on_stale``: as for ``require``.
 
         Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
         """
-        visit, word = self._visit(), on_stale or self.ww.view.on_stale
-        if visit.who is not None and (word == "open" or not visit.who.stale):
-            return visit.who
+        visit = self._visit()
+        known = visit.who
+        if known is not None and (not known.stale or self._word(on_stale) == "open"):
+            return known
+        connection = visit.connection
         try:
-            who = await self._authenticator.authenticate(visit.connection, on_stale=on_stale)
+            who = await self._authenticator.authenticate(connection, on_stale=on_stale)
         except TokenError as error:
-            raise error if self._pair is None else self._pair.instead(visit.connection, error) from None
+            raise error if self._pair is None else self._pair.instead(connection, error) from None
         if who is not None:
             self._signing_in.seen(visit, who)
-        if not visit.connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
+        if not connection.is_websocket:  # a socket outlives its handshake: who asks again wants to know anew
             visit.who = who
         elif who is not None and visit.on_caller is not None:
-            visit.on_caller(who, word)
+            visit.on_caller(who, self._word(on_stale))
         return who
 
     async def require(
@@ -222,11 +226,6 @@ class Words:
         """
         return self.ww.binding.csrf.of(who)
 
-    @property
-    def refresh_path(self) -> str | None:
-        """With token cookies: what the middleware answers by itself."""
-        return None if self._pair is None else self._pair.path
-
     async def ahead(self, visit: Visit) -> Reply | None:
         """With token cookies: the answer of the middleware by itself, None where the application is to answer."""
         pair = self._pair
@@ -242,6 +241,9 @@ class Words:
             except WatchwordError:
                 return None  # the application may not even ask
         return None
+
+    def _word(self, on_stale: OnStale | None) -> OnStale:
+        return on_stale or self.ww.view.on_stale
 
     def _visit(self) -> Visit:
         visit = current(self._owner)

@@ -90,7 +90,8 @@ class Near(Generic[T]):
         place, view = self._place(key), self._view
         if place is None or view is None:
             return None
-        if view.clock.monotonic() >= min(place.until, view.lease_until) or not _live(place.expires_at, now):
+        at = view.clock.monotonic()
+        if at >= place.until or at >= view.lease_until or not _live(place.expires_at, now):
             return None
         self.hits += 1
         return place.value

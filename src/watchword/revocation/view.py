@@ -269,7 +269,10 @@ class View:
 
         Raises: StaleRevocationError.
         """
-        self.ensure_fresh()
+        if self.clock.monotonic() >= self.lease_until:
+            self.ensure_fresh()
+        if not self._any:
+            return None
         epoch = self.epoch  # read first: beside a later cut-off, an earlier epoch is a position before everything
         entry = self._cut["subject"].get(who.subject)
         if entry is None:

@@ -153,8 +153,8 @@ class Sessions:
         Raises: MalformedTokenError, TokenNotFoundError, TokenExpiredError, TokenRevokedError, StaleRevocationError;
         ClaimError for data that do not fit ``as_``.
         """
-        found, who = await self._live(untrusted, on_stale, current=current)
         now = self._clock.now()
+        found, who = await self._live(untrusted, now, on_stale, current=current)
         if now >= found.touch_at:
             await self._touch(found, now)
         return who if as_ is None else who.claims_as(as_)
@@ -181,7 +181,7 @@ class Sessions:
             return changes if new_roles is None else changes | {"roles": new_roles}
 
         for _ in range(ATTEMPTS):
-            record = (await self._live(token, current=True))[0].record
+            record = (await self._live(token, self._clock.now(), current=True))[0].record
             updated = rows.changed_row(record, **merged(record.data))
             if await self._write(updated, self._notice(record)):
                 return rows.principal(updated)
@@ -194,7 +194,8 @@ class Sessions:
         """
         changes = {} if roles is None else {"roles": words(roles, "roles")}
         for _ in range(ATTEMPTS):
-            record, now = (await self._live(token, current=True))[0].record, self._clock.now()
+            now = self._clock.now()
+            record = (await self._live(token, now, current=True))[0].record
             fresh, content = opaque.issue(self.prefix), {"token_id": new_id(), "last_seen": now} | changes
             successor = rows.row(self._key(fresh), str(record.subject), dict(record.data) | content)
             audit = [rows.trail("session_rotated", successor, now)]
@@ -253,15 +254,15 @@ class Sessions:
 
     async def revocation_of(self, untrusted: object) -> Event | None:
         try:
-            record = (await self._live(untrusted, current=True))[0].record
+            record = (await self._live(untrusted, self._clock.now(), current=True))[0].record
         except (TokenExpiredError, TokenRevokedError):
             return None
         return event("session", record.data["session_id"], now=self._clock.now())
 
     async def _live(
-        self, untrusted: object, on_stale: OnStale | None = None, *, current: bool = False
+        self, untrusted: object, now: int, on_stale: OnStale | None = None, *, current: bool = False
     ) -> tuple[Held, Principal]:
-        key, now = self._key(untrusted), self._clock.now()
+        key = self._key(untrusted)
         kept = None if current else self.near.kept(key, now=now)
         if kept is not None:
             try:
@@ -288,7 +289,7 @@ class Sessions:
             view = await asked(view, who, on_stale=on_stale)
         if view is None:
             return found, who
-        changed = view.roles_changed(who)
+        changed = view.roles_changed(who)  # before the check: what is heard between them may be a revocation, too
         view.check(who)
         return (found, who) if changed is None else await self._with_roles(found, changed, now)
 

@@ -10,7 +10,7 @@ from watchword.authn.prover import Prover
 from watchword.authn.replays import Replays
 from watchword.clock import FrozenClock
 from watchword.crypto.algorithms import PROOF_NAMES
-from watchword.errors import ConfigurationError, KeyUseError, ProofError, UnavailableError
+from watchword.errors import BindingError, ConfigurationError, KeyUseError, ProofError, UnavailableError
 from watchword.keys.key import Key
 from watchword.web.messages import Connection
 from watchword.web.targets import normal_path, target_of
@@ -30,6 +30,15 @@ async def test_the_older_name_of_ed25519() -> None:
     server, key = Server(), Key.generate("Ed25519")
     token = server.bound(key)
     assert (await server.send(token, proof(claims_of(token), key, head={"alg": "EdDSA"}))).jkt == key.thumbprint()
+
+
+async def test_a_token_that_is_bound_to_no_key_is_a_bearer() -> None:
+    server = Server()
+    token = server.access.issue("user-7").token
+    for proofs in ((), (server.prover.proof("GET", URL, token=token),)):
+        with pytest.raises(BindingError, match="bound to no key"):
+            await server.send(token, *proofs)
+    assert (await server.send(token, scheme="Bearer")).jkt is None
 
 
 def test_the_algorithms_are_asymmetric() -> None:

@@ -896,6 +896,18 @@ async def test_attempts_are_limited_by_account_and_the_address_of_the_request(ww
     assert [answer.headers.get("retry-after") for answer in answers] == [None, None, "30", None, "20"]
 
 
+async def test_a_bearer_may_clear_all_that_the_browser_keeps(ww: Watchword, call: Call) -> None:
+    auth = Auth(ww)
+
+    async def leave() -> None:
+        await auth.sign_out(await auth.require(), clear_site_data=True)
+
+    headers = {"authorization": f"Bearer {ww.access.issue('u').token}"}
+    done = await call(site(auth, leave=leave), "POST /leave", headers)
+    assert done.headers["clear-site-data"] == '"cache", "cookies", "storage"'
+    assert "set-cookie" not in done.headers
+
+
 async def test_sign_out_may_clear_all_that_the_browser_keeps(ww: Watchword, call: Call) -> None:
     auth = Auth(ww)
 

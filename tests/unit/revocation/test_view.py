@@ -540,6 +540,13 @@ def test_the_cut_offs_of_one_subject_share_an_entry_and_not_a_number(view: View)
     assert view.roles_changed(who(kind="session", rev="e.3")) is None
 
 
+def test_of_changed_roles_a_stale_view_knows_nothing(view: View, clock: FrozenClock) -> None:
+    assert view.roles_changed(who(kind="session", rev="e.0")) is None
+    clock.advance(5)
+    with pytest.raises(StaleRevocationError):
+        view.roles_changed(who(kind="session", rev="e.0"))
+
+
 def test_numbers_beyond_any_clock(view: View) -> None:
     huge = 2**62
     view.hear(Feed("e", huge, (dead("subject", "u", huge, 2**47),)), asked_after=0, sent_at=SENT)
