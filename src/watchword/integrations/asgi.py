@@ -72,10 +72,12 @@ class WatchwordMiddleware:
             await answer(visit, scope, answering, refusal(error))
         finally:
             leave(mark)
-            if visit.owes:
-                await visit.abandon()
-            if socket is not None:
-                await socket.leave()
+            try:
+                if visit.owes:
+                    await visit.abandon()
+            finally:
+                if socket is not None:
+                    await socket.leave()
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The lifespan protocol with ours around the application's own, whether or not it has one."""
