@@ -82,7 +82,7 @@ def create_app(ww: Watchword, accounts: Accounts) -> FastAPI:
     async def home(request: Request, who: Annotated[Principal | None, Depends(visitor)]) -> Response:
         if who is None:
             return RedirectResponse("/sign-in", 303)
-        devices = await ww.devices.list(who.subject, current=who.session_id)
+        devices = await ww.devices.list(who.subject, current=who.device)
         return page(
             request,
             "home.html",
@@ -122,7 +122,7 @@ def create_app(ww: Watchword, accounts: Accounts) -> FastAPI:
 
     @app.post("/devices/end-all")
     async def sign_out_everywhere(who: Annotated[Principal, Depends(auth)]) -> Response:
-        await ww.devices.end_all(who.subject, keep=who.session_id)
+        await ww.devices.end_all(who.subject, keep=who.device)
         return await sign_out(who)
 
     @app.post("/devices/{handle}/end")

@@ -68,7 +68,7 @@ def members(ww: Watchword, auth: Auth, accounts: Accounts) -> Blueprint:
         who = visitor()
         if who is None:
             return redirect("/sign-in", 303)
-        devices = ww.devices.list(who.subject, current=who.session_id)
+        devices = ww.devices.list(who.subject, current=who.device)
         return page("home.html", name=who.subject, roles=sorted(who.roles), devices=devices, now=ww.core.clock.now())
 
     @views.get("/sign-in")
@@ -96,7 +96,7 @@ def members(ww: Watchword, auth: Auth, accounts: Accounts) -> Blueprint:
     @views.post("/devices/end-all")
     @auth.require()
     def sign_out_everywhere() -> ResponseReturnValue:
-        ww.devices.end_all(auth.who.subject, keep=auth.who.session_id)
+        ww.devices.end_all(auth.who.subject, keep=auth.who.device)
         auth.sign_out(auth.who)
         return redirect("/sign-in", 303)
 

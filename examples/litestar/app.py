@@ -86,7 +86,7 @@ def create_app(ww: Watchword, accounts: Accounts) -> Litestar:
         who = await visitor()
         if who is None:
             return Redirect("/sign-in", status_code=303)
-        devices = await ww.devices.list(who.subject, current=who.session_id)
+        devices = await ww.devices.list(who.subject, current=who.device)
         return page("home.html", name=who.subject, roles=sorted(who.roles), devices=devices, now=ww.clock.now())
 
     @get("/sign-in", include_in_schema=False)
@@ -116,7 +116,7 @@ def create_app(ww: Watchword, accounts: Accounts) -> Litestar:
 
         @post("/devices/end-all")
         async def sign_out_everywhere(self, request: Asked) -> Redirect:
-            await ww.devices.end_all(request.user.subject, keep=request.user.session_id)
+            await ww.devices.end_all(request.user.subject, keep=request.user.device)
             await auth.sign_out(request.user)
             return Redirect("/sign-in", status_code=303)
 

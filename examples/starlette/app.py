@@ -73,7 +73,7 @@ class Members:
         if not request.user.is_authenticated:  # nobody, or a session that has ended
             return RedirectResponse("/sign-in", 303)
         who = request.user.principal
-        devices = await self.ww.devices.list(who.subject, current=who.session_id)
+        devices = await self.ww.devices.list(who.subject, current=who.device)
         return page(
             request,
             "home.html",
@@ -105,7 +105,7 @@ class Members:
 
     async def sign_out_everywhere(self, request: Request) -> Response:
         who = await self.auth.require()
-        await self.ww.devices.end_all(who.subject, keep=who.session_id)
+        await self.ww.devices.end_all(who.subject, keep=who.device)
         return await self.sign_out(request)
 
     async def sign_out_device(self, request: Request) -> Response:

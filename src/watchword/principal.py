@@ -71,6 +71,11 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     raw_claims: Mapping[str, Any] = {}
 
     @property
+    def device(self) -> str | None:
+        """What ``ww.devices`` calls this sign-in: its session, or else its refresh family."""
+        return self.session_id or self.family_id
+
+    @property
     def claims(self) -> Mapping[str, Any]:
         """Deeply read-only: the verified claims of a self-contained token, the data of a session."""
         view: Mapping[str, Any] = frozen(self.raw_claims)

@@ -35,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "home.html",
         name=request.user.username,
         roles=sorted(who.roles),
-        devices=ww().devices.list(who.subject, current=who.session_id),
+        devices=ww().devices.list(who.subject, current=who.device),
         now=ww().core.clock.now(),
     )
 
@@ -70,7 +70,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @require_POST
 @auth.require()
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    ww().devices.end_all(auth.who.subject, keep=auth.who.session_id)
+    ww().devices.end_all(auth.who.subject, keep=auth.who.device)
     auth.sign_out(auth.who)
     return redirect("/sign-in")
 

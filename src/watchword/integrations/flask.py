@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from flask import Flask, Response
 
 from ..errors import ConfigurationError, WatchwordError
 from . import wsgi
 from .visit import refusal
+from .words import Rule
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -29,6 +30,8 @@ class Auth(wsgi.Auth):
     Parameters: ww: a ``watchword.blocking.Watchword``. The others: as for ``wsgi.Auth``.
     """
 
+    _app: Flask | None = None
+
     def init_app(self, app: Flask) -> None:
         """Put the middleware on ``app`` and answer WatchwordErrors.
 
@@ -37,8 +40,23 @@ class Auth(wsgi.Auth):
         if "watchword" in app.extensions:
             raise ConfigurationError("this application has an Auth already; attach one, once")
         app.extensions["watchword"] = self
+        self._app = app
         app.wsgi_app = wsgi.WatchwordMiddleware(app.wsgi_app, self)  # type: ignore[method-assign]  # Flask's own way
         app.register_error_handler(WatchwordError, _refuse)
+
+    def require(self, *scopes: str, **rule: Unpack[Rule]) -> Callable[[V], V]:
+        """For a view, below its route: its caller has all these scopes, and is what the rule asks for.
+
+        Parameters: as for ``Words.require``. Raises: ConfigurationError without parentheses, and above the route.
+        """
+        guarded = super().require(*scopes, **rule)
+
+        def below(view: V) -> V:
+            if self._app is not None and view in self._app.view_functions.values():
+                raise ConfigurationError(f"@auth.require goes below @app.route: {view.__name__} would be open")
+            return guarded(view)
+
+        return below
 
 
 def _refuse(error: WatchwordError) -> Response:

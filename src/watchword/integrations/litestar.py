@@ -85,9 +85,10 @@ class Auth(InitPluginProtocol):
         """A guard: the caller has all these scopes, and is what the rule asks for.
 
         Parameters: as for ``Words.require``. Raises: ConfigurationError where there is no policy to ask for a
-        permission, and for an ``on_stale`` that this route cannot have.
+        permission, for an ``on_stale`` that this route cannot have, and for ``guards=[auth.require]``, which lacks its
+        parentheses; that Litestar tells at the first request.
         """
-        self._core.check_rule(rule)
+        self._core.check_rule(rule, scopes)
         core = self._core
 
         async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

@@ -13,6 +13,7 @@ from ..errors import AccessDeniedError, ConfigurationError, TokenError, Watchwor
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..tokens.base import Authenticates, Issued
+from ..web.cookies import CookiePolicy
 from ..web.csrf import check_sender
 from ..web.headers import CLEAR_SITE_DATA
 from ..web.messages import Reply
@@ -64,6 +65,7 @@ class Words:
         issuers: Authenticates | None = None,
         owner: object | None = None,
     ) -> None:
+        fitting(ww, Watchword, cookie)
         self.ww = ww
         self._owner = self if owner is None else owner
         self._authenticator = ww.authenticator(cookie=cookie, origins=origins, issuers=issuers)
@@ -142,11 +144,13 @@ class Words:
             return None
         return declared(on_stale, self.ww.view, privileged=privileged)
 
-    def check_rule(self, rule: Rule) -> None:
+    def check_rule(self, rule: Rule, scopes: Iterable[object]) -> None:
         """For frameworks that know a route's rule before its first request.
 
-        Raises: ConfigurationError where there is no policy to ask, or for ``open`` where that cannot be.
+        Raises: ConfigurationError where there is no policy to ask, for ``open`` where that cannot be, and for scopes
+        that are none, as when ``require`` itself is given to a framework in the place of what it returns.
         """
+        written(scopes)
         permission = rule.get("permission")
         if permission is not None and self.ww.policy is None:
             raise ConfigurationError(f"nobody could ever have {permission!r}: Watchword(…, policy=…) is missing")
@@ -253,6 +257,23 @@ class Words:
                 "application's lifespan, which opens the Watchword; or open it yourself, with 'async with ww:'"
             )
         return visit
+
+
+def written(scopes: Iterable[object]) -> None:
+    """Raises: ConfigurationError for ``auth.require`` without parentheses: what it guards would be its first scope."""
+    if not all(isinstance(one, str) for one in scopes):
+        raise ConfigurationError("write auth.require(), with parentheses")
+
+
+def fitting(ww: object, wanted: type, cookie: object) -> None:
+    """Raises: ConfigurationError for a Watchword or a cookie of another sort than an Auth takes."""
+    if not isinstance(ww, wanted):
+        raise ConfigurationError(
+            "the Auth of an asynchronous framework takes a watchword.Watchword, that of Flask, Django and WSGI a "
+            f"watchword.blocking.Watchword, and this is a {type(ww).__module__}.{type(ww).__qualname__}"
+        )
+    if cookie is not None and not isinstance(cookie, CookiePolicy | TokenCookies):
+        raise ConfigurationError("cookie= is a CookiePolicy(…) or TokenCookies(…), with parentheses")
 
 
 def is_open(ww: Watchword) -> bool:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 from ..blocking import Watchword
-from ..errors import ConfigurationError, WatchwordError
+from ..errors import WatchwordError
 from ..principal import Principal
 from ..revocation.view import OnStale
 from ..runtime.ticker import drive
@@ -20,7 +20,7 @@ from ..web.messages import Connection, Reply
 from ..web.ratelimit import Limits
 from ..web.token_cookies import Cookies
 from .visit import Visit, enter, leave, refusal
-from .words import Rule, SignIn, Words
+from .words import Rule, SignIn, Words, fitting, written
 
 Environ = dict[str, Any]
 Write = Callable[[bytes], object]
@@ -46,6 +46,7 @@ class Auth:
         cookie: Cookies | None = None,
         issuers: Authenticates | None = None,
     ) -> None:
+        fitting(ww, Watchword, cookie)
         self.ww = ww
         self.cookie = cookie or CookiePolicy()
         self._options: dict[str, Any] = {"origins": tuple(origins), "cookie": self.cookie, "issuers": issuers}
@@ -84,8 +85,7 @@ class Auth:
 
         Parameters: as for ``Words.require``. Raises: ConfigurationError when it is written without parentheses.
         """
-        if any(callable(one) for one in scopes):
-            raise ConfigurationError("write @auth.require(), with parentheses")
+        written(scopes)
 
         def guarded(view: V) -> V:
             if iscoroutinefunction(view):

@@ -49,6 +49,20 @@ def test_a_rule_that_cannot_be_kept_is_refused_where_it_is_written(closed_ww: Wa
         Auth(allowed).require(role="admin", on_stale="open")
 
 
+def test_a_guard_without_parentheses_lets_nobody_in(closed_ww: Watchword) -> None:
+    auth = Auth(closed_ww)
+    meant: Any = auth.require
+
+    @get("/me", guards=[meant])
+    async def me() -> str:
+        return "ada"
+
+    with TestClient(Litestar([me], plugins=[auth])) as client:
+        assert client.get("/me").status_code == 500
+    with pytest.raises(ConfigurationError, match="with parentheses"):
+        meant(object(), object())
+
+
 def test_a_socket_is_refused_at_its_handshake(closed_ww: Watchword) -> None:
     auth = Auth(closed_ww)
 

@@ -12,8 +12,9 @@ from flask import Flask
 
 from watchword.blocking import Watchword
 from watchword.errors import ConfigurationError, InsufficientScopeError
-from watchword.integrations import flask, wsgi
+from watchword.integrations import asgi, flask, wsgi
 from watchword.web.cookies import SESSION_COOKIE
+from watchword.web.token_cookies import TokenCookies
 
 OPTIONS: dict[str, Any] = {"issuer": "https://app.example", "audience": "https://api.example"}
 OWN = {"HTTP_SEC_FETCH_SITE": "same-origin"}
@@ -194,3 +195,30 @@ def test_flask_views_of_both_sorts_are_guarded(ww: Watchword) -> None:
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"authorization": f"Bearer {token}"}).text == "ada"
     assert plain.__name__ == "plain"
+
+
+def test_flask_wants_what_guards_a_view_below_its_route(ww: Watchword) -> None:
+    app, auth = Flask("open"), flask.Auth(ww)
+    auth.init_app(app)
+
+    @app.get("/secret")
+    def secret() -> str:
+        return "secret"
+
+    with pytest.raises(ConfigurationError, match=r"below @app\.route: secret would be open"):
+        auth.require()(secret)
+
+
+@pytest.mark.parametrize("cookie", ["sid", TokenCookies])
+def test_a_cookie_is_no_name_and_no_class(ww: Watchword, cookie: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"cookie= is a CookiePolicy\(…\)"):
+        wsgi.Auth(ww, cookie=cookie)
+
+
+def test_each_face_wants_its_own_watchword(ww: Watchword) -> None:
+    other: Any = ww.core
+    with pytest.raises(ConfigurationError, match=r"blocking\.Watchword, and this is a watchword\.app\.Watchword"):
+        wsgi.Auth(other)
+    blocking: Any = ww
+    with pytest.raises(ConfigurationError, match=r"this is a watchword\.blocking\.Watchword"):
+        asgi.Auth(blocking)

@@ -273,3 +273,15 @@ async def test_the_session_that_has_just_begun_is_never_the_one_that_ends(clock:
     newer = await ww.sessions.start("u")
     assert (await ww.sessions.authenticate(newer.token)).subject == "u"
     await ww.close()
+
+
+async def test_a_caller_knows_which_device_it_is(ww: Watchword) -> None:
+    session, phone = await ww.sessions.start("u"), await ww.refresh.issue("u", client_id="mobile")
+    browser = await ww.sessions.authenticate(session.token)
+    app = ww.access.verify(ww.access.issue("u", family_id=phone.family_id).token)
+    for who in (browser, app):
+        [mine] = [device for device in await ww.devices.list("u", current=who.device) if device.current]
+        assert mine.handle == who.device
+    await ww.devices.end_all("u", keep=app.device)
+    assert not await alive(ww, session.token)
+    assert await alive(ww, phone.token)
