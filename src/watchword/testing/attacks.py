@@ -88,8 +88,12 @@ async def _bearer_and_key(token: Token, cookie: str) -> Shot:
     return Shot([bearer(await token("access")), ("x-api-key", await token("api_key"))])
 
 
+_IN_QUERIES = ("access_token", "token", "jwt", "bearer", "auth", "authorization", "api_key", "key")
+
+
 async def _in_query(token: Token, cookie: str) -> Shot:
-    return Shot([], f"access_token={await token('access')}")
+    good = await token("access")
+    return Shot([], "&".join(f"{name}={good}" for name in _IN_QUERIES))
 
 
 async def _without_scheme(token: Token, cookie: str) -> Shot:
