@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterable
+from typing import Protocol
 
 import httpx2
 from msgspec import Struct
@@ -35,6 +36,13 @@ class Bounds(Struct, frozen=True, kw_only=True):
     total: float = 120.0
 
 
+class HasWords(Protocol):
+    """The Auth of FastAPI or Litestar."""
+
+    @property
+    def words(self) -> Words: ...
+
+
 class Proxy:
     """An ASGI application for what lies below the prefixes of its routes; everything else is 404 here.
 
@@ -47,7 +55,7 @@ class Proxy:
 
     def __init__(
         self,
-        auth: Words,
+        auth: Words | HasWords,
         grants: Grants,
         routes: Iterable[Route],
         *,
@@ -55,7 +63,8 @@ class Proxy:
         header: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._auth, self._grants, self._routes = auth, grants, RouteMap(routes)
+        self._auth = auth if isinstance(auth, Words) else auth.words
+        self._grants, self._routes = grants, RouteMap(routes)
         self._bounds = bounds or Bounds()
         self._header = None if header is None else header.lower().encode("ascii")
         self._wire = Wire(tls=tls)

@@ -21,7 +21,7 @@ from ..web.ratelimit import Limits
 from ..web.token_cookies import Cookies
 from . import asgi
 from .starlette import attach
-from .words import SignIn
+from .words import SignIn, Words
 
 
 class _Shown(SecurityBase):
@@ -96,6 +96,11 @@ class Auth(_Caller):
     ) -> None:
         super().__init__(asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers))
         self.optional = _Optional(self._core)
+
+    @property
+    def words(self) -> Words:
+        """The words that no framework has its say in, for parts such as ``bff.Proxy``."""
+        return self._core
 
     def attach(self, app: FastAPI) -> None:
         """Put the middleware on ``app``, answer WatchwordErrors, and open the Watchword before the app's own start-up.

@@ -23,7 +23,7 @@ from ..web.ratelimit import Limits
 from ..web.token_cookies import Cookies
 from . import asgi
 from .visit import refusal
-from .words import Rule, SignIn
+from .words import Rule, SignIn, Words
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
@@ -52,6 +52,11 @@ class Auth(InitPluginProtocol):
         issuers: Authenticates | None = None,
     ) -> None:
         self._core = asgi.Auth(ww, origins=origins, cookie=cookie, issuers=issuers)
+
+    @property
+    def words(self) -> Words:
+        """The words that no framework has its say in, for parts such as ``bff.Proxy``."""
+        return self._core
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Litestar calls this: the middleware, the answers to WatchwordErrors, the lifespan, the OpenAPI schemes.
