@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tests.cli.test_demo import NAMED
 from watchword import Principal, RefreshTokens, SealedTokens, View, Watchword, blocking
-from watchword.authn import authenticator, binding
+from watchword.authn import authenticator
 from watchword.authn.binding import Binding
 from watchword.authn.credentials import extract
 from watchword.authn.replays import Replays
@@ -88,7 +88,7 @@ def any_password(patch: Patch) -> None:
 
 
 def forged_requests(patch: Patch) -> None:
-    patch.setattr(binding, "check_origin", do_nothing)
+    patch.setattr(authenticator, "check_page", do_nothing)
 
 
 def forged_sign_ins(patch: Patch) -> None:

@@ -73,8 +73,8 @@ class KeyServer:
             except OSError:
                 return
             thread = Thread(target=self._serve, args=(client,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
