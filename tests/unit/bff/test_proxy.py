@@ -604,6 +604,19 @@ async def test_a_source_that_is_down_is_503_and_one_that_refuses_401(bff: House)
     assert bff.upstream.seen == []
 
 
+async def test_a_body_that_takes_its_time_outlives_no_revocation(bff: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bff.port)
+    lines = "POST /api/orders HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: same-origin\r\nConnection: close\r\n"
+    cookie = f"Cookie: {SESSION_COOKIE}={bff.session.token}\r\n"
+    writer.write((lines + cookie + "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n").encode())
+    await reader.readuntil(b"100 Continue\r\n\r\n")  # the body is asked for: the session was found good
+    await bff.ww.revoke(subject="ada")
+    writer.write(b"late")
+    assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+    assert bff.upstream.seen == []
+
+
 async def test_a_session_without_tokens_is_401(bff: House) -> None:
     session, _ = await signed_in(bff.ww, "eve")
     assert (await bff.ask("GET /api/orders", token=session.token)).status == 401
