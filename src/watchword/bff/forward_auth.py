@@ -148,11 +148,10 @@ class ForwardAuth:
             raise AccessDeniedError("the gateway names no method or no URI", reason="gateway_silent")
         scheme, host, ip = (_said(asked, name, needed=False) for name in (row.scheme, row.host, row.ip))
         path = uri.partition("?")[0]
-        is_websocket = bool(asked.headers_of(b"sec-websocket-key") or asked.headers_of(b"upgrade"))
         headers = [pair for pair in asked.headers if host is None or pair[0] != b"host"]
         return Connection.from_scope(
             {
-                "type": "websocket" if is_websocket and method == "GET" else "http",
+                "type": "websocket" if method == "GET" and _is_handshake(asked) else "http",
                 "method": method,
                 "scheme": scheme if scheme in _SCHEMES else asked.scheme,
                 "path": unquote(path),
@@ -222,6 +221,16 @@ def _said(asked: Connection, name: str | None, *, needed: bool = True) -> str | 
             f"the gateway does not send {name}; without it nothing is let in", reason="gateway_silent"
         )
     return value.decode("latin-1") if value else None
+
+
+def _is_handshake(asked: Connection) -> bool:
+    """Whether one header, of those that a gateway passes on, is of a websocket handshake (RFC 6455 §4.1, Fetch)."""
+    return any(
+        name == b"upgrade"
+        or name.startswith(b"sec-websocket-")
+        or (name in (b"sec-fetch-mode", b"sec-fetch-dest") and value.strip().lower() == b"websocket")
+        for name, value in asked.headers
+    )
 
 
 def _row(gateway: str | Gateway) -> Gateway:

@@ -25,6 +25,7 @@ from ..errors import (
     WrongTypeError,
 )
 from ..principal import Principal
+from ..revocation.stale import asked, renew
 from ..stores.base import Record
 from ..stores.whole import Shape, read
 from ..tokens.base import Issued
@@ -110,26 +111,19 @@ class Grants:
         raise StoreConflictError
 
     async def bearer(self, who: Principal, want: Want = NOTHING, *, refused: str | None = None) -> str:
-        """A live access token for the caller's session. ``who``: as the corridor has just let through.
+        """A live access token for the caller's session. ``who``: as the corridor let through; it is judged once more.
 
         ``refused``: a token that an upstream did not take; another one is given.
         Raises: WrongTypeError for what is no session; TokenNotFoundError where nothing is kept, TokenExpiredError and
-        TokenRevokedError where it cannot be renewed: sign in again, all three. UnavailableError while the source does
-        not answer and nothing that is kept is good; ConfigurationError for what the source will never give.
+        TokenRevokedError where it cannot be renewed or the session was revoked: sign in again, all three.
+        UnavailableError while the source does not answer and nothing that is kept is good, or nobody knows of
+        revocations; ConfigurationError for what the source will never give.
         """
         if who.kind != "session" or who.session_id is None:
             raise WrongTypeError("tokens are kept behind sessions alone", claim="typ")
-        record = await self._row(who.session_id)
-        found = self._good(record, want, refused)
-        if found is not None:
-            return found
-        try:
-            return await self._renewed(who.session_id, want, refused)
-        except UnavailableError:
-            left = self._good(record, want, refused, margin=False)
-            if left is None:
-                raise
-            return left  # it is due, but good still
+        token = await self._token(who.session_id, want, refused)
+        await self._check(who)  # last: since the corridor a body has come, or a source was asked
+        return token
 
     async def end(self, session_id: str) -> bool:
         """Forget the tokens of a session, and tell the source: for sign-out. False if there were none."""
@@ -143,6 +137,31 @@ class Grants:
         """Wait for refreshes that are under way, then let go of the source's connections."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._source.close()
+
+    async def _token(self, session_id: str, want: Want, refused: str | None) -> str:
+        record = await self._row(session_id)
+        found = self._good(record, want, refused)
+        if found is not None:
+            return found
+        try:
+            return await self._renewed(session_id, want, refused)
+        except UnavailableError:
+            left = self._good(record, want, refused, margin=False)
+            if left is None:
+                raise
+            return left  # it is due, but good still
+
+    async def _check(self, who: Principal) -> None:
+        """Raises: TokenRevokedError for a session that has ended since; StaleRevocationError."""
+        await renew(self._ww.store, self._ww.view)
+        view = await asked(self._ww.view, who)
+        try:
+            if view is not None:
+                view.check(who)
+        except TokenRevokedError:
+            live = await self._ww.sessions.list(who.subject)
+            if all(info.session_id != who.session_id for info in live):  # else it was spared: ``keep=``
+                raise
 
     async def _renewed(self, session_id: str, want: Want, refused: str | None) -> str:
         """One at a time in this process; who waited finds what the one before wrote.

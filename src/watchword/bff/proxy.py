@@ -140,7 +140,7 @@ class Proxy:
 
     async def _ask(self, scope: Scope, found: Found, body: Body, bearer: str) -> httpx2.Response:
         """The upstream's answer, with its body still to come. Raises: UnreachableError, MalformedHeaderError."""
-        headers = upward(scope["headers"], bearer)
+        headers = upward(scope["headers"], bearer, found.route.up)
         if body.length is not None and not body.whole:
             headers.append((b"content-length", str(body.length).encode("ascii")))
         return await self._wire.send(scope["method"], found.url, headers, body.content(), seconds=self._bounds.wait)
@@ -153,7 +153,7 @@ class Proxy:
         if size is not None and size > self._bounds.answer:
             log.warning("an upstream's answer of %d bytes is not passed on", size)
             raise AnsweredError(502)
-        headers = [*downward(got, bearer), *_moved(found, response)]
+        headers = [*downward(got, bearer, found.route.down), *_moved(found, response)]
         if size is not None:
             headers.append((b"content-length", str(size).encode("ascii")))
         await send({**start, "headers": headers})

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urljoin
 from ..errors import ConfigurationError
 from ..web.targets import target_of
 from .base import Want
+from .headers import down, up
 from .wire import Outside
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -27,7 +28,8 @@ class Route:
 
     ``prefix``: a path such as ``/api/orders``; it ends at a slash, so ``/api/orders2`` is not below it. ``upstream``:
     an origin, with a path or without: ``https://orders.internal/v1``. What follows the prefix follows that path.
-    ``methods``: those that may be used. ``allow_loopback``: http to this very machine, too.
+    ``methods``: those that may be used. ``pass_up``, ``pass_down``: names of headers that go to the upstream, and come
+    back, beside the usual ones. ``allow_loopback``: http to this very machine, too.
     Raises: ConfigurationError for what is no such route.
     """
 
@@ -36,9 +38,13 @@ class Route:
     audience: str | None = None
     scopes: tuple[str, ...] = ()
     methods: frozenset[str] = METHODS
+    pass_up: tuple[str, ...] = ()
+    pass_down: tuple[str, ...] = ()
     allow_loopback: bool = False
     outside: Outside = field(init=False, repr=False)
     want: Want = field(init=False, repr=False)
+    up: frozenset[bytes] = field(init=False, repr=False)
+    down: frozenset[bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         prefix = self.prefix
@@ -49,6 +55,8 @@ class Route:
         outside = Outside.of(self.upstream, allow_loopback=self.allow_loopback)
         object.__setattr__(self, "outside", outside)
         object.__setattr__(self, "want", Want(audience=self.audience, scopes=self.scopes))
+        object.__setattr__(self, "up", up(self.pass_up))
+        object.__setattr__(self, "down", down(self.pass_down))
 
     def back(self, location: str, asked: str) -> str | None:
         """Where a browser finds what an upstream calls ``location``, in its answer to ``asked``; None for elsewhere."""

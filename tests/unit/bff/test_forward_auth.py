@@ -155,6 +155,12 @@ async def test_a_token_is_made_for_what_stands_behind(ww: Watchword, session: Is
         ("GET", [("sec-websocket-key", "x"), ("origin", "https://evil.example")], 403),
         ("GET", [("upgrade", "websocket"), ("origin", "https://evil.example")], 403),
         ("GET", [("sec-websocket-key", "x"), ("origin", "https://app.example")], 204),
+        ("GET", [("sec-websocket-version", "13"), ("origin", "https://evil.example")], 403),
+        ("GET", [("sec-fetch-mode", "websocket"), ("origin", "https://evil.example")], 403),
+        ("GET", [("sec-fetch-dest", "WebSocket"), ("sec-fetch-site", "same-site")], 403),
+        ("GET", [("sec-fetch-mode", "cors"), ("sec-fetch-mode", "websocket"), ("sec-fetch-site", "same-site")], 403),
+        ("GET", [("sec-fetch-mode", "websocket"), ("origin", "https://app.example")], 204),
+        ("GET", [("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-site")], 204),
     ],
 )
 async def test_csrf_is_judged_by_the_original_method(
@@ -236,6 +242,8 @@ async def test_traefik_and_envoy_say_it_in_their_own_way(ww: Watchword, cookie: 
     for site, status in (("same-origin", 204), ("cross-site", 403)):
         answer = await judged(envoy, cookie, ("sec-fetch-site", site), line="POST /orders")
         assert answer.status_code == status
+        handshake = await judged(envoy, cookie, ("sec-fetch-site", site), ("sec-fetch-mode", "websocket"))
+        assert handshake.status_code == status  # it passes no Upgrade on, and of the rest what it is told to
 
 
 async def test_while_nobody_can_know_it_is_503(

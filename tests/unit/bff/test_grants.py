@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -385,6 +386,51 @@ async def test_a_session_that_ends_during_a_refresh_gets_nothing(
         await asked
     assert source.revoked == ["rt-0", "rt-1"]
     assert await ww.store.get(RECORD, str(who.session_id), now=clock.now()) is None
+
+
+@pytest.mark.parametrize("how", ["subject", "session", "everything", "ended", "disabled"])
+@pytest.mark.parametrize("more", [{}, {"max_staleness": timedelta(0), "on_stale": "ask"}])
+async def test_who_was_let_through_before_a_revocation_gets_nothing_after_it(
+    clock: FrozenClock, source: Strict, how: str, more: dict[str, Any]
+) -> None:
+    """Between the corridor and the upstream a body may take its time, or a refresh."""
+    async with house(clock, **more) as ww:
+        grants = Grants(ww, source)
+        session, who = await signed_in(ww)
+        await grants.keep(session, source.first())
+        await stop(ww, how, who)
+        with pytest.raises(TokenRevokedError):
+            await grants.bearer(who)
+
+
+async def test_a_revocation_during_a_refresh_is_heard(
+    ww: Watchword, grants: Grants, who: Principal, source: Strict, clock: FrozenClock
+) -> None:
+    clock.advance(400)
+    source.go.clear()
+    asked = asyncio.ensure_future(grants.bearer(who))
+    await source.begun.wait()
+    await ww.revoke(subject="ada")
+    source.go.set()
+    with pytest.raises(TokenRevokedError):
+        await asked
+
+
+async def test_a_session_that_outlives_a_new_password_keeps_its_tokens(
+    ww: Watchword, grants: Grants, who: Principal
+) -> None:
+    await ww.subject_changed("ada", "password", keep=str(who.session_id))
+    assert await grants.bearer(who) == "at-0"
+
+
+async def stop(ww: Watchword, how: str, who: Principal) -> None:
+    if how == "ended":
+        await ww.sessions.end(str(who.session_id))
+    elif how == "disabled":
+        await ww.subject_changed(who.subject, "disabled")
+    else:
+        whom: dict[str, Any] = {how: {"subject": who.subject, "session": who.session_id}.get(how, True)}
+        await ww.revoke(**whom)
 
 
 # Our own tokens

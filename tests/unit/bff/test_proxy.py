@@ -59,7 +59,13 @@ class House:
         auth = Auth(self.ww)
         self.grants = Grants(self.ww, source)
         routes = [
-            Route(prefix="/api/orders", upstream=f"http://127.0.0.1:{upstream}/v1", allow_loopback=True),
+            Route(
+                prefix="/api/orders",
+                upstream=f"http://127.0.0.1:{upstream}/v1",
+                allow_loopback=True,
+                pass_up=("X-Tenant",),
+                pass_down=("X-Total-Count", "x-hop"),
+            ),
             Route(prefix="/api/bills", upstream=f"http://127.0.0.1:{upstream}", allow_loopback=True, audience="bills"),
         ]
         proxy = Proxy(auth, self.grants, routes, **({"bounds": BOUNDS} | options))
@@ -216,19 +222,60 @@ HIDDEN = [
     ("Cookie2", "$Version=1"),
     ("Sec-Fetch-Mode", "cors"),
     ("X-Secret-Hop", "named by Connection"),
+    ("Remote-User", "admin"),
+    ("X-Remote-User", "admin"),
+    ("X-WebAuth-User", "admin"),
+    ("X-User-Id", "1"),
+    ("Impersonate-User", "system:admin"),
+    ("Client-Cert", ":AAAA:"),
+    ("X-SSL-Client-S-DN", "CN=admin"),
+    ("X-Amzn-OIDC-Identity", "admin"),
+    ("X-Goog-Authenticated-User-Email", "a@b"),
+    ("X-MS-Client-Principal", "admin"),
+    ("Api-Key", "x"),
+    ("Remote-Addr", "127.0.0.1"),
+    ("Fastly-Client-IP", "1.1.1.1"),
+    ("X.Auth.Subject", "root"),
+    ("X-Unheard-Of", "admin"),
 ]
 
 
 async def test_the_browser_tells_no_upstream_who_it_is_or_where_it_comes_from(either: House) -> None:
     answer = await either.ask(
-        "POST /api/orders", ("Connection", "x-secret-hop, x-other"), ("X-Kept", "yes"), *HIDDEN, body=b"x"
+        "POST /api/orders", ("Connection", "x-secret-hop, x-other"), ("X-Tenant", "2"), *HIDDEN, body=b"x"
     )
     assert answer.status == 200
     names = {name for name, _ in either.last.headers}
-    assert names == {"host", "authorization", "x-kept", "content-length"}
+    assert names == {"host", "authorization", "x-tenant", "content-length"}
     assert either.last.all("authorization") == ["Bearer at-0"]
     [host] = either.last.all("host")
     assert host.startswith("127.0.0.1:")
+
+
+PASSES_UP = [
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "gzip"),
+    ("Accept-Language", "de"),
+    ("Content-Type", "application/json"),
+    ("If-None-Match", '"1"'),
+    ("Range", "bytes=0-9"),
+    ("User-Agent", "a browser"),
+    ("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+]
+
+
+async def test_what_a_request_says_of_its_body_goes_up(bff: House) -> None:
+    await bff.ask("GET /api/orders", *PASSES_UP)
+    for name, value in PASSES_UP:
+        assert bff.last.all(name.lower()) == [value]
+
+
+async def test_what_a_route_names_is_for_this_route_alone(bff: House) -> None:
+    bff.upstream.answer = says(200, b"", ("x-total-count", "7"))
+    for path, told in (("/api/orders", ["2"]), ("/api/bills", [])):
+        answer = await bff.ask(f"GET {path}", ("X-Tenant", "2"))
+        assert bff.last.all("x-tenant") == told
+        assert answer.all("x-total-count") == (["7"] if told else [])
 
 
 async def test_the_session_stays_here(bff: House) -> None:
@@ -344,6 +391,31 @@ async def test_length_and_chunks_together_are_one_request_upstream(either: House
 # What never comes down
 
 
+SAID_TO_OTHERS = [
+    "cdn-cache-control", "surrogate-control", "cloudflare-cdn-cache-control", "sec-session-registration",
+    "secure-session-registration", "set-login", "speculation-rules", "use-as-dictionary", "activate-storage-access",
+    "x-lighttpd-send-file", "x-litespeed-location", "x-reproxy-url", "accept-ch", "permissions-policy",
+    "origin-agent-cluster", "link", "x-unheard-of",
+]  # fmt: skip
+"""To browsers, caches and servers before us: each would do something in our name."""
+
+SAID_OF_ITSELF = [
+    ("content-language", "de"),
+    ("content-disposition", "attachment"),
+    ("etag", '"1"'),
+    ("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT"),
+    ("accept-ranges", "bytes"),
+    ("vary", "accept-language"),
+    ("retry-after", "7"),
+]
+
+
+async def test_what_an_answer_says_of_its_body_comes_down(bff: House) -> None:
+    bff.upstream.answer = says(200, b"x", *SAID_OF_ITSELF)
+    answer = await bff.ask("GET /api/orders")
+    assert set(SAID_OF_ITSELF) <= set(answer.headers)
+
+
 async def test_an_answer_sets_no_cookie_and_no_policy(bff: House) -> None:
     bff.upstream.answer = says(
         200,
@@ -360,13 +432,14 @@ async def test_an_answer_sets_no_cookie_and_no_policy(bff: House) -> None:
         ("x-echo", "Bearer at-0"),
         ("x-hop", "1"),
         ("connection", "x-hop"),
+        *((name, "x") for name in SAID_TO_OTHERS),
         ("content-type", "text/html"),
-        ("x-kept", "yes"),
+        ("x-total-count", "yes"),
     )
     answer = await bff.ask("GET /api/orders")
     names = {name for name, _ in answer.headers} - {"date", "server", "connection", "transfer-encoding"}
     assert names == {
-        "content-type", "x-kept", "cache-control", "content-security-policy", "x-content-type-options"
+        "content-type", "x-total-count", "cache-control", "content-security-policy", "x-content-type-options"
     }  # fmt: skip
     assert answer.all("cache-control") == ["no-store"]
     assert "at-0" not in str(answer.headers)
@@ -528,6 +601,19 @@ async def test_a_source_that_is_down_is_503_and_one_that_refuses_401(bff: House)
     assert (await bff.ask("GET /api/orders")).status == 503
     bff.source.down, bff.source.dead = False, True
     assert (await bff.ask("GET /api/orders")).status == 401
+    assert bff.upstream.seen == []
+
+
+async def test_a_body_that_takes_its_time_outlives_no_revocation(bff: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bff.port)
+    lines = "POST /api/orders HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: same-origin\r\nConnection: close\r\n"
+    cookie = f"Cookie: {SESSION_COOKIE}={bff.session.token}\r\n"
+    writer.write((lines + cookie + "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n").encode())
+    await reader.readuntil(b"100 Continue\r\n\r\n")  # the body is asked for: the session was found good
+    await bff.ww.revoke(subject="ada")
+    writer.write(b"late")
+    assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
     assert bff.upstream.seen == []
 
 

@@ -1,5 +1,7 @@
 """The fixed map: what is surely below a prefix leads to its upstream; everything else leads nowhere."""
 
+from typing import Any
+
 import pytest
 
 from watchword.bff.routes import MAX_URL, Found, Route, RouteMap
@@ -124,6 +126,45 @@ def test_http_is_for_this_very_machine_and_by_name() -> None:
     for far in ("http://10.0.0.1", "http://orders.internal", "http://localhost.evil.example"):
         with pytest.raises(ConfigurationError):
             Route(prefix="/api", upstream=far, allow_loopback=True)
+
+
+NEVER_UP = [
+    "cookie", "Cookie", "authorization", "x-api-key", "api-key", "dpop", "host", "content-length", "connection",
+    "transfer-encoding", "te", "upgrade", "expect", "forwarded", "via", "x-forwarded-for", "x-original-uri",
+    "x-auth-subject", "sec-fetch-site", "origin", "referer", "x-http-method-override", "remote-user",
+    "x-remote-user", "x-user-id", "x-webauth-user", "impersonate-user", "client-cert", "x-client-cert",
+    "ssl-client-cert", "x-ssl-client-s-dn", "x-amzn-oidc-identity", "x-goog-authenticated-user-email",
+    "x-ms-client-principal", "remote-addr", "x-real-ip", "fastly-client-ip", "cf-connecting-ip", "true-client-ip",
+    "x-ww-csrf", "x_tenant", "x.tenant",
+]  # fmt: skip
+NEVER_DOWN = [
+    "set-cookie", "Set-Cookie", "cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control",
+    "surrogate-control", "expires", "pragma", "age", "content-length", "connection", "transfer-encoding",
+    "location", "content-security-policy", "x-content-type-options", "www-authenticate",
+    "access-control-allow-origin", "clear-site-data", "strict-transport-security", "sec-session-registration",
+    "secure-session-registration", "set-login", "speculation-rules", "use-as-dictionary", "activate-storage-access",
+    "x-accel-redirect", "x-sendfile", "x-lighttpd-send-file", "x-litespeed-location", "x-reproxy-url",
+    "service-worker-allowed", "x_total", "x.total",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"pass_up": (name,)} for name in [*NEVER_UP, "a b", "", "é"]]
+    + [{"pass_down": (name,)} for name in [*NEVER_DOWN, "a:b", "", "é"]]
+    + [{"pass_up": "x-tenant"}, {"pass_down": "etag"}],
+)
+def test_no_route_names_a_header_that_never_passes(more: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        Route(prefix="/api", upstream="https://orders.internal", **more)
+
+
+def test_a_route_names_headers_of_its_own() -> None:
+    route = Route(
+        prefix="/api", upstream="https://orders.internal", pass_up=("X-Tenant", "Idempotency-Key"), pass_down=("Link",)
+    )
+    assert route.up - ORDERS.up == {b"x-tenant", b"idempotency-key"}
+    assert route.down - ORDERS.down == {b"link"}
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "api", "/api/", "/api//x", "/api/../x", "/a%20b", "/a b", "/a;b", "/é"])
