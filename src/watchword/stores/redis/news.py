@@ -125,7 +125,7 @@ class ThreadNews:
             self._hear(wire, until)
             wire.socket.settimeout(0)
             for _ in range(_NOISE):
-                receive(wire)
+                self._heed(_body(receive(wire)))  # heard together with the first
         except (TimeoutError, BlockingIOError):
             pass
         except (OSError, LostError):
