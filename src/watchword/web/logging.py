@@ -53,6 +53,15 @@ def _any(names: frozenset[str]) -> str:
 # text is read once, whatever is in it.
 _DONE = r"<(?:hidden|[a-z_]{2,14} [A-Za-z0-9_.]{2,40}… (?:id=[A-Za-z0-9_.-]{1,64}|#[0-9a-f]{6}))>"
 """What stands in the place of a value already, so that a text can be redacted twice."""
+_CLEAR = (
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=25[0-9A-Fa-f]{2})|(?<=\\[a-z])|(?<=\\[0-7]{3})"
+    r"|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\U[0-9A-Fa-f]{8})|(?<=[0-9\[Bb]m))"
+)
+"""Where a word begins: after what is no letter or digit, and after an escape, which ends in one.
+
+The escapes: ``%3D``, ``%253D`` and deeper, ``\\n``, ``\\x00``, ``\\u0022``, and the colours of a terminal (``[31m``).
+Tokens whose beginning nothing else has are found without it.
+"""
 _QUOTED = rf"\\?'(?!{_DONE}['\\])[^'\r\n]*+|\\?\"(?!{_DONE}[\"\\])[^\"\r\n]*+"
 _NAMED = (
     rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}+b?+)"
@@ -64,7 +73,7 @@ _NAMED = (
     r"(?P<credential>[A-Za-z0-9._~+/=-]{16,}+)"
 )
 _TOKEN = (
-    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))(?P<token>(?:(?P<start>ww_[a-z]{2}_|PREFIX_(?:live|test)_)|(?P<jwt>eyJ)"
+    rf"(?P<token>(?:(?P<start>ww_[a-z]{{2}}_|(?=PREFIX_){_CLEAR}PREFIX_(?:live|test)_)|(?P<jwt>(?=eyJ){_CLEAR}eyJ)"
     r"|(?P<paseto>v[1-4]\.(?:public|local)\.)|(?P<paserk>k[1-4]\.(?:secret|local|seal)(?:-wrap|-pw)?\.))"
     r"[A-Za-z0-9_.-]{8,}+)"
 )

@@ -1,13 +1,18 @@
 """No token gets into a log: whatever a record holds, and as servers write it."""
 
+import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -82,6 +87,55 @@ def test_every_token_goes_wherever_it_stands(kind: str, place: str) -> None:
         assert piece not in Redactor().text(place.format(token))
         assert piece not in written(record(place.format(token).replace("%", "%%")))
         assert piece not in written(record("%s and %r", place.format(token), place.format(token)))
+
+
+ENCODERS: dict[str, Callable[[str], str]] = {
+    "json": json.dumps,
+    "json twice": lambda text: json.dumps(json.dumps(text)),
+    "repr": repr,
+    "repr of bytes": lambda text: repr(text.encode()),
+    "repr of a repr": lambda text: repr({"a": repr(text)}),
+    "exception": lambda text: repr(KeyError(text)),
+    "ascii": ascii,
+    "every sign escaped": lambda text: re.sub(
+        r"[^\w.-]", lambda found: f"\\u{ord(found[0]) % 65_536:04x}", text, flags=re.ASCII
+    ),
+    "url": quote,
+    "url twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "url three times": lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
+    "html": escape,
+    "colour": lambda text: f"\x1b[31m{text}\x1b[0m",
+    "bright colour": lambda text: repr(f"\x1b[1;38;5;196m{text}\x1b[m"),
+}
+BEFORE = (
+    "",
+    " ",
+    "\n",
+    "\r\n",
+    "\t",
+    "\x00",
+    '"',
+    "'",
+    "=",
+    "?a=",
+    "\x1b[31m",
+    "\x1b[m",
+    "\u2028",
+    "\U0001f511",
+    "é",
+    "\\",
+)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("kind", TOKENS)
+def test_no_half_of_a_token_survives_an_encoder(kind: str, encoder: str) -> None:
+    """An escape ends in a letter or a digit, and is not the beginning of the word that follows it."""
+    token, encode = TOKENS[kind], ENCODERS[encoder]
+    for before in BEFORE:
+        shown = Redactor().text(encode(f"{before}{token}"))
+        for piece in (token[: len(token) // 2], token[len(token) // 2 :]):
+            assert piece not in shown, (before, shown)
 
 
 def test_it_says_which_kind_and_which_token() -> None:
@@ -254,7 +308,23 @@ def seconds(text: str) -> float:
     "piece",
     [
         *("eyJ", "eyJ.", "ww_ss_", "authorization:", "cookie\t", "token=", "token'", "__Host-", "__Host-a", "bearer "),
-        *("a", "v4.public.", "k4.secret.", "'", "\\'", "%3D", "-eyJ", " ", "\t", "=", "\n"),
+        *(
+            "a",
+            "v4.public.",
+            "k4.secret.",
+            "'",
+            "\\'",
+            "%3D",
+            "-eyJ",
+            " ",
+            "\\n",
+            "%25",
+            "\\u0022eyJ",
+            "[31m",
+            "\t",
+            "=",
+            "\n",
+        ),
     ],
 )
 def test_a_megabyte_is_read_once(piece: str) -> None:
