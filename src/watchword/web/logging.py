@@ -63,10 +63,14 @@ The escapes: ``%3D``, ``%253D`` and deeper, ``\\n``, ``\\x00``, ``\\u0022``, and
 Tokens whose beginning nothing else has are found without it.
 """
 _QUOTED = rf"\\?'(?!{_DONE}['\\])[^'\r\n]*+|\\?\"(?!{_DONE}[\"\\])[^\"\r\n]*+"
+_ASKED = r"(?:(?<=[?&])|(?<=%26)|(?<=%3F)|(?<=2526)|(?<=253F))"
+_KEY = rf"(?i:(?=[acdiprstx]){_CLEAR}(?:{_any(_SECRETS)})|{_ASKED}code)"
+"""The name of a value, in letters of either case. ``code`` is one only where it begins a query, or goes on in one."""
 _NAMED = (
     rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}+b?+)"
     rf"(?P<line>{_QUOTED}|(?!\\?['\"])[^\r\n]++)"
-    rf"|(?P<name>(?i:(?<![a-z0-9])(?:{_any(_SECRETS)})|(?<=[?&])code)(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}}+)b?+)"
+    rf"|(?P<inner>{_KEY}%(?P<deep>(?:25)*+)3[Dd])(?P<nested>(?:[^&\s\"'#;,<%]|%(?!(?:25)*+26)|%(?=(?P=deep)25))++)"
+    rf"|(?P<name>{_KEY}(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}}+)b?+)"
     rf"(?P<value>{_QUOTED}|(?!\\?['\"])[^&\s\"'#;,<]++)"
     r"|(?P<cookie>__(?i:Host|Secure)-[^\s=;,]{1,64}+=)(?P<crumb>[^\s;,\"'<]++)"
     r"|(?P<scheme>(?i:(?<![A-Za-z0-9])(?:bearer|basic|dpop))(?:[ \t]{1,4}|%20|\+))"
@@ -137,6 +141,8 @@ class Redactor:
             return f"{found['header']}{_quote(found['line'])}<{HIDDEN}>"
         if part == "value":
             return f"{found['name']}{_quote(found['value'])}{self._of(found['value'])}"
+        if part == "nested":  # in a query within a query; it ends where its own does, not where a deeper one goes on
+            return f"{found['inner']}{self._of(found['nested'])}"
         if part == "crumb":
             return f"{found['cookie']}{self._of(found['crumb'])}"
         return f"{found['scheme']}{self._of(found['credential'])}"

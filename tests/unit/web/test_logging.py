@@ -21,8 +21,10 @@ from watchword import KeyRing, SealedTokens, SystemClock, Watchword
 from watchword.crypto.digest import new_secret
 from watchword.encoding import b64url
 from watchword.errors import ConfigurationError
+from watchword.integrations.way_back import location_of
 from watchword.tokens.access import AccessTokens
 from watchword.web.logging import FAILED, RedactingFormatter, Redactor, RedactTokens
+from watchword.web.messages import Connection
 
 SECRET = new_secret()
 SESSION = f"ww_ss_{SECRET}"
@@ -209,10 +211,41 @@ def test_what_is_known_by_the_word_before_it_goes_too(secret: str) -> None:
         assert piece not in shown
 
 
+INNER = "/me?token=foreign1&code=foreign2&password=a%26foreign3&page=2"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_query_within_a_query_is_one_too(depth: int) -> None:
+    """As the way to the path that refreshes has one: ``?next=/me%3Ftoken%3D…``."""
+    inner = INNER
+    for _ in range(depth):
+        inner = quote(inner, safe="/")
+    shown = Redactor().text(f"GET /auth/refresh?next={inner}&again=1 HTTP/1.1")
+    assert "foreign" not in shown
+    for stays in ("GET /auth/refresh?next=/me%", "code%", "password%", "page%", "2&again=1 HTTP/1.1"):
+        assert stays in shown
+    assert shown.count("<hidden>") == 3
+    assert Redactor().text(shown) == shown
+
+
+def test_our_own_way_to_refresh_says_no_more_than_the_request_did() -> None:
+    made = location_of("/auth/refresh", Connection(path="/me", query=INNER.partition("?")[2].encode()))
+    assert made is not None
+    assert "foreign" in made.decode()
+    assert "foreign" not in Redactor().text(made.decode())
+
+
+def test_what_a_value_holds_in_code_is_its_own() -> None:
+    for value in ("a%26foreign", "a%2526foreign", "a%23foreign", "foreign"):
+        assert "foreign" not in Redactor().text(f"/x?token={value}&page=2")
+        assert Redactor().text(f"/x?token={value}&page=2").endswith("&page=2")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "status_code=200",
+        "/x%3Fstatus_code%3D200",
         "the token: it was refused",
         "the keyJournal eyJ",
         "k4.public.abcdefghijkl",
