@@ -242,8 +242,56 @@ def test_what_a_value_holds_in_code_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password":"a\\"foreign","b":1}', '{"password":"<hidden>","b":1}'),
+        ('{"password":"a\\\\","b":1}', '{"password":"<hidden>","b":1}'),
+        ('{"password":"\\"foreign\\\\\\"foreign","b":1}', '{"password":"<hidden>","b":1}'),
+        (json.dumps(json.dumps({"password": 'a"foreign', "b": 1})), '"{\\"password\\": \\"<hidden>\\", \\"b\\": 1}"'),
+        (
+            json.dumps(json.dumps({"password": 'a\\"foreign\\', "b": 1})),
+            '"{\\"password\\": \\"<hidden>\\", \\"b\\": 1}"',
+        ),
+        (repr({"password": "a'\"foreign", "b": 1}), "{'password': '<hidden>', 'b': 1}"),
+        ("password: foreign", "password: <hidden>"),
+        ("the password: foreign is wrong", "the password: <hidden> is wrong"),
+        ("token: foreign", "token: <hidden>"),
+        ("token: Foreign was here", "token: <hidden> was here"),
+        ("password = foreign", "password = <hidden>"),
+        ("password = 'foreign' # a", "password = '<hidden>' # a"),
+        ("password=bob&a=1", "password=<hidden>&a=1"),
+        ("accessToken=foreign&refreshToken=foreign&a=1", "accessToken=<hidden>&refreshToken=<hidden>&a=1"),
+        ('{"clientSecret": "foreign", "idToken":"foreign"}', '{"clientSecret": "<hidden>", "idToken":"<hidden>"}'),
+        ("redis://:foreign@host/0", "redis://:<hidden>@host/0"),
+        ("postgres://u:for:ei@gn@h:5432/db", "postgres://u:<hidden>@h:5432/db"),
+        ("Bearer%2520foreignforeignforeign&a=1", "Bearer%2520<hidden>&a=1"),
+        ("Bearer%20foreign%2Fforeign%2525252Bforeign%3D&a=1", "Bearer%20<hidden>&a=1"),
+        ("\\nBearer foreignforeignforeign", "\\nBearer <hidden>"),
+    ],
+)
+def test_a_value_ends_where_its_writer_ended_it(text: str, shown: str) -> None:
+    assert Redactor().text(text) == Redactor().text(shown) == shown
+
+
+def test_names_in_camel_case_are_those_of_mappings_too() -> None:
+    assert Redactor().value({"accessToken": "foreign", "X-Api-Key": "foreign"}) == {
+        "accessToken": "<hidden>",
+        "X-Api-Key": "<hidden>",
+    }
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_signs_in_percent_encoding_are_the_same_token(kind: str) -> None:
+    token, text = TOKENS[kind], Redactor().text
+    for escapes in ({"_": "%5F", ".": "%2E", "-": "%2D"}, {"_": "%255f", ".": "%252e", "-": "%252d"}):
+        assert text("".join(escapes.get(sign, sign) for sign in token)) == text(token)
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "http://127.0.0.1:8080/a@b",
+        "if token == expected:",
         "status_code=200",
         "/x%3Fstatus_code%3D200",
         "the token: it was refused",
@@ -363,6 +411,15 @@ def seconds(text: str) -> float:
 def test_a_megabyte_is_read_once(piece: str) -> None:
     """Eight times the text takes about eight times as long, where a regex that goes back takes 64 times."""
     few, many = (piece * (size // len(piece)) for size in (125_000, 1_000_000))
+    assert seconds(many) < 24 * max(seconds(few), 0.005)
+
+
+@pytest.mark.parametrize(
+    "begin", ["token=", 'token="', 'token=\\"', "token%3D", "token%", "://a:", "ww_ss_", "bearer ", "cookie: '"]
+)
+@pytest.mark.parametrize("piece", ["\\", "25", "%25", "@", "%2525255F", '\\\\"'])
+def test_nor_is_what_follows_a_word_read_twice(begin: str, piece: str) -> None:
+    few, many = (begin + piece * (size // len(piece)) for size in (60_000, 480_000))
     assert seconds(many) < 24 * max(seconds(few), 0.005)
 
 
