@@ -152,7 +152,7 @@ async def test_whom_the_accounts_take_for_one_is_one_here(limiter: Limiter, lett
     assert await passed(limiter, limits, account=f"{letter}ros") == 1
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         for spelt in (letter, letter.upper(), letter.lower(), letter.casefold()):
-            other = normalize(form, f"{spelt}ros")  # type: ignore[arg-type]
+            other = normalize(form, f"{spelt}ros")
             same = folded(other) == folded(f"{letter}ros")
             assert not same or await passed(limiter, limits, account=other) == 0, ascii(other)
 
