@@ -2,7 +2,7 @@
 
 base64url without padding and with zero spare bits (RFC 4648 §3.5, §5), JSON objects without duplicate names, NaN or
 deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, base62 of a fixed width, and PASETO's
-pre-authentication encoding (PAE).
+pre-authentication encoding (PAE). And the one form of a person's name, which is compared and not read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from binascii import b2a_base64
 from datetime import UTC, datetime
 from math import isinf
 from typing import Any, NoReturn
+from unicodedata import normalize
 
 import msgspec
 
@@ -210,3 +211,8 @@ def _zoned_seconds(text: str) -> int:
         raise ValueError("no such zone")
     offset = hours * 3600 + minutes * 60
     return base - offset if rest[0] == "+" else base + offset
+
+
+def folded(name: str) -> str:
+    """The one form of a name for all its spellings in either case (Unicode §3.13, canonical caseless matching)."""
+    return normalize("NFC", normalize("NFC", name).casefold())

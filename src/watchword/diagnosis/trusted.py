@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from ..clock import Clock
 from ..encoding import json_object
 from ..errors import ConfigurationError, KeysUnavailableError, MalformedTokenError
@@ -9,8 +11,9 @@ from ..keys.discovery import read_jwks, read_paseto_keys
 from ..keys.jwks import read_set
 from ..keys.key import Key
 from ..keys.ring import KeyRing, Slot
-from ..runtime.fetch import fetch
+from ..runtime.fetch import check_url, fetch
 from ..runtime.issuer import jwks_uri_of, well_known
+from ..runtime.wire import embedded
 
 
 def ring_at(place: str, clock: Clock) -> KeyRing:
@@ -28,7 +31,10 @@ def ring_at(place: str, clock: Clock) -> KeyRing:
 
 
 def ring_of_issuer(url: str, clock: Clock) -> KeyRing:
-    """The keys of an issuer, found by its metadata (OpenID Connect Discovery, RFC 8414)."""
+    """The keys of an issuer, found by its metadata (OpenID Connect Discovery, RFC 8414).
+
+    Metadata from elsewhere cannot point at this machine: only of an issuer on it may the keys be on it.
+    """
     places = well_known(url)
     for place in places:
         try:
@@ -37,8 +43,17 @@ def ring_of_issuer(url: str, clock: Clock) -> KeyRing:
             if error.reason != "bad_status" or place is places[-1]:
                 raise
         else:
-            return ring_in(fetch(jwks_uri_of(metadata, url), allow_loopback=True).body, clock)
+            return ring_in(fetch(jwks_uri_of(metadata, url), allow_loopback=_is_here(url)).body, clock)
     raise KeysUnavailableError("no metadata")
+
+
+def _is_here(url: str) -> bool:
+    """Is it on this machine by its name, whatever a name server says?"""
+    host = check_url(url, allow_loopback=True).hostname or ""
+    try:
+        return embedded(ip_address(host)).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def ring_in(document: bytes, clock: Clock, *, ours: bool = False) -> KeyRing:

@@ -6,8 +6,8 @@ is a digest, the first 24 bits of the token's SHA-256; the same token has the sa
 token. Passwords and other secrets of low entropy get no digest.
 
 What it cannot know: an opaque token of somebody else that stands in a text alone, with no word before it that says so;
-a token that is cut in two by the log line itself; and what a handler reads from an object on the record, such as
-Django's ``request``.
+a token that is cut in two by the log line itself, or whose letters are escapes; where a bare password ends that holds a
+space, a quote or one of ``,;&#<``; and what a handler reads from an object on the record, such as Django's ``request``.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ _SECRETS = frozenset(
     | {"client_assertion", "assertion", "subject_token", "actor_token", "code_verifier", "device_code"}
     | {"password", "passwd", "secret", "sessionid", "csrftoken"}
 )
+_SPOKEN = frozenset({"token", "assertion"})
+_PLAIN = frozenset(name.replace("_", "") for name in _HEADERS | _SECRETS)
 _ATOM = re.compile(r"\{([^{}]{1,64})\}[ioe]")
 """How gunicorn names a header among the args of its access log."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -46,28 +48,68 @@ _ROTATED = re.compile(r"ww_rt_([A-Za-z0-9_-]{22}\.[1-9][0-9]{0,8})\.[^.]+\.[^.]+
 
 
 def _any(names: frozenset[str]) -> str:
-    return "|".join(sorted(name.replace("_", "[_-]") for name in names))
+    return "|".join(sorted(name.replace("_", "[_-]?+") for name in names))
 
 
 # Every repetition is bounded, or takes all there is and gives nothing back ("++"), and nothing has to follow it: so a
 # text is read once, whatever is in it.
 _DONE = r"<(?:hidden|[a-z_]{2,14} [A-Za-z0-9_.]{2,40}… (?:id=[A-Za-z0-9_.-]{1,64}|#[0-9a-f]{6}))>"
 """What stands in the place of a value already, so that a text can be redacted twice."""
-_QUOTED = rf"\\?'(?!{_DONE}['\\])[^'\r\n]*+|\\?\"(?!{_DONE}[\"\\])[^\"\r\n]*+"
+_CLEAR = (
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=25[0-9A-Fa-f]{2})|(?<=\\[a-z])|(?<=\\[0-7]{3})"
+    r"|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\U[0-9A-Fa-f]{8})|(?<=[0-9\[Bb]m))"
+)
+"""Where a word begins: after what is no letter or digit, and after an escape, which ends in one.
+
+The escapes: ``%3D``, ``%253D`` and deeper, ``\\n``, ``\\x00``, ``\\u0022``, and the colours of a terminal (``[31m``).
+Tokens whose beginning nothing else has are found without it.
+"""
+
+
+def _quoted(sign: str, backslashes: int) -> str:
+    """A value between signs that have so many backslashes before them: 0, in JSON in a JSON text 1, and once more 3.
+
+    A sign of its own has the backslashes of one level more before it.
+    """
+    own = rf"(?:\\{{{2 * backslashes + 2}}})*+\\{{{2 * backslashes + 1}}}{sign}"
+    start = rf"\\{{{backslashes}}}{sign}"
+    even = rf"(?:(?:\\{{{2 * backslashes + 2}}})++(?={start}))?+"
+    return rf"{start}(?!{_DONE}[{sign}\\])(?:[^{sign}\\\r\n]++|\\++(?!{sign})|{own})*+{even}"
+
+
+_QUOTED = "|".join(_quoted(sign, backslashes) for backslashes in (3, 1, 0) for sign in "'\"")
+_QUOTE = re.compile(r"\\{0,3}['\"]")
+_BARE = r"(?!\\{0,3}['\"])"
+_BYTES = r"(?:b(?=\\{0,3}['\"]))?+"
+_LETTER = r"%(?:25)*+(?:2[BbDdEeFf]|3[Dd]|5[Ff]|7[Ee])"
+"""A sign of tokens and credentials in percent-encoding, which has no need of it: ``ww%5Fss%5F…``."""
+_ASKED = r"(?:(?<=[?&])|(?<=%26)|(?<=%3F)|(?<=2526)|(?<=253F))"
+_KEY = rf"(?i:(?=[acdiprstx]){_CLEAR}(?:(?P<spoken>{_any(_SPOKEN)})|{_any(_SECRETS - _SPOKEN)})|{_ASKED}code)"
+"""The name of a value, in letters of either case. ``code`` is one only where it begins a query, or goes on in one."""
+_PROSE = r"(?(spoken)(?![a-z]{1,12}+[ ,.]{1,2}+[a-z]))"
+"""What follows ``token: `` is a value, unless it reads as two words: ``the token: it was refused``."""
+_ESCAPE = r"\\++(?!['\"])"
+"""Backslashes within a value, not those of the sign that ends the text it stands in."""
 _NAMED = (
-    rf"(?P<header>(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\?['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}+b?+)"
-    rf"(?P<line>{_QUOTED}|(?!\\?['\"])[^\r\n]++)"
-    rf"|(?P<name>(?i:(?<![a-z0-9])(?:{_any(_SECRETS)})|(?<=[?&])code)(?:=|\\?['\"][ \t]{{0,4}}:[ \t]{{0,4}}+)b?+)"
-    rf"(?P<value>{_QUOTED}|(?!\\?['\"])[^&\s\"'#;,<]++)"
-    r"|(?P<cookie>__(?i:Host|Secure)-[^\s=;,]{1,64}+=)(?P<crumb>[^\s;,\"'<]++)"
-    r"|(?P<scheme>(?i:(?<![A-Za-z0-9])(?:bearer|basic|dpop))(?:[ \t]{1,4}|%20|\+))"
-    r"(?P<credential>[A-Za-z0-9._~+/=-]{16,}+)"
+    rf"(?i:(?<![a-z0-9_-])(?:{_any(_HEADERS)}))(?:[:=]|\\{{0,3}}['\"][ \t]{{0,4}}[:,])[ \t]{{0,4}}+{_BYTES}"
+    rf"(?P<line>{_QUOTED}|{_BARE}[^\r\n]++)"
+    rf"|{_KEY}(?:%(?P<deep>(?:25)*+)3[Dd](?P<nested>(?:[^&\s\"'#;,<%\\]|{_ESCAPE}|%(?!(?:25)*+26)|%(?=(?P=deep)25))++)"
+    rf"|(?:=|[ \t]{{1,4}}+=(?!=)[ \t]{{0,4}}+|\\{{0,3}}['\"][ \t]{{0,4}}:[ \t]{{0,4}}+|:[ \t]{{1,4}}+{_PROSE}){_BYTES}"
+    rf"(?P<value>{_QUOTED}|{_BARE}(?:[^&\s\"'#;,<\\]++|{_ESCAPE})++))"
+    rf"|__(?i:Host|Secure)-[^\s=;,]{{1,64}}+=(?P<crumb>(?:[^\s;,\"'<\\]++|{_ESCAPE})++)"
+    rf"|(?i:(?=[bd]){_CLEAR}(?:bearer|basic|dpop))(?:[ \t]{{1,4}}+|%(?:25)*+20|\+)"
+    rf"(?P<credential>(?:[A-Za-z0-9._~+/=-]|{_LETTER}){{16}}(?:[A-Za-z0-9._~+/=-]++|{_LETTER})*+)"
+    r"|://[^\s/?#@:\"'<>]{0,128}+:(?P<user>(?!<)[^\s/?#\"'<>]{1,256})(?=@)"
 )
+"""What is hidden stands at the end of each."""
+_LINE, _DOT = r"(?:_|%(?:25)*+5[Ff])", r"(?:\.|%(?:25)*+2[Ee])"
 _TOKEN = (
-    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))(?P<token>(?:(?P<start>ww_[a-z]{2}_|PREFIX_(?:live|test)_)|(?P<jwt>eyJ)"
-    r"|(?P<paseto>v[1-4]\.(?:public|local)\.)|(?P<paserk>k[1-4]\.(?:secret|local|seal)(?:-wrap|-pw)?\.))"
-    r"[A-Za-z0-9_.-]{8,}+)"
+    rf"(?P<token>(?:(?P<start>ww{_LINE}[a-z]{{2}}{_LINE}|(?=PREFIX){_CLEAR}PREFIX{_LINE}(?:live|test){_LINE})"
+    rf"|(?P<jwt>(?=eyJ){_CLEAR}eyJ)|(?P<paseto>v[1-4]{_DOT}(?:public|local){_DOT})"
+    rf"|(?P<paserk>k[1-4]{_DOT}(?:secret|local|seal)(?:-wrap|-pw)?{_DOT}))"
+    rf"(?:[A-Za-z0-9_.-]|{_LETTER}){{8}}(?:[A-Za-z0-9_.-]++|{_LETTER})*+)"
 )
+_ESCAPED = re.compile(r"%(?:25)*+([0-9A-Fa-f]{2})")
 
 
 class Redactor:
@@ -121,21 +163,16 @@ class Redactor:
 
     def _shown(self, found: re.Match[str]) -> str:
         """What stands in the place of one match."""
-        part = found.lastgroup
+        part = found.lastgroup or ""
         if part == "token":
             return _token(found)
-        if part == "line":
-            return f"{found['header']}{_quote(found['line'])}<{HIDDEN}>"
-        if part == "value":
-            return f"{found['name']}{_quote(found['value'])}{self._of(found['value'])}"
-        if part == "crumb":
-            return f"{found['cookie']}{self._of(found['crumb'])}"
-        return f"{found['scheme']}{self._of(found['credential'])}"
+        value, before = found[part], found[0].removesuffix(found[part])
+        return f"{before}{_quote(value)}{f'<{HIDDEN}>' if part in ('line', 'user') else self._of(value)}"
 
     def _of(self, value: str) -> str:
         """A value that has to go, whatever it is."""
         known = self._known.fullmatch(value.strip("\\'\""))
-        return (f"<{HIDDEN}>" if known is None else _token(known)) + "\\" * value.endswith("\\")
+        return f"<{HIDDEN}>" if known is None else _token(known)
 
 
 class RedactTokens(logging.Filter):
@@ -214,11 +251,11 @@ def _is_secret(name: object) -> bool:
         return False
     atom = _ATOM.fullmatch(text)
     plain = (text if atom is None else atom[1]).lower().replace("-", "_").removeprefix("http_")
-    return plain in _HEADERS or plain in _SECRETS
+    return plain.replace("_", "") in _PLAIN
 
 
 def _token(found: re.Match[str]) -> str:
-    token, start = found["token"], found["start"]
+    token, start = _plain(found["token"]), _plain(found["start"] or "")
     if start:
         name = _OPAQUE.get(start) or ("token" if start.startswith("ww_") else "api_key")
         rotated = _ROTATED.fullmatch(token)
@@ -226,8 +263,12 @@ def _token(found: re.Match[str]) -> str:
     if found["jwt"]:
         return _signed("jwt", "eyJ", token, *_jwt(token))
     if found["paseto"]:
-        return _signed("paseto", found["paseto"], token, *_paseto(token))
-    return _shown_as("key", found["paserk"], token, None)
+        return _signed("paseto", _plain(found["paseto"]), token, *_paseto(token))
+    return _shown_as("key", _plain(found["paserk"]), token, None)
+
+
+def _plain(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "%" in text else text
 
 
 def _signed(name: str, start: str, token: str, head: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -266,4 +307,5 @@ def _read(segment: str, *, signature: int = 0) -> dict[str, Any]:
 
 
 def _quote(value: str) -> str:
-    return value[: len(value) - len(value.lstrip("\\'\""))]
+    found = _QUOTE.match(value)
+    return "" if found is None else found[0]

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from ..clock import Clock, SystemClock
 from ..crypto.digest import digest
+from ..encoding import folded
 from ..errors import ConfigurationError, RateLimitedError, StoreConflictError
 from ..stores.base import Record, Store
 from ..stores.whole import Shape, read
@@ -70,7 +71,7 @@ class RateLimit:
 class Limits:
     """What is limited, under which name: ``Limits("login", account=RateLimit("5/min"), address=RateLimit("50/min"))``.
 
-    Parameters: account: attempts on one account. address: attempts from one address (of IPv6: from one /64). everyone:
+    Parameters: account: attempts on one account. address: attempts from one address (of IPv6: from one /56). everyone:
     all attempts together; it bounds the rows of the others too. Who shares a store and a name shares the count.
     Raises: ConfigurationError when nothing is limited.
     """
@@ -203,16 +204,16 @@ def _key(limits: Limits, part: str, text: str) -> str:
 
 
 def _account(account: str) -> str:
-    """The same for all spellings of a name, so that a change of case is not a fresh count."""
-    return normalize("NFKC", account.strip()).casefold()
+    """The same for all spellings of a name: of case, of width, and all that accounts take for one."""
+    return normalize("NFKC", normalize("NFKC", folded(account.strip())).casefold())
 
 
 def _address(address: str) -> str:
-    """The address; of IPv6 the first 64 bits, which one subscriber has. What is no address counts as it is written."""
+    """The address; of IPv6 the first 56 bits, which one subscriber has. What is no address counts as it is written."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64)
+        found = found.ipv4_mapped or IPv6Address(int(found) >> 72 << 72)
     return str(found)

@@ -1,13 +1,18 @@
 """No token gets into a log: whatever a record holds, and as servers write it."""
 
+import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,8 +21,10 @@ from watchword import KeyRing, SealedTokens, SystemClock, Watchword
 from watchword.crypto.digest import new_secret
 from watchword.encoding import b64url
 from watchword.errors import ConfigurationError
+from watchword.integrations.way_back import location_of
 from watchword.tokens.access import AccessTokens
 from watchword.web.logging import FAILED, RedactingFormatter, Redactor, RedactTokens
+from watchword.web.messages import Connection
 
 SECRET = new_secret()
 SESSION = f"ww_ss_{SECRET}"
@@ -82,6 +89,55 @@ def test_every_token_goes_wherever_it_stands(kind: str, place: str) -> None:
         assert piece not in Redactor().text(place.format(token))
         assert piece not in written(record(place.format(token).replace("%", "%%")))
         assert piece not in written(record("%s and %r", place.format(token), place.format(token)))
+
+
+ENCODERS: dict[str, Callable[[str], str]] = {
+    "json": json.dumps,
+    "json twice": lambda text: json.dumps(json.dumps(text)),
+    "repr": repr,
+    "repr of bytes": lambda text: repr(text.encode()),
+    "repr of a repr": lambda text: repr({"a": repr(text)}),
+    "exception": lambda text: repr(KeyError(text)),
+    "ascii": ascii,
+    "every sign escaped": lambda text: re.sub(
+        r"[^\w.-]", lambda found: f"\\u{ord(found[0]) % 65_536:04x}", text, flags=re.ASCII
+    ),
+    "url": quote,
+    "url twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "url three times": lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
+    "html": escape,
+    "colour": lambda text: f"\x1b[31m{text}\x1b[0m",
+    "bright colour": lambda text: repr(f"\x1b[1;38;5;196m{text}\x1b[m"),
+}
+BEFORE = (
+    "",
+    " ",
+    "\n",
+    "\r\n",
+    "\t",
+    "\x00",
+    '"',
+    "'",
+    "=",
+    "?a=",
+    "\x1b[31m",
+    "\x1b[m",
+    "\u2028",
+    "\U0001f511",
+    "é",
+    "\\",
+)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("kind", TOKENS)
+def test_no_half_of_a_token_survives_an_encoder(kind: str, encoder: str) -> None:
+    """An escape ends in a letter or a digit, and is not the beginning of the word that follows it."""
+    token, encode = TOKENS[kind], ENCODERS[encoder]
+    for before in BEFORE:
+        shown = Redactor().text(encode(f"{before}{token}"))
+        for piece in (token[: len(token) // 2], token[len(token) // 2 :]):
+            assert piece not in shown, (before, shown)
 
 
 def test_it_says_which_kind_and_which_token() -> None:
@@ -155,10 +211,89 @@ def test_what_is_known_by_the_word_before_it_goes_too(secret: str) -> None:
         assert piece not in shown
 
 
+INNER = "/me?token=foreign1&code=foreign2&password=a%26foreign3&page=2"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_query_within_a_query_is_one_too(depth: int) -> None:
+    """As the way to the path that refreshes has one: ``?next=/me%3Ftoken%3D…``."""
+    inner = INNER
+    for _ in range(depth):
+        inner = quote(inner, safe="/")
+    shown = Redactor().text(f"GET /auth/refresh?next={inner}&again=1 HTTP/1.1")
+    assert "foreign" not in shown
+    for stays in ("GET /auth/refresh?next=/me%", "code%", "password%", "page%", "2&again=1 HTTP/1.1"):
+        assert stays in shown
+    assert shown.count("<hidden>") == 3
+    assert Redactor().text(shown) == shown
+
+
+def test_our_own_way_to_refresh_says_no_more_than_the_request_did() -> None:
+    made = location_of("/auth/refresh", Connection(path="/me", query=INNER.partition("?")[2].encode()))
+    assert made is not None
+    assert "foreign" in made.decode()
+    assert "foreign" not in Redactor().text(made.decode())
+
+
+def test_what_a_value_holds_in_code_is_its_own() -> None:
+    for value in ("a%26foreign", "a%2526foreign", "a%23foreign", "foreign"):
+        assert "foreign" not in Redactor().text(f"/x?token={value}&page=2")
+        assert Redactor().text(f"/x?token={value}&page=2").endswith("&page=2")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password":"a\\"foreign","b":1}', '{"password":"<hidden>","b":1}'),
+        ('{"password":"a\\\\","b":1}', '{"password":"<hidden>","b":1}'),
+        ('{"password":"\\"foreign\\\\\\"foreign","b":1}', '{"password":"<hidden>","b":1}'),
+        (json.dumps(json.dumps({"password": 'a"foreign', "b": 1})), '"{\\"password\\": \\"<hidden>\\", \\"b\\": 1}"'),
+        (
+            json.dumps(json.dumps({"password": 'a\\"foreign\\', "b": 1})),
+            '"{\\"password\\": \\"<hidden>\\", \\"b\\": 1}"',
+        ),
+        (repr({"password": "a'\"foreign", "b": 1}), "{'password': '<hidden>', 'b': 1}"),
+        ("password: foreign", "password: <hidden>"),
+        ("the password: foreign is wrong", "the password: <hidden> is wrong"),
+        ("token: foreign", "token: <hidden>"),
+        ("token: Foreign was here", "token: <hidden> was here"),
+        ("password = foreign", "password = <hidden>"),
+        ("password = 'foreign' # a", "password = '<hidden>' # a"),
+        ("password=bob&a=1", "password=<hidden>&a=1"),
+        ("accessToken=foreign&refreshToken=foreign&a=1", "accessToken=<hidden>&refreshToken=<hidden>&a=1"),
+        ('{"clientSecret": "foreign", "idToken":"foreign"}', '{"clientSecret": "<hidden>", "idToken":"<hidden>"}'),
+        ("redis://:foreign@host/0", "redis://:<hidden>@host/0"),
+        ("postgres://u:for:ei@gn@h:5432/db", "postgres://u:<hidden>@h:5432/db"),
+        ("Bearer%2520foreignforeignforeign&a=1", "Bearer%2520<hidden>&a=1"),
+        ("Bearer%20foreign%2Fforeign%2525252Bforeign%3D&a=1", "Bearer%20<hidden>&a=1"),
+        ("\\nBearer foreignforeignforeign", "\\nBearer <hidden>"),
+    ],
+)
+def test_a_value_ends_where_its_writer_ended_it(text: str, shown: str) -> None:
+    assert Redactor().text(text) == Redactor().text(shown) == shown
+
+
+def test_names_in_camel_case_are_those_of_mappings_too() -> None:
+    assert Redactor().value({"accessToken": "foreign", "X-Api-Key": "foreign"}) == {
+        "accessToken": "<hidden>",
+        "X-Api-Key": "<hidden>",
+    }
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_signs_in_percent_encoding_are_the_same_token(kind: str) -> None:
+    token, text = TOKENS[kind], Redactor().text
+    for escapes in ({"_": "%5F", ".": "%2E", "-": "%2D"}, {"_": "%255f", ".": "%252e", "-": "%252d"}):
+        assert text("".join(escapes.get(sign, sign) for sign in token)) == text(token)
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "http://127.0.0.1:8080/a@b",
+        "if token == expected:",
         "status_code=200",
+        "/x%3Fstatus_code%3D200",
         "the token: it was refused",
         "the keyJournal eyJ",
         "k4.public.abcdefghijkl",
@@ -254,12 +389,37 @@ def seconds(text: str) -> float:
     "piece",
     [
         *("eyJ", "eyJ.", "ww_ss_", "authorization:", "cookie\t", "token=", "token'", "__Host-", "__Host-a", "bearer "),
-        *("a", "v4.public.", "k4.secret.", "'", "\\'", "%3D", "-eyJ", " ", "\t", "=", "\n"),
+        *(
+            "a",
+            "v4.public.",
+            "k4.secret.",
+            "'",
+            "\\'",
+            "%3D",
+            "-eyJ",
+            " ",
+            "\\n",
+            "%25",
+            "\\u0022eyJ",
+            "[31m",
+            "\t",
+            "=",
+            "\n",
+        ),
     ],
 )
 def test_a_megabyte_is_read_once(piece: str) -> None:
     """Eight times the text takes about eight times as long, where a regex that goes back takes 64 times."""
     few, many = (piece * (size // len(piece)) for size in (125_000, 1_000_000))
+    assert seconds(many) < 24 * max(seconds(few), 0.005)
+
+
+@pytest.mark.parametrize(
+    "begin", ["token=", 'token="', 'token=\\"', "token%3D", "token%", "://a:", "ww_ss_", "bearer ", "cookie: '"]
+)
+@pytest.mark.parametrize("piece", ["\\", "25", "%25", "@", "%2525255F", '\\\\"'])
+def test_nor_is_what_follows_a_word_read_twice(begin: str, piece: str) -> None:
+    few, many = (begin + piece * (size // len(piece)) for size in (60_000, 480_000))
     assert seconds(many) < 24 * max(seconds(few), 0.005)
 
 

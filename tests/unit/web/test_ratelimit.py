@@ -1,11 +1,13 @@
 """GCRA: what passes, when, for whom, and what is left in the store."""
 
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
 from watchword import Watchword, blocking
 from watchword.clock import FrozenClock
+from watchword.encoding import folded
 from watchword.errors import ConfigurationError, RateLimitedError, StoreUnavailableError, UnavailableError
 from watchword.stores.base import Record
 from watchword.stores.memory import MemoryStore
@@ -143,10 +145,24 @@ async def test_spellings_of_a_name_are_one_account(limiter: Limiter) -> None:
 
 
 @pytest.mark.parametrize(
+    "letter", ["\u0390", "\u03aa\u0301", "\u1fd3", "\u0399\u0308\u0301", "\u1e9e", "\u0130", "\ufb03"]
+)
+async def test_whom_the_accounts_take_for_one_is_one_here(limiter: Limiter, letter: str) -> None:
+    limits = Limits("login", account=RateLimit("1/min"))
+    assert await passed(limiter, limits, account=f"{letter}ros") == 1
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        for spelt in (letter, letter.upper(), letter.lower(), letter.casefold()):
+            other = normalize(form, f"{spelt}ros")
+            same = folded(other) == folded(f"{letter}ros")
+            assert not same or await passed(limiter, limits, account=other) == 0, ascii(other)
+
+
+@pytest.mark.parametrize(
     ("one", "other", "same"),
     [
         ("2001:db8::1", "2001:db8::ffff:1", True),
-        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("2001:db8::1", "2001:db8:0:ff:ffff::1", True),
+        ("2001:db8::1", "2001:db8:0:100::1", False),
         ("::ffff:203.0.113.9", "203.0.113.9", True),
         ("::ffff:203.0.113.9", "::ffff:203.0.113.8", False),
         ("fe80::1%eth0", "fe80::2", True),

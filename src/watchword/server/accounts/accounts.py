@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ...app import Watchword
 from ...crypto.passwords import check_new_password
+from ...encoding import folded
 from ...errors import ConfigurationError, StoreConflictError, WatchwordError
 from ...revocation.feed import catch_up
 from ...revocation.matrix import MATRIX, Word
@@ -167,7 +168,7 @@ def _name(name: str) -> tuple[str, str]:
         raise ConfigurationError(
             f"a user name is 1 to {LONGEST_NAME} printable characters, without a space at either end"
         )
-    return shown, unicodedata.normalize("NFC", shown.casefold())
+    return shown, folded(shown)
 
 
 def _account(record: Record) -> Account:
