@@ -25,7 +25,7 @@ from watchword.tokens.foreign import ForeignTokens
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy
 from watchword.web.token_cookies import TokenCookies
 
-AT, RT = "__Host-Http-ww_at", "__Secure-ww_rt"
+AT, RT, RF = "__Host-Http-ww_at", "__Secure-ww_rt", "__Host-Http-ww_rf"
 PAGE = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
 FETCH = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "origin": "https://app.example"}
 FROM_ELSEWHERE = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
@@ -70,7 +70,7 @@ def shop(ww: Watchword, **options: Any) -> WatchwordMiddleware:
 
 
 class Browser:
-    """Two cookies with their paths; what it does not do is follow a redirect."""
+    """Cookies with their paths; what it does not do is follow a redirect."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -133,11 +133,12 @@ def ages(answer: httpx2.Response) -> list[int]:
 # Signing in and out
 
 
-async def test_sign_in_sets_both_cookies_and_says_one_of_them(browser: Browser, ww: Watchword) -> None:
+async def test_sign_in_sets_the_cookies_and_says_one_of_them(browser: Browser, ww: Watchword) -> None:
     answer = await browser.ask("POST /login", FETCH)
-    access, refresh = answer.headers.get_list("set-cookie")
+    access, refresh, family_cookie = answer.headers.get_list("set-cookie")
     assert access == f"{AT}={answer.text}; Path=/; Secure; HttpOnly; SameSite=Lax"
     assert refresh == f"{RT}={browser.refresh_token}; Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict"
+    assert family_cookie == f"{RF}={browser.jar[RF][0]}; Path=/; Secure; HttpOnly; SameSite=Lax"
     assert answer.headers["cache-control"] == "no-store"
     who = ww.access.verify(answer.text)
     assert (who.subject, who.client_id, who.session_id) == ("ada", "browser", None)
@@ -147,12 +148,12 @@ async def test_sign_in_sets_both_cookies_and_says_one_of_them(browser: Browser, 
     assert (await browser.ask("GET /me")).text == "ada ['orders:read'] ['admin']"
 
 
-async def test_remember_keeps_both_for_the_life_of_the_family(browser: Browser, clock: FrozenClock) -> None:
+async def test_remember_keeps_them_for_the_life_of_the_family(browser: Browser, clock: FrozenClock) -> None:
     day = 86_400
-    assert ages(await browser.ask("POST /remember", FETCH)) == [14 * day] * 2
+    assert ages(await browser.ask("POST /remember", FETCH)) == [14 * day] * 3
     for away, left in ((13, 14), (13, 4), (3, 1)):
         clock.advance(away * day)
-        assert ages((await browser.follow("GET /me"))[1]) == [left * day] * 2
+        assert ages((await browser.follow("GET /me"))[1]) == [left * day] * 3
     clock.advance(day)
     assert (await browser.follow("GET /me", FETCH))[0].status_code == 401
 
@@ -175,12 +176,13 @@ async def test_data_is_not_put_into_a_token(browser: Browser) -> None:
     assert browser.jar == {}
 
 
-async def test_sign_out_ends_the_family_and_clears_both(browser: Browser, ww: Watchword) -> None:
+async def test_sign_out_ends_the_family_and_clears_all(browser: Browser, ww: Watchword) -> None:
     token = await browser.sign_in()
     answer = await browser.ask("POST /logout", FETCH)
     assert answer.headers.get_list("set-cookie") == [
         f"{AT}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
         f"{RT}=; Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+        f"{RF}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
     ]
     assert await ww.refresh.list("ada") == []
     browser.jar[AT] = token, "/"
@@ -277,7 +279,7 @@ async def test_csrf_is_checked_as_for_sessions(browser: Browser, clock: FrozenCl
             answer = await browser.ask(f"POST {path}", foreign)
             assert (answer.status_code, answer.json()["error"]) == (403, "csrf"), when
         clock.advance(AWAY)
-    assert len(browser.jar) == 2
+    assert len(browser.jar) == 3
 
 
 async def test_a_csrf_token_outlives_the_refresh_of_its_family_alone(
@@ -310,7 +312,7 @@ async def test_a_page_goes_through_a_refresh_by_itself(browser: Browser, clock: 
     assert answers[2].headers["location"] == "/auth/refresh?next=/me%3Ftab%3D2%26q%3Da%252Fb"
     assert answers[1].headers["location"] == "/me?tab=2&q=a%2Fb"
     assert answers[2].headers.get_list("set-cookie") == []
-    assert len(answers[1].headers.get_list("set-cookie")) == 2
+    assert len(answers[1].headers.get_list("set-cookie")) == 3
     assert {answer.headers.get("cache-control") for answer in answers[1:]} == {"no-store"}
     assert browser.refresh_token != token
     for answer in answers:
@@ -449,7 +451,7 @@ def raising(error: Exception) -> Fault:
     [(StoreUnavailableError(), 503), (StoreConflictError(), 503), (ConfigurationError("a bug"), 500)],
 )
 @pytest.mark.parametrize("line", ["GET /auth/refresh?next=/me", "POST /auth/refresh"])
-async def test_an_error_keeps_both_cookies(
+async def test_an_error_keeps_the_cookies(
     error: Exception,
     status: int,
     line: str,
@@ -464,7 +466,7 @@ async def test_an_error_keeps_both_cookies(
     answer = await browser.ask(line, FETCH)
     assert (answer.status_code, answer.headers.get_list("set-cookie")) == (status, [])
     assert "clear-site-data" not in answer.headers
-    assert len(browser.jar) == 2
+    assert len(browser.jar) == 3
     monkeypatch.undo()
     assert (await browser.follow("GET /me"))[0].status_code == 200
 
@@ -551,6 +553,71 @@ async def test_pages_for_everybody_are_refreshed_ahead_only_where_the_sign_in_pa
     assert codes(await known.follow("POST /public", FETCH)) == [200]
 
 
+# A refresh cookie that a sibling host planted
+
+
+@pytest.mark.parametrize("who", ["nobody", "signed in", "signed in, refresh cookie lost"])
+@pytest.mark.parametrize("line", ["GET /auth/refresh?next=/me", "POST /auth/refresh", "POST /auth/refresh?next=/me"])
+async def test_a_planted_refresh_cookie_signs_nobody_in(
+    line: str, who: str, browser: Browser, ww: Watchword, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    attacker = Browser(browser.app)
+    await attacker.sign_in("remember")
+    if who != "nobody":
+        await browser.sign_in()
+        clock.advance(AWAY)
+    genuine = browser.jar.pop(RT, None)
+    planted = attacker.refresh_token
+    browser.jar[RT] = f"{planted}; {RT}={genuine[0]}" if genuine and who == "signed in" else planted, "/auth/refresh"
+    with caplog.at_level(logging.INFO, "watchword"):
+        answer = await browser.ask(line, PAGE)
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (401, [])
+    assert ("duplicate_cookie" if who == "signed in" else "family_cookie") in caplog.text
+    assert planted not in caplog.text
+    assert {"refresh_rotated", "refresh_reused"}.isdisjoint(row.name for row in await ww.events(subject="ada"))
+
+
+@pytest.mark.parametrize("what", ["absent", "of another family", "another MAC", "no MAC", "of CSRF", "twice", "junk"])
+async def test_the_family_cookie_has_to_be_of_the_family(
+    what: str, browser: Browser, ww: Watchword, clock: FrozenClock
+) -> None:
+    await browser.sign_in()
+    other = Browser(browser.app)
+    await other.sign_in()
+    clock.advance(AWAY)
+    family, _, mac = browser.jar[RF][0].partition(".")
+    assert len(mac) == 43
+    stranger = other.jar[RF][0].partition(".")[2]
+    csrf = ww.binding.csrf.of(await ww.refresh.unproven(browser.refresh_token))
+    bad = {
+        "of another family": other.jar[RF][0],
+        "another MAC": f"{family}.{stranger}",
+        "no MAC": f"{family}.",
+        "of CSRF": f"{family}.{csrf[-43:]}",
+        "twice": f"{family}.{mac}; {RF}={family}.{mac}",
+        "junk": "~",
+    }
+    good = browser.jar.pop(RF)
+    if what != "absent":
+        browser.jar[RF] = bad[what], "/"
+    before = browser.refresh_token
+    answer = await browser.ask("POST /auth/refresh", FETCH)
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (401, [])
+    browser.jar[RF] = good
+    assert (await browser.ask("POST /auth/refresh", FETCH)).status_code == 204
+    assert browser.refresh_token != before
+
+
+async def test_a_family_cookie_of_an_older_key_counts(browser: Browser, ww: Watchword, clock: FrozenClock) -> None:
+    await browser.sign_in()
+    before = browser.jar[RF]
+    ww.ring.announce(second := Key.generate("HS256", use="mac"))
+    clock.advance(AWAY)
+    ww.ring.activate(second.kid)
+    assert (await browser.follow("GET /me"))[0].status_code == 200
+    assert browser.jar[RF] != before, "it is written anew with each refresh"
+
+
 # Two at once
 
 
@@ -634,7 +701,9 @@ def test_a_session_cookie_is_for_the_whole_host(closed_ww: Watchword) -> None:
 async def test_on_localhost_they_go_over_http_by_name(ww: Watchword) -> None:
     browser = Browser(shop(ww, cookie=TokenCookies(allow=[INSECURE_COOKIE])))
     answer = await browser.ask("POST /login", FETCH)
-    access, refresh = answer.headers.get_list("set-cookie")
+    access, refresh, family = answer.headers.get_list("set-cookie")
     assert access == f"ww_at={answer.text}; Path=/; HttpOnly; SameSite=Lax"
     assert refresh.startswith("ww_rt=ww_rt_")
     assert refresh.endswith("; Path=/auth/refresh; HttpOnly; SameSite=Strict")
+    assert family.startswith("ww_rf=")
+    assert family.endswith("; Path=/; HttpOnly; SameSite=Lax")
