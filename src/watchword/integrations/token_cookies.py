@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -54,7 +55,7 @@ class TokenPair:
             raise ConfigurationError(
                 "a token can be read by whoever holds it: data= needs a session; drop TokenCookies"
             )
-        before = visit.started or await self._presented(visit.connection)
+        before = {visit.started} if visit.started else await self._presented(visit.connection)
         ends = None if given["remember"] else self._ww.clock.now() + int(self._cookies.life.total_seconds())
         family = await self._ww.refresh.issue(
             subject,
@@ -68,8 +69,8 @@ class TokenPair:
         )
         visit.started, visit.end = str(family.family_id), self._end
         issued, lines = self._dressed(family)
-        if before is not None:
-            await self._end(before)
+        for one in before:
+            await self._end(one)
         return issued, lines
 
     def cleared(self) -> Sequence[bytes]:
@@ -160,13 +161,15 @@ class TokenPair:
             way.back is not None or self._ww.clock.now() - who.issued_at <= self._ww.refresh.grace
         )
 
-    async def _presented(self, connection: Connection) -> str | None:
-        """The family of the access cookie, where that is good."""
-        try:
+    async def _presented(self, connection: Connection) -> set[str]:
+        """The families of this browser: of the access cookie where that is good, and the one that its mark names."""
+        found: set[str | None] = set()
+        with suppress(TokenError):
+            found.add(self._marks.family_of(self._read(connection, self._cookies.family)))
+        with suppress(TokenError):
             token = self._read(connection, self._cookies.access)
-            return None if token is None else (await self._ww.access.authenticate(token)).family_id
-        except TokenError:
-            return None
+            found.add(None if token is None else (await self._ww.access.authenticate(token)).family_id)
+        return {one for one in found if one is not None}
 
     def _read(self, connection: Connection, cookie: CookiePolicy) -> str | None:
         return read_cookies(connection.headers_of(b"cookie"), cookie.name)

@@ -199,6 +199,33 @@ async def test_a_new_sign_in_ends_the_one_that_was_there(browser: Browser, ww: W
     assert len(await ww.refresh.list("grace")) == 1
 
 
+@pytest.mark.parametrize("lost", [AT, None])
+async def test_a_new_sign_in_ends_one_whose_access_token_has_expired(
+    lost: str | None, browser: Browser, ww: Watchword, clock: FrozenClock
+) -> None:
+    await browser.sign_in()
+    before = Browser(browser.app)
+    before.jar = dict(browser.jar)
+    clock.advance(AWAY)
+    browser.jar.pop(lost or "", None)
+    token = await browser.sign_in()
+    [family] = await ww.refresh.list("ada")
+    assert family.family_id == ww.access.verify(token).family_id
+    assert (await before.ask("POST /auth/refresh", FETCH)).status_code == 401
+
+
+@pytest.mark.parametrize("what", ["another MAC", "no MAC", "twice", "junk"])
+async def test_what_names_no_family_ends_none(what: str, browser: Browser, ww: Watchword) -> None:
+    other = Browser(browser.app)
+    await other.sign_in()
+    mark = other.jar[RF][0]
+    family = mark.partition(".")[0]
+    bad = {"another MAC": f"{family}.{'A' * 43}", "no MAC": family, "twice": f"{mark}; {RF}={mark}", "junk": "~"}
+    browser.jar = {RF: (bad[what], "/")}
+    await browser.sign_in()
+    assert family in [one.family_id for one in await ww.refresh.list("ada")]
+
+
 async def test_an_answer_that_refuses_signs_nobody_in(browser: Browser, ww: Watchword) -> None:
     answer = await browser.ask("POST /refused", FETCH)
     assert (answer.status_code, browser.jar) == (400, {})
