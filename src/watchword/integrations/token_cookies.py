@@ -110,7 +110,7 @@ class TokenPair:
             return _onward(way.back)
         token = self._read(connection, self._cookies.refresh)
         if token is None:
-            if way.back is not None and way.may_continue(connection):
+            if way.back is not None and way.may_continue(connection) and self._presents(connection):
                 return continue_page(self.path, way.back)
             raise TokenNotFoundError("no refresh cookie came with the request; sign in again")
         family = await self._ww.refresh.unproven(token)

@@ -399,6 +399,20 @@ async def test_a_link_from_elsewhere_goes_on_by_a_page_of_ours_once(browser: Bro
     assert looping.status_code == 401
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("sent", ["nothing", "the family cookie"])
+async def test_no_page_goes_on_for_a_link_without_the_access_cookie(
+    sent: str, site: str, browser: Browser, clock: FrozenClock
+) -> None:
+    """With SameSite=Strict it does not come from another site, and must not be fetched from there in two steps."""
+    browser = Browser(shop(browser.app.auth.ww, cookie=TokenCookies(same_site="strict")))
+    await browser.sign_in()
+    browser.jar = {RF: browser.jar[RF]} if sent == "the family cookie" else {}
+    answer = await browser.ask("GET /auth/refresh?next=/me%3Fdo%3Dit", FROM_ELSEWHERE | {"sec-fetch-site": site})
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (401, [])
+    assert "again=1" not in answer.text
+
+
 async def test_no_page_goes_on_for_what_is_no_navigation(browser: Browser, clock: FrozenClock) -> None:
     await browser.sign_in()
     clock.advance(AWAY)
