@@ -83,15 +83,15 @@ class TokenPair:
         """What is raised where ``error`` stopped a credential: for a cookie, RefreshFirstError where that can help."""
         if error.stage is Stage.BINDING or isinstance(error, NotYetValidError):
             return error  # the next one would be refused as well
-        if connection.is_websocket or connection.path == self._cookies.sign_in_at or not self._presents(connection):
+        if connection.is_websocket or self._cookies.signs_in_at(connection.path) or not self._presents(connection):
             return error
         location = location_of(self.path, connection)
         return error if location is None else RefreshFirstError(str(error), location=location, reason=error.reason)
 
     def asks_ahead(self, connection: Connection) -> bool:
-        """Whether a page of this path is refused before the application sees the request."""
-        where = self._cookies.sign_in_at
-        return where is not None and connection.path != where and connection.method in ("GET", "HEAD")
+        """Whether this is a page, and refused before the application sees the request."""
+        known = self._cookies.sign_in_at is not None and not self._cookies.signs_in_at(connection.path)
+        return known and connection.method in ("GET", "HEAD") and is_navigation(connection)
 
     async def answer(self, connection: Connection) -> Reply:
         """The answer at ``path``: 307 back, 204 for a POST without a way back, or why not."""

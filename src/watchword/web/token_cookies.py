@@ -48,7 +48,7 @@ class TokenCookies:
     def __post_init__(self) -> None:
         if not is_plain_path(self.path) or self.path == "/":
             raise ConfigurationError(f"path is one like '/auth/refresh', with nothing else on it, not {self.path!a}")
-        if self.sign_in_at is not None and (not is_plain_path(self.sign_in_at) or self.sign_in_at == self.path):
+        if self.sign_in_at is not None and (not _is_page(self.sign_in_at) or self.signs_in_at(self.path)):
             raise ConfigurationError(f"sign_in_at is the path of a page, like '/login', not {self.sign_in_at!a}")
         if not isinstance(self.life, timedelta) or not timedelta(minutes=1) <= self.life <= _LONGEST:
             raise ConfigurationError("life is a timedelta of 1 minute to 7 days; for longer: sign_in(…, remember=True)")
@@ -65,9 +65,18 @@ class TokenCookies:
         """Of the cookie that says who is calling."""
         return self.access.name
 
+    def signs_in_at(self, path: str) -> bool:
+        """Is this the path of the sign-in page? A slash behind is nothing: frameworks lead from one to the other."""
+        return self.sign_in_at is not None and path.removesuffix("/") == self.sign_in_at.removesuffix("/")
+
     def clear(self) -> tuple[bytes, bytes, bytes]:
         """The ``Set-Cookie`` header values that delete them all."""
         return self.access.clear(), self.refresh.clear(), self.family.clear()
+
+
+def _is_page(path: object) -> bool:
+    """A plain path, or one with a slash behind it."""
+    return isinstance(path, str) and is_plain_path(f"{path}x")
 
 
 Cookies = CookiePolicy | TokenCookies

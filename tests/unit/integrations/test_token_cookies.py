@@ -37,7 +37,7 @@ def shop(ww: Watchword, **options: Any) -> WatchwordMiddleware:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path, status = scope["path"], 200
-        if path == "/login":
+        if path in ("/login", "/login/"):
             said = (await auth.sign_in("ada", scopes=["orders:read"], roles=["admin"])).token
         elif path == "/remember":
             said = (await auth.sign_in("ada", remember=True)).token
@@ -580,6 +580,28 @@ async def test_the_sign_in_page_itself_is_never_sent_away(ww: Watchword, browser
     assert (await asks.ask("GET /me")).status_code == 401
 
 
+@pytest.mark.parametrize("said", ["/login", "/login/"])
+@pytest.mark.parametrize("asked", ["/login", "/login/"])
+async def test_a_slash_behind_the_sign_in_page_changes_nothing(said: str, asked: str, ww: Watchword) -> None:
+    """Frameworks send their visitors from one to the other: a page that is sent away again goes round for ever."""
+    browser = Browser(shop(ww, cookie=TokenCookies(sign_in_at=said)))
+    browser.jar = {AT: ("junk", "/")}
+    answers = await browser.follow("GET /public")
+    assert (codes(answers[1:]), answers[1].headers["location"]) == ([307, 303], said)
+    assert (await browser.ask(f"GET {asked}")).status_code != 307
+
+
+async def test_what_is_no_page_is_not_refreshed_ahead(ww: Watchword) -> None:
+    """A script, a style sheet, an image for everybody: nobody asks who is calling."""
+    browser = Browser(shop(ww, cookie=TokenCookies(sign_in_at="/login")))
+    browser.jar = {AT: ("junk", "/")}
+    style = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "no-cors", "accept": "text/css,*/*;q=0.1"}
+    for headers in (style, FETCH, {"accept": "image/*"}):
+        for method in ("GET", "HEAD"):
+            assert (await browser.ask(f"{method} /public", headers)).status_code == 200
+        assert (await browser.ask("GET /me", headers)).status_code == 307, "who asks is told"
+
+
 async def test_pages_for_everybody_are_refreshed_ahead_only_where_the_sign_in_page_is_known(
     ww: Watchword, browser: Browser, clock: FrozenClock
 ) -> None:
@@ -716,6 +738,11 @@ async def test_a_late_tab_gets_the_same_although_a_script_wants_another(browser:
         pytest.param({"path": "/a;b"}, id="another attribute"),
         pytest.param({"sign_in_at": "https://evil.example"}, id="sign in elsewhere"),
         pytest.param({"sign_in_at": "/auth/refresh"}, id="sign in at the refresh"),
+        pytest.param({"sign_in_at": "/auth/refresh/"}, id="sign in at the refresh, with a slash"),
+        pytest.param({"sign_in_at": "//"}, id="sign in at two slashes"),
+        pytest.param({"sign_in_at": "//evil.example/"}, id="sign in elsewhere, by slashes"),
+        pytest.param({"sign_in_at": "/login//"}, id="sign in with two slashes behind"),
+        pytest.param({"sign_in_at": ""}, id="sign in nowhere"),
         pytest.param({"same_site": "none"}, id="SameSite=None"),
         pytest.param({"same_site": "none", "allow": [CROSS_SITE_COOKIE]}, id="SameSite=None by name"),
         pytest.param({"life": timedelta(days=8)}, id="a long life"),
