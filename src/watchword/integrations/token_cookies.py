@@ -96,6 +96,7 @@ class TokenPair:
     async def answer(self, connection: Connection) -> Reply:
         """The answer at ``path``: 307 back, 204 for a POST without a way back, or why not."""
         try:
+            self._cookies.check_host(connection)
             way = way_of(connection, self.path)
             return await self._refreshed(connection, way)
         except TokenError as error:

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from watchword.errors import ConfigurationError
 from watchword.insecure import INSECURE_COOKIE, Danger
 from watchword.web.cookies import CookiePolicy, is_plain_path
+from watchword.web.messages import Connection
 
 ACCESS_COOKIE, INSECURE_ACCESS_COOKIE = "__Host-Http-ww_at", "ww_at"
 REFRESH_COOKIE, INSECURE_REFRESH_COOKIE = "__Secure-ww_rt", "ww_rt"
@@ -64,6 +65,10 @@ class TokenCookies:
     def name(self) -> str:
         """Of the cookie that says who is calling."""
         return self.access.name
+
+    def check_host(self, connection: Connection) -> None:
+        """Raises: ConfigurationError for cookies with INSECURE_COOKIE anywhere but on the client's own machine."""
+        self.access.check_host(connection)
 
     def signs_in_at(self, path: str) -> bool:
         """Is this the path of the sign-in page? A slash behind is nothing: frameworks lead from one to the other."""

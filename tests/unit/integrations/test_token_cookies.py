@@ -74,6 +74,7 @@ class Browser:
 
     def __init__(self, app: Any) -> None:
         self.app = app
+        self.base = "https://app.example"
         self.jar: dict[str, tuple[str, str]] = {}
 
     async def ask(
@@ -85,7 +86,7 @@ class Browser:
         sent = [one for one in sent if strict or not one.startswith(RT)]
         transport = httpx2.ASGITransport(app=self.app, client=("203.0.113.9", 1))
         cookies = {"cookie": "; ".join(sent)} if sent else {}
-        async with httpx2.AsyncClient(transport=transport, base_url="https://app.example") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url=self.base) as client:
             answer = await client.request(method, path, headers={**headers, **cookies}, content=body)
         self.keep(answer)
         return answer
@@ -768,6 +769,7 @@ def test_a_session_cookie_is_for_the_whole_host(closed_ww: Watchword) -> None:
 
 async def test_on_localhost_they_go_over_http_by_name(ww: Watchword) -> None:
     browser = Browser(shop(ww, cookie=TokenCookies(allow=[INSECURE_COOKIE])))
+    browser.base = "http://localhost:8000"
     answer = await browser.ask("POST /login", FETCH)
     access, refresh, family = answer.headers.get_list("set-cookie")
     assert access == f"ww_at={answer.text}; Path=/; HttpOnly; SameSite=Lax"
@@ -775,3 +777,45 @@ async def test_on_localhost_they_go_over_http_by_name(ww: Watchword) -> None:
     assert refresh.endswith("; Path=/auth/refresh; HttpOnly; SameSite=Strict")
     assert family.startswith("ww_rf=")
     assert family.endswith("; Path=/; HttpOnly; SameSite=Lax")
+    assert (await browser.ask("GET /me")).status_code == 200
+
+
+PLAIN = [CookiePolicy(allow=[INSECURE_COOKIE]), TokenCookies(allow=[INSECURE_COOKIE])]
+
+
+@pytest.mark.parametrize("cookie", PLAIN, ids=["session", "tokens"])
+@pytest.mark.parametrize(
+    "host", ["app.example", "app.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"]
+)
+async def test_anywhere_else_they_are_neither_set_nor_read(
+    host: str, cookie: Any, ww: Watchword, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = Browser(shop(ww, cookie=cookie))
+    browser.base = "http://127.0.0.1:8000"
+    await browser.sign_in()
+    assert (await browser.ask("GET /me")).status_code == 200
+    kept = dict(browser.jar)
+    browser.base = f"http://{host}"
+    for line in ("POST /login", "GET /me", "POST /logout"):
+        caplog.clear()
+        answer = await browser.ask(line, {"sec-fetch-site": "same-origin"})
+        assert (answer.status_code, answer.headers.get_list("set-cookie")) == (500, []), line
+        assert "INSECURE_COOKIE is for localhost" in caplog.text, line
+    if isinstance(cookie, TokenCookies):
+        clock.advance(AWAY)
+        for line in ("POST /auth/refresh", "GET /auth/refresh?next=/me"):
+            answer = await browser.ask(line, {"sec-fetch-site": "same-origin"})
+            assert (answer.status_code, answer.headers.get_list("set-cookie")) == (500, []), line
+    assert browser.jar == kept
+    browser.jar = {}
+    assert (await browser.ask("GET /public")).status_code == 200
+    assert (await browser.ask("GET /me")).status_code == 401
+    assert len(await ww.sessions.list("ada")) + len(await ww.refresh.list("ada")) == 1, "nobody was signed in or out"
+
+
+@pytest.mark.parametrize("host", ["localhost", "shop.localhost:8000", "127.0.0.2", "[::1]:8000"])
+async def test_localhost_has_many_names(host: str, ww: Watchword) -> None:
+    browser = Browser(shop(ww, cookie=CookiePolicy(allow=[INSECURE_COOKIE])))
+    browser.base = f"http://{host}"
+    await browser.sign_in()
+    assert (await browser.ask("GET /me")).status_code == 200
