@@ -13,6 +13,7 @@ import pytest
 from watchword.app import Watchword
 from watchword.authn.binding import BindingPolicy
 from watchword.clock import FrozenClock
+from watchword.encoding import b64url
 from watchword.errors import ConfigurationError, StoreConflictError, StoreUnavailableError
 from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE
 from watchword.integrations.asgi import Auth, Receive, Scope, Send, WatchwordMiddleware
@@ -641,7 +642,9 @@ async def test_a_planted_refresh_cookie_signs_nobody_in(
     assert {"refresh_rotated", "refresh_reused"}.isdisjoint(row.name for row in await ww.events(subject="ada"))
 
 
-@pytest.mark.parametrize("what", ["absent", "of another family", "another MAC", "no MAC", "of CSRF", "twice", "junk"])
+@pytest.mark.parametrize(
+    "what", ["absent", "of another family", "another MAC", "no MAC", "of the bare id", "twice", "junk"]
+)
 async def test_the_family_cookie_has_to_be_of_the_family(
     what: str, browser: Browser, ww: Watchword, clock: FrozenClock
 ) -> None:
@@ -652,12 +655,12 @@ async def test_the_family_cookie_has_to_be_of_the_family(
     family, _, mac = browser.jar[RF][0].partition(".")
     assert len(mac) == 43
     stranger = other.jar[RF][0].partition(".")[2]
-    csrf = ww.binding.csrf.of(await ww.refresh.unproven(browser.refresh_token))
+    bare = b64url(ww.ring.active("mac").sign(family.encode()))
     bad = {
         "of another family": other.jar[RF][0],
         "another MAC": f"{family}.{stranger}",
         "no MAC": f"{family}.",
-        "of CSRF": f"{family}.{csrf[-43:]}",
+        "of the bare id": f"{family}.{bare}",
         "twice": f"{family}.{mac}; {RF}={family}.{mac}",
         "junk": "~",
     }
@@ -806,6 +809,9 @@ async def test_anywhere_else_they_are_neither_set_nor_read(
         for line in ("POST /auth/refresh", "GET /auth/refresh?next=/me"):
             answer = await browser.ask(line, {"sec-fetch-site": "same-origin"})
             assert (answer.status_code, answer.headers.get_list("set-cookie")) == (500, []), line
+        del browser.jar["ww_at"]
+        assert (await browser.ask("POST /auth/refresh", FETCH)).status_code == 500
+        del kept["ww_at"]
     assert browser.jar == kept
     browser.jar = {}
     assert (await browser.ask("GET /public")).status_code == 200
