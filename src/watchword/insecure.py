@@ -33,7 +33,7 @@ LEGACY_PASETO = Danger("LEGACY_PASETO", "PASETO v1 and v2 are deprecated and bin
 """PASETO: ``Key.from_paserk("k2.local.…", allow=[LEGACY_PASETO])`` reads old tokens; nothing is written with it."""
 
 INSECURE_COOKIE = Danger("INSECURE_COOKIE", "whoever listens on the way reads the cookie and is signed in; use https")
-"""Cookies: without ``Secure`` and without a ``__Host-`` name, for http on localhost: ``CookiePolicy(allow=[…])``."""
+"""Cookies: without ``Secure`` and without a ``__Host-`` name, on localhost alone: ``CookiePolicy(allow=[…])``."""
 
 CROSS_SITE_COOKIE = Danger("CROSS_SITE_COOKIE", "every site's requests carry the cookie; use same_site='lax'")
 """Cookies: ``same_site="none"``, for an application that other sites show in a frame. CSRF is checked all the same."""

@@ -12,14 +12,16 @@ from tests.frameworks.frameworks import FRAMEWORKS, Framework, ask, served
 from tests.frameworks.requests import FOREIGN, MALFORMED, NOTHING, OWN, REFUSED, Headers, Mint, Seen, house
 from tests.frameworks.test_requests import BOUND, flags
 from tests.services.postgres import Postgres
+from watchword.authn.family_marks import FamilyMarks
 from watchword.clock import SystemClock
 from watchword.web.cookies import SESSION_COOKIE
-from watchword.web.token_cookies import ACCESS_COOKIE, REFRESH_COOKIE
+from watchword.web.token_cookies import ACCESS_COOKIE, FAMILY_COOKIE, REFRESH_COOKIE
 
 PAGE = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
 LINK = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
 AT = {"path=/", "secure", "httponly", "samesite=lax"}
 RT = {"path=/auth/refresh", "secure", "httponly", "samesite=strict"}
+RF = AT
 HERE, AND_BACK = "/auth/refresh?next=/", "/auth/refresh?next=/write"
 
 
@@ -71,7 +73,8 @@ def away(mint: Mint, port: int) -> Tab:
     """Who signed in two hours ago, and has not asked for anything since."""
     family = mint.ww.refresh.issue("ada", client_id="browser")
     expired = mint.past.access.issue("ada", client_id="browser", family_id=family.family_id)
-    return Tab(port, {ACCESS_COOKIE: expired.token, REFRESH_COOKIE: family.token})
+    mark = FamilyMarks(mint.ww.core.ring).of(str(family.family_id))
+    return Tab(port, {ACCESS_COOKIE: expired.token, REFRESH_COOKIE: family.token, FAMILY_COOKIE: mark})
 
 
 def soon(holds: Callable[[], bool]) -> bool:
@@ -89,6 +92,7 @@ def test_signing_in_and_out(port: int, mint: Mint) -> None:
     assert [(line.partition("=")[0], flags(line)) for line in seen.cookies] == [
         (ACCESS_COOKIE, AT),
         (REFRESH_COOKIE, RT),
+        (FAMILY_COOKIE, RF),
     ]
     assert seen.headers["cache-control"] == "no-store"
     who = mint.ww.access.verify(tab.jar[ACCESS_COOKIE])
@@ -101,6 +105,7 @@ def test_signing_in_and_out(port: int, mint: Mint) -> None:
     assert [(line.partition("=")[0], flags(line)) for line in seen.cookies] == [
         (ACCESS_COOKIE, AT | {"max-age=0"}),
         (REFRESH_COOKIE, RT | {"max-age=0"}),
+        (FAMILY_COOKIE, RF | {"max-age=0"}),
     ]
     assert soon(lambda: who.family_id not in [family.family_id for family in mint.ww.refresh.list("grace")])
 
@@ -110,7 +115,7 @@ def test_what_has_expired_goes_through_a_refresh(line: str, says: str, port: int
     tab = away(mint, port)
     first, second, last = tab.go(line, OWN)
     assert (first.status, second.status, last.status, last.body) == (307, 307, 200, says)
-    assert (first.cookies, len(second.cookies), last.cookies) == ([], 2, [])
+    assert (first.cookies, len(second.cookies), last.cookies) == ([], 3, [])
     assert (first.challenge, first.headers["cache-control"], second.headers["cache-control"]) == (
         None,
         "no-store",
@@ -124,7 +129,7 @@ def test_what_has_expired_goes_through_a_refresh(line: str, says: str, port: int
 def test_a_script_refreshes_by_itself(port: int, mint: Mint) -> None:
     tab = away(mint, port)
     seen = tab.ask("POST /auth/refresh", OWN)
-    assert (seen.status, seen.body, len(seen.cookies)) == (204, "", 2)
+    assert (seen.status, seen.body, len(seen.cookies)) == (204, "", 3)
     assert tab.ask("GET /me").body == "ada"
 
 
@@ -151,6 +156,14 @@ def test_what_fails_leaves_the_cookies_alone(port: int, mint: Mint) -> None:
     assert seen[-1].challenge == REFUSED
     assert tab.ask(f"POST {AND_BACK}", FOREIGN).status == 403
     assert tab.go("GET /me")[-1].status == 200
+
+
+def test_a_refresh_cookie_of_another_family_is_refused(port: int, mint: Mint) -> None:
+    tab, planted = away(mint, port), away(mint, port).jar[REFRESH_COOKIE]
+    for jar in (tab.jar | {REFRESH_COOKIE: planted}, {REFRESH_COOKIE: planted}):
+        seen = Tab(port, jar).ask("POST /auth/refresh", OWN)
+        assert (seen.status, seen.challenge, seen.cookies) == (401, REFUSED, [])
+    assert tab.ask("POST /auth/refresh", OWN).status == 204
 
 
 def test_nothing_else_counts_in_the_cookie(port: int, mint: Mint) -> None:

@@ -80,11 +80,14 @@ class Authenticator:
     async def authenticate(self, connection: Connection, *, on_stale: OnStale | None = None) -> Principal | None:
         """The caller; None when nothing was presented. ``on_stale``: see ``routes.declared``.
 
-        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError.
+        Raises: BadRequestError, TokenError, CsrfError, StepUpRequiredError, UnavailableError; ConfigurationError for a
+        cookie with INSECURE_COOKIE anywhere but on localhost.
         """
         credential = extract(connection, self.cookie.name)
         if credential is None:
             return None
+        if credential.carrier == "cookie":
+            self.cookie.check_host(connection)
         try:
             who = await self._walk(connection, credential, on_stale)
         except WatchwordError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,6 +13,7 @@ from msgspec import Struct
 from ..clock import Clock, SystemClock
 from ..encoding import json_object
 from ..errors import ConfigurationError, MalformedTokenError
+from ..web.messages import is_loopback
 
 MAX_BODY = 262_144
 SECONDS = 10.0
@@ -146,12 +146,3 @@ def _origin(url: str) -> Any:
             "--url is an origin such as https://app.example: no path, no query and no password; paths go into --canary"
         )
     return parts
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from ..app import Watchword
 from ..authn.authenticator import Authenticator
 from ..authn.credentials import extract
+from ..authn.family_marks import FamilyMarks
 from ..errors import ConfigurationError, NotYetValidError, Stage, TokenError, TokenNotFoundError, WatchwordError
 from ..principal import Principal
 from ..tokens.base import Issued
-from ..web.cookies import read_cookies
+from ..web.cookies import CookiePolicy, read_cookies
 from ..web.csrf import check_page
 from ..web.messages import Connection, Reply
 from ..web.token_cookies import TokenCookies
@@ -32,7 +34,10 @@ _QUIET = ((b"content-length", b"0"), (b"cache-control", b"no-store"))
 
 
 class TokenPair:
-    """An access token and a refresh token, each in its cookie. Raises: ConfigurationError without a refresh grace."""
+    """An access token, a refresh token and the mark of their family, each in its cookie.
+
+    Raises: ConfigurationError without a refresh grace.
+    """
 
     def __init__(self, ww: Watchword, authenticator: Authenticator, cookies: TokenCookies) -> None:
         if not ww.refresh.grace:
@@ -41,6 +46,7 @@ class TokenPair:
                 "refresh_grace, or use sessions (the profile high_risk has no grace)"
             )
         self._ww, self._authenticator, self._cookies = ww, authenticator, cookies
+        self._marks = FamilyMarks(ww.ring)
         self.path = cookies.path
 
     async def start(self, visit: Visit, subject: str, given: Given) -> tuple[Issued, Sequence[bytes]]:
@@ -49,7 +55,7 @@ class TokenPair:
             raise ConfigurationError(
                 "a token can be read by whoever holds it: data= needs a session; drop TokenCookies"
             )
-        before = visit.started or await self._presented(visit.connection)
+        before = {visit.started} if visit.started else await self._presented(visit.connection)
         ends = None if given["remember"] else self._ww.clock.now() + int(self._cookies.life.total_seconds())
         family = await self._ww.refresh.issue(
             subject,
@@ -63,8 +69,8 @@ class TokenPair:
         )
         visit.started, visit.end = str(family.family_id), self._end
         issued, lines = self._dressed(family)
-        if before is not None:
-            await self._end(before)
+        for one in before:
+            await self._end(one)
         return issued, lines
 
     def cleared(self) -> Sequence[bytes]:
@@ -77,19 +83,20 @@ class TokenPair:
         """What is raised where ``error`` stopped a credential: for a cookie, RefreshFirstError where that can help."""
         if error.stage is Stage.BINDING or isinstance(error, NotYetValidError):
             return error  # the next one would be refused as well
-        if connection.is_websocket or connection.path == self._cookies.sign_in_at or not self._presents(connection):
+        if connection.is_websocket or self._cookies.signs_in_at(connection.path) or not self._presents(connection):
             return error
         location = location_of(self.path, connection)
         return error if location is None else RefreshFirstError(str(error), location=location, reason=error.reason)
 
     def asks_ahead(self, connection: Connection) -> bool:
-        """Whether a page of this path is refused before the application sees the request."""
-        where = self._cookies.sign_in_at
-        return where is not None and connection.path != where and connection.method in ("GET", "HEAD")
+        """Whether this is a page, and refused before the application sees the request."""
+        known = self._cookies.sign_in_at is not None and not self._cookies.signs_in_at(connection.path)
+        return known and connection.method in ("GET", "HEAD") and is_navigation(connection)
 
     async def answer(self, connection: Connection) -> Reply:
         """The answer at ``path``: 307 back, 204 for a POST without a way back, or why not."""
         try:
+            self._cookies.check_host(connection)
             way = way_of(connection, self.path)
             return await self._refreshed(connection, way)
         except TokenError as error:
@@ -102,21 +109,26 @@ class TokenPair:
         csrf = check_page(connection, origins=self._authenticator.origins)
         if await self._was_here(connection, way):
             return _onward(way.back)
-        token = read_cookies(connection.headers_of(b"cookie"), self._cookies.refresh.name)
+        token = self._read(connection, self._cookies.refresh)
         if token is None:
-            if way.back is not None and way.may_continue(connection):
+            if way.back is not None and way.may_continue(connection) and self._presents(connection):
                 return continue_page(self.path, way.back)
             raise TokenNotFoundError("no refresh cookie came with the request; sign in again")
-        if csrf is not None or self._ww.binding.takes_fingerprints:
-            family = await self._ww.refresh.unproven(token)
-            if csrf is not None:
-                self._authenticator.check_csrf(csrf, family)
-            await self._ww.binding.check_device(connection, family, self._ww.end)
+        family = await self._ww.refresh.unproven(token)
+        if self._marks.family_of(self._read(connection, self._cookies.family)) != family.family_id:
+            raise TokenNotFoundError(
+                f"the cookie {self._cookies.family.name} does not name the family of the refresh cookie, which another "
+                "host of this site may have planted; sign in again",
+                reason="family_cookie",
+            )
+        if csrf is not None:
+            self._authenticator.check_csrf(csrf, family)
+        await self._ww.binding.check_device(connection, family, self._ww.end)
         lines = self._dressed(await self._ww.refresh.rotate(token, client_id=self._cookies.client_id))[1]
         return _onward(way.back, lines)
 
     def _dressed(self, refresh: Issued) -> tuple[Issued, Sequence[bytes]]:
-        """An access token of the family, and both cookies. A family that outlives ``life`` is to be remembered."""
+        """An access token of the family, and the cookies. A family that outlives ``life`` is to be remembered."""
         ww, now = self._ww, self._ww.clock.now()
         derived = {
             "scopes": refresh.scopes,
@@ -133,8 +145,9 @@ class TokenPair:
             access = ww.access.issue(refresh.subject, lifetime=left, **derived)  # type: ignore[arg-type]  # as above
         remembered = refresh.expires_at - int(refresh.auth_time or now) > self._cookies.life.total_seconds()
         age = refresh.expires_at - now if remembered else None
-        cookies = (self._cookies.access, access.token), (self._cookies.refresh, refresh.token)
-        return access, [replace(policy, max_age=age).set_cookie(token) for policy, token in cookies]
+        mark, here = self._marks.of(str(refresh.family_id)), self._cookies
+        cookies = (here.access, access.token), (here.refresh, refresh.token), (here.family, mark)
+        return access, [replace(policy, max_age=age).set_cookie(value) for policy, value in cookies]
 
     async def _was_here(self, connection: Connection, way: Way) -> bool:
         """Has another tab been quicker? Then nothing is rotated, or a third one, still on its way, would be too late.
@@ -149,13 +162,18 @@ class TokenPair:
             way.back is not None or self._ww.clock.now() - who.issued_at <= self._ww.refresh.grace
         )
 
-    async def _presented(self, connection: Connection) -> str | None:
-        """The family of the access cookie, where that is good."""
-        try:
-            token = read_cookies(connection.headers_of(b"cookie"), self._cookies.name)
-            return None if token is None else (await self._ww.access.authenticate(token)).family_id
-        except TokenError:
-            return None
+    async def _presented(self, connection: Connection) -> set[str]:
+        """The families of this browser: of the access cookie where that is good, and the one that its mark names."""
+        found: set[str | None] = set()
+        with suppress(TokenError):
+            found.add(self._marks.family_of(self._read(connection, self._cookies.family)))
+        with suppress(TokenError):
+            token = self._read(connection, self._cookies.access)
+            found.add(None if token is None else (await self._ww.access.authenticate(token)).family_id)
+        return {one for one in found if one is not None}
+
+    def _read(self, connection: Connection, cookie: CookiePolicy) -> str | None:
+        return read_cookies(connection.headers_of(b"cookie"), cookie.name)
 
     def _presents(self, connection: Connection) -> bool:
         """An access cookie, and one alone."""

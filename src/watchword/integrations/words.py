@@ -182,10 +182,12 @@ class Words:
 
         The session whose cookie the request presented ends in the moment that this one begins. ``remember``: for 30
         days, even when the browser is closed. An answer of 400 and above carries no cookie, and ends the session again.
-        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun.
+        Raises: CsrfError when another site sent the request; ConfigurationError once the answer has begun, and for
+        INSECURE_COOKIE anywhere but on localhost.
         """
         visit = self._visit()
         check_sender(visit.connection, origins=self._authenticator.origins)
+        self.cookie.check_host(visit.connection)
         if visit.begun:
             raise ConfigurationError("sign_in comes too late: the answer has begun, and its headers hold no cookie")
         taken = self.ww.binding.fingerprint(visit.connection)

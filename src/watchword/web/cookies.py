@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from watchword.errors import ConfigurationError, CookiesTooLargeError, MalformedTokenError
 from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE, Danger
+from watchword.web.messages import Connection
 
 SESSION_COOKIE = "__Host-Http-ww_sid"
 INSECURE_SESSION_COOKIE = "ww_sid"
@@ -32,8 +33,8 @@ class CookiePolicy:
     ``max_age`` None makes a cookie that ends with the browser session; whole seconds (at most 400 days) one that ends
     so long after it was set; ``"idle"`` one that ends when the session would, and is set anew while that is used.
     ``path`` is ``/`` but for the cookie of refresh tokens; any other wants a name with ``__Secure-``.
-    ``allow``: dangers of ``watchword.insecure``: INSECURE_COOKIE (the default name is ``ww_sid`` then),
-    CROSS_SITE_COOKIE for ``same_site="none"``.
+    ``allow``: dangers of ``watchword.insecure``: INSECURE_COOKIE, for http on localhost and nowhere else (the default
+    name is ``ww_sid`` then); CROSS_SITE_COOKIE for ``same_site="none"``.
     """
 
     kind: ClassVar[str] = "session"
@@ -63,6 +64,15 @@ class CookiePolicy:
     def insecure(self) -> bool:
         """It travels over http, too."""
         return INSECURE_COOKIE in self.allow
+
+    def check_host(self, connection: Connection) -> None:
+        """Raises: ConfigurationError for a cookie with INSECURE_COOKIE anywhere but on the client's own machine."""
+        if self.insecure and not connection.is_local:
+            raise ConfigurationError(
+                f"INSECURE_COOKIE is for localhost, and this request is for {connection.host!a:.100}: the cookie "
+                f"{self.name} is neither set nor read there. Leave allow=[INSECURE_COOKIE] out and use https; for "
+                "development, and in test clients, call the host localhost"
+            )
 
     def set_cookie(self, value: str) -> bytes:
         """The ``Set-Cookie`` header value that stores ``value``. Raises: ConfigurationError."""

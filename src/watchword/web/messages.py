@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
@@ -108,6 +109,14 @@ class Connection:
         return self._host
 
     @property
+    def is_local(self) -> bool:
+        """Did the client name a host that is its own machine? Raises: MalformedHeaderError."""
+        try:
+            return is_loopback(urlsplit(f"//{self.host}").hostname or "")
+        except ValueError:
+            return False
+
+    @property
     def encoded_path(self) -> str:
         """The path as it was written, with its percent signs; as it would be written, where the server does not say."""
         raw = self._raw_path
@@ -143,6 +152,16 @@ class Reply(Struct, frozen=True):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+def is_loopback(host: str) -> bool:
+    """Is this name or address, without a port, the machine's own? A name is not looked up."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _upper(method: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from watchword.app import Watchword
 from watchword.authn.binding import BindingPolicy
 from watchword.clock import FrozenClock
+from watchword.encoding import b64url
 from watchword.errors import ConfigurationError, StoreConflictError, StoreUnavailableError
 from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE
 from watchword.integrations.asgi import Auth, Receive, Scope, Send, WatchwordMiddleware
@@ -25,7 +26,7 @@ from watchword.tokens.foreign import ForeignTokens
 from watchword.web.cookies import SESSION_COOKIE, CookiePolicy
 from watchword.web.token_cookies import TokenCookies
 
-AT, RT = "__Host-Http-ww_at", "__Secure-ww_rt"
+AT, RT, RF = "__Host-Http-ww_at", "__Secure-ww_rt", "__Host-Http-ww_rf"
 PAGE = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
 FETCH = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "origin": "https://app.example"}
 FROM_ELSEWHERE = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
@@ -37,7 +38,7 @@ def shop(ww: Watchword, **options: Any) -> WatchwordMiddleware:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path, status = scope["path"], 200
-        if path == "/login":
+        if path in ("/login", "/login/"):
             said = (await auth.sign_in("ada", scopes=["orders:read"], roles=["admin"])).token
         elif path == "/remember":
             said = (await auth.sign_in("ada", remember=True)).token
@@ -70,10 +71,11 @@ def shop(ww: Watchword, **options: Any) -> WatchwordMiddleware:
 
 
 class Browser:
-    """Two cookies with their paths; what it does not do is follow a redirect."""
+    """Cookies with their paths; what it does not do is follow a redirect."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
+        self.base = "https://app.example"
         self.jar: dict[str, tuple[str, str]] = {}
 
     async def ask(
@@ -85,7 +87,7 @@ class Browser:
         sent = [one for one in sent if strict or not one.startswith(RT)]
         transport = httpx2.ASGITransport(app=self.app, client=("203.0.113.9", 1))
         cookies = {"cookie": "; ".join(sent)} if sent else {}
-        async with httpx2.AsyncClient(transport=transport, base_url="https://app.example") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url=self.base) as client:
             answer = await client.request(method, path, headers={**headers, **cookies}, content=body)
         self.keep(answer)
         return answer
@@ -133,11 +135,12 @@ def ages(answer: httpx2.Response) -> list[int]:
 # Signing in and out
 
 
-async def test_sign_in_sets_both_cookies_and_says_one_of_them(browser: Browser, ww: Watchword) -> None:
+async def test_sign_in_sets_the_cookies_and_says_one_of_them(browser: Browser, ww: Watchword) -> None:
     answer = await browser.ask("POST /login", FETCH)
-    access, refresh = answer.headers.get_list("set-cookie")
+    access, refresh, family_cookie = answer.headers.get_list("set-cookie")
     assert access == f"{AT}={answer.text}; Path=/; Secure; HttpOnly; SameSite=Lax"
     assert refresh == f"{RT}={browser.refresh_token}; Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict"
+    assert family_cookie == f"{RF}={browser.jar[RF][0]}; Path=/; Secure; HttpOnly; SameSite=Lax"
     assert answer.headers["cache-control"] == "no-store"
     who = ww.access.verify(answer.text)
     assert (who.subject, who.client_id, who.session_id) == ("ada", "browser", None)
@@ -147,12 +150,12 @@ async def test_sign_in_sets_both_cookies_and_says_one_of_them(browser: Browser, 
     assert (await browser.ask("GET /me")).text == "ada ['orders:read'] ['admin']"
 
 
-async def test_remember_keeps_both_for_the_life_of_the_family(browser: Browser, clock: FrozenClock) -> None:
+async def test_remember_keeps_them_for_the_life_of_the_family(browser: Browser, clock: FrozenClock) -> None:
     day = 86_400
-    assert ages(await browser.ask("POST /remember", FETCH)) == [14 * day] * 2
+    assert ages(await browser.ask("POST /remember", FETCH)) == [14 * day] * 3
     for away, left in ((13, 14), (13, 4), (3, 1)):
         clock.advance(away * day)
-        assert ages((await browser.follow("GET /me"))[1]) == [left * day] * 2
+        assert ages((await browser.follow("GET /me"))[1]) == [left * day] * 3
     clock.advance(day)
     assert (await browser.follow("GET /me", FETCH))[0].status_code == 401
 
@@ -175,12 +178,13 @@ async def test_data_is_not_put_into_a_token(browser: Browser) -> None:
     assert browser.jar == {}
 
 
-async def test_sign_out_ends_the_family_and_clears_both(browser: Browser, ww: Watchword) -> None:
+async def test_sign_out_ends_the_family_and_clears_all(browser: Browser, ww: Watchword) -> None:
     token = await browser.sign_in()
     answer = await browser.ask("POST /logout", FETCH)
     assert answer.headers.get_list("set-cookie") == [
         f"{AT}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
         f"{RT}=; Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+        f"{RF}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
     ]
     assert await ww.refresh.list("ada") == []
     browser.jar[AT] = token, "/"
@@ -195,6 +199,33 @@ async def test_a_new_sign_in_ends_the_one_that_was_there(browser: Browser, ww: W
     await browser.ask("POST /twice", FETCH)
     assert await ww.refresh.list("ada") == []
     assert len(await ww.refresh.list("grace")) == 1
+
+
+@pytest.mark.parametrize("lost", [AT, None])
+async def test_a_new_sign_in_ends_one_whose_access_token_has_expired(
+    lost: str | None, browser: Browser, ww: Watchword, clock: FrozenClock
+) -> None:  # A-7.2.4
+    await browser.sign_in()
+    before = Browser(browser.app)
+    before.jar = dict(browser.jar)
+    clock.advance(AWAY)
+    browser.jar.pop(lost or "", None)
+    token = await browser.sign_in()
+    [family] = await ww.refresh.list("ada")
+    assert family.family_id == ww.access.verify(token).family_id
+    assert (await before.ask("POST /auth/refresh", FETCH)).status_code == 401
+
+
+@pytest.mark.parametrize("what", ["another MAC", "no MAC", "twice", "junk"])
+async def test_what_names_no_family_ends_none(what: str, browser: Browser, ww: Watchword) -> None:
+    other = Browser(browser.app)
+    await other.sign_in()
+    mark = other.jar[RF][0]
+    family = mark.partition(".")[0]
+    bad = {"another MAC": f"{family}.{'A' * 43}", "no MAC": family, "twice": f"{mark}; {RF}={mark}", "junk": "~"}
+    browser.jar = {RF: (bad[what], "/")}
+    await browser.sign_in()
+    assert family in [one.family_id for one in await ww.refresh.list("ada")]
 
 
 async def test_an_answer_that_refuses_signs_nobody_in(browser: Browser, ww: Watchword) -> None:
@@ -277,7 +308,7 @@ async def test_csrf_is_checked_as_for_sessions(browser: Browser, clock: FrozenCl
             answer = await browser.ask(f"POST {path}", foreign)
             assert (answer.status_code, answer.json()["error"]) == (403, "csrf"), when
         clock.advance(AWAY)
-    assert len(browser.jar) == 2
+    assert len(browser.jar) == 3
 
 
 async def test_a_csrf_token_outlives_the_refresh_of_its_family_alone(
@@ -310,7 +341,7 @@ async def test_a_page_goes_through_a_refresh_by_itself(browser: Browser, clock: 
     assert answers[2].headers["location"] == "/auth/refresh?next=/me%3Ftab%3D2%26q%3Da%252Fb"
     assert answers[1].headers["location"] == "/me?tab=2&q=a%2Fb"
     assert answers[2].headers.get_list("set-cookie") == []
-    assert len(answers[1].headers.get_list("set-cookie")) == 2
+    assert len(answers[1].headers.get_list("set-cookie")) == 3
     assert {answer.headers.get("cache-control") for answer in answers[1:]} == {"no-store"}
     assert browser.refresh_token != token
     for answer in answers:
@@ -368,6 +399,20 @@ async def test_a_link_from_elsewhere_goes_on_by_a_page_of_ours_once(browser: Bro
     clock.advance(AWAY)
     looping = await browser.ask(f"GET {onward.replace('&amp;', '&')}", FROM_ELSEWHERE, strict=False)
     assert looping.status_code == 401
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("sent", ["nothing", "the family cookie"])
+async def test_no_page_goes_on_for_a_link_without_the_access_cookie(
+    sent: str, site: str, browser: Browser, clock: FrozenClock
+) -> None:
+    """With SameSite=Strict it does not come from another site, and must not be fetched from there in two steps."""
+    browser = Browser(shop(browser.app.auth.ww, cookie=TokenCookies(same_site="strict")))
+    await browser.sign_in()
+    browser.jar = {RF: browser.jar[RF]} if sent == "the family cookie" else {}
+    answer = await browser.ask("GET /auth/refresh?next=/me%3Fdo%3Dit", FROM_ELSEWHERE | {"sec-fetch-site": site})
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (401, [])
+    assert "again=1" not in answer.text
 
 
 async def test_no_page_goes_on_for_what_is_no_navigation(browser: Browser, clock: FrozenClock) -> None:
@@ -449,7 +494,7 @@ def raising(error: Exception) -> Fault:
     [(StoreUnavailableError(), 503), (StoreConflictError(), 503), (ConfigurationError("a bug"), 500)],
 )
 @pytest.mark.parametrize("line", ["GET /auth/refresh?next=/me", "POST /auth/refresh"])
-async def test_an_error_keeps_both_cookies(
+async def test_an_error_keeps_the_cookies(
     error: Exception,
     status: int,
     line: str,
@@ -464,7 +509,7 @@ async def test_an_error_keeps_both_cookies(
     answer = await browser.ask(line, FETCH)
     assert (answer.status_code, answer.headers.get_list("set-cookie")) == (status, [])
     assert "clear-site-data" not in answer.headers
-    assert len(browser.jar) == 2
+    assert len(browser.jar) == 3
     monkeypatch.undo()
     assert (await browser.follow("GET /me"))[0].status_code == 200
 
@@ -537,6 +582,28 @@ async def test_the_sign_in_page_itself_is_never_sent_away(ww: Watchword, browser
     assert (await asks.ask("GET /me")).status_code == 401
 
 
+@pytest.mark.parametrize("said", ["/login", "/login/"])
+@pytest.mark.parametrize("asked", ["/login", "/login/"])
+async def test_a_slash_behind_the_sign_in_page_changes_nothing(said: str, asked: str, ww: Watchword) -> None:
+    """Frameworks send their visitors from one to the other: a page that is sent away again goes round for ever."""
+    browser = Browser(shop(ww, cookie=TokenCookies(sign_in_at=said)))
+    browser.jar = {AT: ("junk", "/")}
+    answers = await browser.follow("GET /public")
+    assert (codes(answers[1:]), answers[1].headers["location"]) == ([307, 303], said)
+    assert (await browser.ask(f"GET {asked}")).status_code != 307
+
+
+async def test_what_is_no_page_is_not_refreshed_ahead(ww: Watchword) -> None:
+    """A script, a style sheet, an image for everybody: nobody asks who is calling."""
+    browser = Browser(shop(ww, cookie=TokenCookies(sign_in_at="/login")))
+    browser.jar = {AT: ("junk", "/")}
+    style = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "no-cors", "accept": "text/css,*/*;q=0.1"}
+    for headers in (style, FETCH, {"accept": "image/*"}):
+        for method in ("GET", "HEAD"):
+            assert (await browser.ask(f"{method} /public", headers)).status_code == 200
+        assert (await browser.ask("GET /me", headers)).status_code == 307, "who asks is told"
+
+
 async def test_pages_for_everybody_are_refreshed_ahead_only_where_the_sign_in_page_is_known(
     ww: Watchword, browser: Browser, clock: FrozenClock
 ) -> None:
@@ -549,6 +616,73 @@ async def test_pages_for_everybody_are_refreshed_ahead_only_where_the_sign_in_pa
     assert codes(await known.follow("GET /public")) == [200]
     clock.advance(AWAY)
     assert codes(await known.follow("POST /public", FETCH)) == [200]
+
+
+# A refresh cookie that a sibling host planted
+
+
+@pytest.mark.parametrize("who", ["nobody", "signed in", "signed in, refresh cookie lost"])
+@pytest.mark.parametrize("line", ["GET /auth/refresh?next=/me", "POST /auth/refresh", "POST /auth/refresh?next=/me"])
+async def test_a_planted_refresh_cookie_signs_nobody_in(
+    line: str, who: str, browser: Browser, ww: Watchword, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    attacker = Browser(browser.app)
+    await attacker.sign_in("remember")
+    if who != "nobody":
+        await browser.sign_in()
+        clock.advance(AWAY)
+    genuine = browser.jar.pop(RT, None)
+    planted = attacker.refresh_token
+    browser.jar[RT] = f"{planted}; {RT}={genuine[0]}" if genuine and who == "signed in" else planted, "/auth/refresh"
+    with caplog.at_level(logging.INFO, "watchword"):
+        answer = await browser.ask(line, PAGE)
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (401, [])
+    assert ("duplicate_cookie" if who == "signed in" else "family_cookie") in caplog.text
+    assert planted not in caplog.text
+    assert {"refresh_rotated", "refresh_reused"}.isdisjoint(row.name for row in await ww.events(subject="ada"))
+
+
+@pytest.mark.parametrize(
+    "what", ["absent", "of another family", "another MAC", "no MAC", "of the bare id", "twice", "junk"]
+)
+async def test_the_family_cookie_has_to_be_of_the_family(
+    what: str, browser: Browser, ww: Watchword, clock: FrozenClock
+) -> None:
+    await browser.sign_in()
+    other = Browser(browser.app)
+    await other.sign_in()
+    clock.advance(AWAY)
+    family, _, mac = browser.jar[RF][0].partition(".")
+    assert len(mac) == 43
+    stranger = other.jar[RF][0].partition(".")[2]
+    bare = b64url(ww.ring.active("mac").sign(family.encode()))
+    bad = {
+        "of another family": other.jar[RF][0],
+        "another MAC": f"{family}.{stranger}",
+        "no MAC": f"{family}.",
+        "of the bare id": f"{family}.{bare}",
+        "twice": f"{family}.{mac}; {RF}={family}.{mac}",
+        "junk": "~",
+    }
+    good = browser.jar.pop(RF)
+    if what != "absent":
+        browser.jar[RF] = bad[what], "/"
+    before = browser.refresh_token
+    answer = await browser.ask("POST /auth/refresh", FETCH)
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (401, [])
+    browser.jar[RF] = good
+    assert (await browser.ask("POST /auth/refresh", FETCH)).status_code == 204
+    assert browser.refresh_token != before
+
+
+async def test_a_family_cookie_of_an_older_key_counts(browser: Browser, ww: Watchword, clock: FrozenClock) -> None:
+    await browser.sign_in()
+    before = browser.jar[RF]
+    ww.ring.announce(second := Key.generate("HS256", use="mac"))
+    clock.advance(AWAY)
+    ww.ring.activate(second.kid)
+    assert (await browser.follow("GET /me"))[0].status_code == 200
+    assert browser.jar[RF] != before, "it is written anew with each refresh"
 
 
 # Two at once
@@ -608,6 +742,11 @@ async def test_a_late_tab_gets_the_same_although_a_script_wants_another(browser:
         pytest.param({"path": "/a;b"}, id="another attribute"),
         pytest.param({"sign_in_at": "https://evil.example"}, id="sign in elsewhere"),
         pytest.param({"sign_in_at": "/auth/refresh"}, id="sign in at the refresh"),
+        pytest.param({"sign_in_at": "/auth/refresh/"}, id="sign in at the refresh, with a slash"),
+        pytest.param({"sign_in_at": "//"}, id="sign in at two slashes"),
+        pytest.param({"sign_in_at": "//evil.example/"}, id="sign in elsewhere, by slashes"),
+        pytest.param({"sign_in_at": "/login//"}, id="sign in with two slashes behind"),
+        pytest.param({"sign_in_at": ""}, id="sign in nowhere"),
         pytest.param({"same_site": "none"}, id="SameSite=None"),
         pytest.param({"same_site": "none", "allow": [CROSS_SITE_COOKIE]}, id="SameSite=None by name"),
         pytest.param({"life": timedelta(days=8)}, id="a long life"),
@@ -633,8 +772,56 @@ def test_a_session_cookie_is_for_the_whole_host(closed_ww: Watchword) -> None:
 
 async def test_on_localhost_they_go_over_http_by_name(ww: Watchword) -> None:
     browser = Browser(shop(ww, cookie=TokenCookies(allow=[INSECURE_COOKIE])))
+    browser.base = "http://localhost:8000"
     answer = await browser.ask("POST /login", FETCH)
-    access, refresh = answer.headers.get_list("set-cookie")
+    access, refresh, family = answer.headers.get_list("set-cookie")
     assert access == f"ww_at={answer.text}; Path=/; HttpOnly; SameSite=Lax"
     assert refresh.startswith("ww_rt=ww_rt_")
     assert refresh.endswith("; Path=/auth/refresh; HttpOnly; SameSite=Strict")
+    assert family.startswith("ww_rf=")
+    assert family.endswith("; Path=/; HttpOnly; SameSite=Lax")
+    assert (await browser.ask("GET /me")).status_code == 200
+
+
+PLAIN = [CookiePolicy(allow=[INSECURE_COOKIE]), TokenCookies(allow=[INSECURE_COOKIE])]
+
+
+@pytest.mark.parametrize("cookie", PLAIN, ids=["session", "tokens"])
+@pytest.mark.parametrize(
+    "host", ["app.example", "app.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"]
+)
+async def test_anywhere_else_they_are_neither_set_nor_read(
+    host: str, cookie: Any, ww: Watchword, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+) -> None:  # A-3.3.1
+    browser = Browser(shop(ww, cookie=cookie))
+    browser.base = "http://127.0.0.1:8000"
+    await browser.sign_in()
+    assert (await browser.ask("GET /me")).status_code == 200
+    kept = dict(browser.jar)
+    browser.base = f"http://{host}"
+    for line in ("POST /login", "GET /me", "POST /logout"):
+        caplog.clear()
+        answer = await browser.ask(line, {"sec-fetch-site": "same-origin"})
+        assert (answer.status_code, answer.headers.get_list("set-cookie")) == (500, []), line
+        assert "INSECURE_COOKIE is for localhost" in caplog.text, line
+    if isinstance(cookie, TokenCookies):
+        clock.advance(AWAY)
+        for line in ("POST /auth/refresh", "GET /auth/refresh?next=/me"):
+            answer = await browser.ask(line, {"sec-fetch-site": "same-origin"})
+            assert (answer.status_code, answer.headers.get_list("set-cookie")) == (500, []), line
+        del browser.jar["ww_at"]
+        assert (await browser.ask("POST /auth/refresh", FETCH)).status_code == 500
+        del kept["ww_at"]
+    assert browser.jar == kept
+    browser.jar = {}
+    assert (await browser.ask("GET /public")).status_code == 200
+    assert (await browser.ask("GET /me")).status_code == 401
+    assert len(await ww.sessions.list("ada")) + len(await ww.refresh.list("ada")) == 1, "nobody was signed in or out"
+
+
+@pytest.mark.parametrize("host", ["localhost", "shop.localhost:8000", "127.0.0.2", "[::1]:8000"])
+async def test_localhost_has_many_names(host: str, ww: Watchword) -> None:
+    browser = Browser(shop(ww, cookie=CookiePolicy(allow=[INSECURE_COOKIE])))
+    browser.base = f"http://{host}"
+    await browser.sign_in()
+    assert (await browser.ask("GET /me")).status_code == 200

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ...app import Watchword
 from ...errors import WatchwordError
-from ..patient import is_loopback
+from ...web.messages import is_loopback
 from .base import Ailment, Case, Family, Probe, Sign
 
 LONG_STALENESS = 60
