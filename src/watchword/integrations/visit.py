@@ -109,11 +109,14 @@ def current(owner: object = None) -> Visit:
     return visit
 
 
+_SET_UP_WRONG = ("gateway_silent", "not_the_gateway")
+
+
 def refusal(error: WatchwordError) -> Reply:
     """The reply to a refusal, and its line in the log, which says why and what to do."""
     if isinstance(error, NothingPresentedError):
         return reply_to(None)
-    loud = isinstance(error, UnavailableError | CsrfError)
+    loud = isinstance(error, UnavailableError | CsrfError) or error.reason in _SET_UP_WRONG
     level = logging.ERROR if error.status == 500 else logging.WARNING if loud else logging.INFO
     log.log(level, "%s: %s", error.reason, error, exc_info=error if error.status == 500 else None)
     reply = reply_to(error)
