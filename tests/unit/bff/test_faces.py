@@ -34,7 +34,7 @@ def _beside(ww: Watchword, proxy: Any) -> Any:
 def _litestar(ww: Watchword, proxy: Any) -> Any:
     auth = litestar.Auth(ww)
     mounted = asgi("/api", is_mount=True, copy_scope=True)(proxy(auth).__call__)
-    return Litestar([mounted], plugins=[auth])
+    return Litestar([mounted], plugins=[auth], logging_config=None)
 
 
 @pytest.mark.parametrize("face", [_fastapi, _beside, _litestar])
