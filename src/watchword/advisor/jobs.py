@@ -58,7 +58,7 @@ def _access(id: str, what: str, format: str, **more: object) -> Alternative:
         "revocation": _VIEW,
         "stops_within": FEED,
     }
-    return Alternative(id=id, what=what, format=format, **given | more)  # type: ignore[arg-type]
+    return Alternative(id=id, what=what, format=format, **given | more)  # type: ignore[arg-type]  # a dictionary of fields
 
 
 def _link(job: str, life: int) -> Job:

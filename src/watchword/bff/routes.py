@@ -64,7 +64,8 @@ class Route:
             return None
         found = target_of(urljoin(asked, location))
         below = self.outside.path
-        if found is None or f"{found[0]}/" != f"{target_of(self.outside.origin + '/')[0]}/":  # type: ignore[index]
+        own = target_of(self.outside.origin + "/")
+        if found is None or own is None or found[0] != own[0]:
             return None
         rest = found[1].removeprefix(below)
         if (below and not found[1].startswith(below)) or (rest and not rest.startswith("/")):

@@ -83,7 +83,7 @@ class Wire:
     async def read_on(self, response: httpx2.Response) -> AsyncIterator[bytes]:
         """The body as it came, compressed or not. Raises: UnreachableError."""
         with _told():
-            async for part in response.stream:  # type: ignore[union-attr]
+            async for part in response.stream:  # type: ignore[union-attr]  # of an AsyncClient it is async
                 yield part
 
     async def ask(

@@ -18,7 +18,7 @@ try:
     import termios
     import tty
 except ImportError:  # pragma: no cover - Windows: it is asked with numbers there
-    termios = None  # type: ignore[assignment]
+    termios = None  # type: ignore[assignment]  # told apart below
 
 KEYS = {
     b"\x1b[A": "up",

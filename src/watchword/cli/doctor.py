@@ -100,7 +100,7 @@ def _restarting(command: str | None) -> Callable[[], None] | None:
         from ..diagnosis.probes.base import CannotRunError
 
         try:
-            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)  # noqa: S603
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)  # noqa: S603  # no shell
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CannotRunError(f"the restart could not be done: {type(error).__name__}") from None
         if done.returncode:

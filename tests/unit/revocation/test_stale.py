@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +14,18 @@ from msgspec.structs import replace
 from watchword.app import Watchword
 from watchword.authn.routes import declared
 from watchword.clock import FrozenClock
-from watchword.errors import ConfigurationError, StaleRevocationError, StoreUnavailableError, TokenRevokedError
+from watchword.errors import (
+    ConfigurationError,
+    StaleRevocationError,
+    StoreUnavailableError,
+    TokenRevokedError,
+    UnavailableError,
+)
 from watchword.keys.ring import KeyRing
 from watchword.policy.rbac import RBAC, Role
 from watchword.principal import Principal
 from watchword.revocation.event import BY_CUTOFF, BY_NAME, event
-from watchword.revocation.stale import asked, asked_now
+from watchword.revocation.stale import asked, asked_now, renew
 from watchword.revocation.view import LONGEST_OPEN, OnStale, View
 from watchword.runtime.ticker import drive
 from watchword.stores.base import Event, Feed
@@ -302,6 +309,65 @@ async def store() -> AsyncIterator[MemoryStore]:
     await made.open()
     yield made
     await made.close()
+
+
+class Slow(MemoryStore):
+    """Answers when it is let; ``asked`` counts the questions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may, self.away = 0, anyio.Event(), False
+        self.pulls_inline = False
+
+    async def tail(self, after: int, *, now: int, limit: int = 10_000) -> Feed:
+        self.asked += 1
+        await self.may.wait()
+        if self.away:
+            raise StoreUnavailableError("away")
+        return await super().tail(after, now=now, limit=limit)
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_past_the_lease_one_asks_the_feed_and_the_others_wait(clock: FrozenClock, away: bool) -> None:
+    store, view, errors = Slow(), View(clock=clock), []
+    await store.open()
+    view.signal, store.away = anyio.Event, away
+
+    async def one() -> None:
+        try:
+            await renew(store, view)
+            view.ensure_fresh()
+        except UnavailableError as error:
+            errors.append(type(error))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(one)
+        await anyio.wait_all_tasks_blocked()
+        assert store.asked == 1
+        store.may.set()
+    assert store.asked == 1
+    assert errors == ([StoreUnavailableError] + [StaleRevocationError] * 49 if away else [])
+    clock.advance(10)
+    store.away = False
+    await one()
+    assert (store.asked, view.fresh()) == (2, True), "who comes later asks anew"
+    await store.close()
+
+
+async def test_who_is_cancelled_while_it_asks_keeps_nobody_waiting(clock: FrozenClock) -> None:
+    store, view = Slow(), View(clock=clock)
+    await store.open()
+    view.signal = anyio.Event
+    async with anyio.create_task_group() as asking:
+        asking.start_soon(renew, store, view)
+        await anyio.wait_all_tasks_blocked()
+        async with anyio.create_task_group() as waiting:
+            waiting.start_soon(renew, store, view)
+            await anyio.wait_all_tasks_blocked()
+            asking.cancel_scope.cancel()
+    assert view.renewing is None
+    await store.close()
 
 
 @pytest.mark.parametrize("word", [None, "ask", "closed"])

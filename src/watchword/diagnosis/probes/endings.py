@@ -61,7 +61,7 @@ def _ends(case: Case) -> Iterator[Sign | Measured]:
         shown: dict[str, Callable[[], bool]] = {"session": lambda: visit.knows().ok}
         for format, pair in minted.items():
             if token := pair.get("access_token"):
-                shown[format] = lambda token=token: _shows(visit, token).ok  # type: ignore[misc]
+                shown[format] = lambda token=token: _shows(visit, token).ok  # type: ignore[misc]  # its default has no type
         good = {name: held for name, held in shown.items() if held()}
         if "session" not in good:
             raise CannotRunError("the canary's session is not good at the path of me")
