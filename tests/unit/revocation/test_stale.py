@@ -359,13 +359,19 @@ async def test_who_is_cancelled_while_it_asks_keeps_nobody_waiting(clock: Frozen
     store, view = Slow(), View(clock=clock)
     await store.open()
     view.signal = anyio.Event
-    async with anyio.create_task_group() as asking:
-        asking.start_soon(renew, store, view)
-        await anyio.wait_all_tasks_blocked()
-        async with anyio.create_task_group() as waiting:
-            waiting.start_soon(renew, store, view)
+    scope = anyio.CancelScope()
+
+    async def asks() -> None:
+        with scope:
+            await renew(store, view)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(asks)
             await anyio.wait_all_tasks_blocked()
-            asking.cancel_scope.cancel()
+            group.start_soon(renew, store, view)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
     assert view.renewing is None
     await store.close()
 
