@@ -8,20 +8,13 @@ from datetime import timedelta
 import click
 
 from ..encoding import rfc3339
-from ..keys.key import Key
-from ..keys.ring import KeyRing, RotationPolicy
-from ..keys.rotation import Turn, advance, signers
-from ..tokens.base import KINDS
+from ..keys.ring import KeyRing
+from ..keys.rotation import advance, signers
 from .commands import CommandError, config_option, confirm, examples, json_option, say_json, yes_option
 from .key_file import LIST, file_of, house, keys_option, known, place_of
 from .revoke import stop, tell
 
-POLICIES = {
-    "sign": RotationPolicy(),
-    "seal": RotationPolicy(),
-    "mac": RotationPolicy(token_life=KINDS["refresh"].cap),
-}
-"""By use. Refresh tokens are under a ``mac`` key, and live for weeks: so long their key has to verify."""
+USES = ("sign", "seal", "mac", "all")
 SAVED = "running processes read it within a second or two"
 _WORDS = {
     "announced": "{old}: its successor {new} is announced; from {at} on, run this again to let it sign",
@@ -38,9 +31,7 @@ _WORDS = {
     )
 )
 @click.argument("kids", nargs=-1, metavar="[KID]...")
-@click.option(
-    "--use", type=click.Choice([*POLICIES, "all"]), default="sign", show_default=True, help="Which keys, without KID."
-)
+@click.option("--use", type=click.Choice(USES), default="sign", show_default=True, help="Which keys, without KID.")
 @click.option(
     "--emergency", is_flag=True, help="KID is in the wrong hands: all it has signed is dead, a fresh key takes over."
 )
@@ -64,26 +55,19 @@ def rotate(
         _emergency(kids, config, path, yes, as_json)
         return
     place = file_of(config, path)
-    ring = KeyRing.load(place)
-    current = [slot.key for slot in signers(ring)]
-    chosen = [known(ring, kid).key for kid in kids] or [key for key in current if use in ("all", key.use)]
-    idle = [key.kid for key in chosen if key not in current]
-    if idle or not chosen:
-        raise CommandError(f"{idle[0] if idle else 'no key'} signs now", f"see which do: {LIST}")
-    turns = [_turn(ring, key) for key in chosen]
-    if any(turn.done != "waiting" for turn in turns):
-        ring.save(place)
+    with KeyRing.changing(place) as ring:
+        current = [slot.key for slot in signers(ring)]
+        chosen = [known(ring, kid).key for kid in kids] or [key for key in current if use in ("all", key.use)]
+        idle = [key.kid for key in chosen if key not in current]
+        if idle or not chosen:
+            raise CommandError(f"{idle[0] if idle else 'no key'} signs now", f"see which do: {LIST}")
+        turns = [advance(ring, key.kid) for key in chosen]
     if as_json:
         say_json({"keys": [{"done": one.done, "old": one.old, "new": one.new, "at": one.at} for one in turns]})
         return
     for turn in turns:
         click.echo(_WORDS[turn.done].format(old=turn.old, new=turn.new, at=rfc3339(turn.at)))
     click.echo(SAVED, err=True)
-
-
-def _turn(ring: KeyRing, key: Key) -> Turn:
-    ring.policy = POLICIES[key.use]
-    return advance(ring, key.kid)
 
 
 def _emergency(kids: tuple[str, ...], config: str, path: str | None, yes: bool, as_json: bool) -> None:

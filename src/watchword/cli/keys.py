@@ -84,15 +84,14 @@ def generate(algorithms: tuple[str, ...], config: str, path: str | None, as_json
         return
     if not fresh:
         raise CommandError(f"{place} is there already", "name an algorithm to add, or: watchword keys rotate")
-    ring = KeyRing.load(place)
-    for key in fresh:
-        row = key.algorithm
-        if row.symmetric and key.use == "sign":
-            raise CommandError(f"{row.name} is symmetric, and cannot be published", "sign with ES256 or v4.public")
-        if any((slot.key.algorithm, slot.key.use) == (row, key.use) for slot in ring):
-            raise CommandError(f"there is a {row.name} key already", "give it a successor: watchword keys rotate")
-        ring.announce(key)
-    ring.save(place)
+    with KeyRing.changing(place) as ring:
+        for key in fresh:
+            row = key.algorithm
+            if row.symmetric and key.use == "sign":
+                raise CommandError(f"{row.name} is symmetric, and cannot be published", "sign with ES256 or v4.public")
+            if any((slot.key.algorithm, slot.key.use) == (row, key.use) for slot in ring):
+                raise CommandError(f"there is a {row.name} key already", "give it a successor: watchword keys rotate")
+            ring.announce(key)
     said(
         place,
         f"announced; signs from {rfc3339(ring.clock.now() + ring.policy.lead)}",
@@ -110,7 +109,15 @@ def generate(algorithms: tuple[str, ...], config: str, path: str | None, as_json
 def retire(kid: str, config: str, path: str | None, yes: bool, as_json: bool) -> None:
     """Let KID verify nothing from now on, before its time. Not the key that signs: rotate that one first."""
     place = file_of(config, path)
-    ring = KeyRing.load(place)
+    whole = _to_retire(KeyRing.load(place), kid)
+    confirm(f"Every token that {whole} has signed is refused from now on. Go on?", yes)
+    with KeyRing.changing(place) as ring:
+        ring.retire(_to_retire(ring, whole))
+    said(place, "retired", [whole], as_json)
+
+
+def _to_retire(ring: KeyRing, kid: str) -> str:
+    """The whole id of a key that may go. Raises: CommandError for one that is gone, or signs."""
     slot = known(ring, kid)
     if slot.state(ring.clock.now()) is State.RETIRED:
         raise CommandError(f"{slot.key.kid} is retired already")
@@ -119,10 +126,7 @@ def retire(kid: str, config: str, path: str | None, yes: bool, as_json: bool) ->
             f"{slot.key.kid} signs now",
             "replace it: watchword keys rotate; if it leaked: watchword keys rotate --emergency",
         )
-    confirm(f"Every token that {slot.key.kid} has signed is refused from now on. Go on?", yes)
-    ring.retire(slot.key.kid)
-    ring.save(place)
-    said(place, "retired", [slot.key.kid], as_json)
+    return slot.key.kid
 
 
 @keys.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -26,10 +27,15 @@ class State(StrEnum):
 
 
 class RotationPolicy(Struct, frozen=True, kw_only=True):
-    """How long a key is published before it signs, and kept after it has signed last (D-26)."""
+    """How long a key is published before it signs, and kept after it has signed last (D-26).
+
+    ``token_life``: the longest life of what is signed or sealed. ``mac_life``: the same for what stands under a ``mac``
+    key, which is refresh tokens, and what a session has of ours.
+    """
 
     discovery_cache: timedelta = timedelta(minutes=5)
     token_life: timedelta = timedelta(minutes=60)
+    mac_life: timedelta = timedelta(days=30)
     leeway: timedelta = timedelta(seconds=60)
 
     @property
@@ -40,7 +46,12 @@ class RotationPolicy(Struct, frozen=True, kw_only=True):
     @property
     def keep(self) -> int:
         """Seconds from the last signature to retiring: every token of this key has expired by then."""
-        return int((self.token_life + self.leeway).total_seconds()) + 300
+        return self.keep_of("sign")
+
+    def keep_of(self, use: str) -> int:
+        """The same for a key of this use: sign, seal or mac."""
+        life = self.mac_life if use == "mac" else self.token_life
+        return int((life + self.leeway).total_seconds()) + 300
 
 
 class Slot:
@@ -123,6 +134,25 @@ class KeyRing:
 
         return cls(read_file(path), policy=policy, clock=clock)
 
+    @classmethod
+    @contextmanager
+    def changing(
+        cls, path: str | Path, *, policy: RotationPolicy | None = None, clock: Clock | None = None
+    ) -> Iterator[Self]:
+        """The ring in a key file, saved again at the end where nothing was raised and something was changed.
+
+        Two processes that change one file do so one after the other, so neither loses what the other wrote.
+        Raises: as ``load`` and ``save``.
+        """
+        from .sources import locked, written
+
+        with locked(path):
+            ring = cls.load(path, policy=policy, clock=clock)
+            before = written(ring)
+            yield ring
+            if written(ring) != before:
+                ring.save(path)
+
     def save(self, path: str | Path) -> None:
         """Write the ring, private keys and all, to a key file (0600), in one step; running processes soon read it."""
         from .sources import write_file
@@ -176,7 +206,7 @@ class KeyRing:
         self._place(Slot(key, announced_at=now, activates_at=now + self.policy.lead))
 
     def activate(self, kid: str) -> None:
-        """Make an announced key the signer now; the one before it goes on verifying for ``policy.keep`` seconds.
+        """Make an announced key the signer now; the one before it verifies for ``policy.keep_of(use)`` seconds more.
 
         Raises: ConfigurationError before its lead has passed: some verifier may not have heard of it.
         """
@@ -189,7 +219,7 @@ class KeyRing:
             raise ConfigurationError(f"key {kid} has had its turn; announce a fresh one")
         for other in self._alike(slot.key):
             if other is not slot and other.state(now) is State.ACTIVE:
-                other.signs_until, other.retires_at = now, now + self.policy.keep
+                other.signs_until, other.retires_at = now, now + self.policy.keep_of(slot.key.use)
         slot.activates_at = min(slot.activates_at, now)
 
     def replace(self, kid: str) -> Key:

@@ -21,7 +21,7 @@ class Turn(Struct, frozen=True):
 
 
 def advance(ring: KeyRing, kid: str) -> Turn:
-    """Go one step with the key that signs now. ``ring.policy`` is what says how long lead and keep are."""
+    """Go one step with the key that signs now. ``ring.policy`` says how long its lead is, and how long it is kept."""
     slot, now = next(one for one in ring if one.key.kid == kid), ring.clock.now()
     successor = _successor(ring, slot.key)
     if successor is None:
@@ -32,7 +32,7 @@ def advance(ring: KeyRing, kid: str) -> Turn:
     if now < ready:
         return Turn("waiting", kid, successor.key.kid, ready)
     ring.activate(successor.key.kid)
-    return Turn("activated", kid, successor.key.kid, now + ring.policy.keep)
+    return Turn("activated", kid, successor.key.kid, now + ring.policy.keep_of(slot.key.use))
 
 
 def signers(ring: KeyRing) -> list[Slot]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,11 @@ from ..encoding import dump_json
 from ..errors import ConfigurationError, KeysUnavailableError
 from .key import Key
 from .ring import Slot
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: whoever changes a file there is alone
+    fcntl = None  # type: ignore[assignment]  # told apart below
 
 FORMAT = "watchword-keys-1"
 
@@ -81,9 +86,42 @@ def fresh_slots(*, signing: bool) -> list[Slot]:
     return [Slot(key, announced_at=0, activates_at=0) for key in keys]
 
 
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Whoever reads a key file in order to replace it is alone with it, on this machine; readers wait for nobody.
+
+    The lock is on the file itself, so it is asked for again where the file was replaced meanwhile. One
+    ``write_file`` at most: after it, the next one has the lock of the new file.
+    Raises: ConfigurationError if there is no file, KeysUnavailableError if it cannot be opened.
+    """
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise ConfigurationError(f"no key file at {path}") from error
+        except OSError as error:
+            raise KeysUnavailableError(f"the key file {path} cannot be read: {error.strerror}") from error
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _still(descriptor, path):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _still(descriptor: int, path: str | Path) -> bool:
+    """Whether this is the file at ``path``; where there is none now, the next try to open it says so."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
 def write_file(path: str | Path, slots: Iterable[Slot]) -> None:
     """Replace a key file in one step: a reader sees the old one or the new one."""
-    temporary = Path(f"{path}.{os.getpid()}.new")
+    temporary = _beside(path)
     _create(temporary, slots)
     os.replace(temporary, path)
 
@@ -94,7 +132,7 @@ def load_or_create(path: str | Path, fresh: Iterable[Slot]) -> list[Slot]:
     Who loses that race reads the winner's.
     """
     if not os.path.exists(path):
-        temporary = Path(f"{path}.{os.getpid()}.{os.urandom(4).hex()}.new")
+        temporary = _beside(path)
         _create(temporary, fresh)
         try:
             os.link(temporary, path)  # whole or not at all, and never over another's
@@ -107,8 +145,18 @@ def load_or_create(path: str | Path, fresh: Iterable[Slot]) -> list[Slot]:
     return read_file(path)
 
 
+def _beside(path: str | Path) -> Path:
+    """A name that no process has, not even one of the same number in another container."""
+    return Path(f"{path}.{os.getpid()}.{os.urandom(4).hex()}.new")
+
+
+def written(slots: Iterable[Slot]) -> bytes:
+    """What a key file says of these keys, private halves and all."""
+    return dump_json({"format": FORMAT, "keys": [_written(slot) for slot in slots]})
+
+
 def _create(path: Path, slots: Iterable[Slot]) -> None:
-    body = dump_json({"format": FORMAT, "keys": [_written(slot) for slot in slots]})
+    body = written(slots)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:

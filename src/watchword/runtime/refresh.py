@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -15,7 +15,7 @@ from threading import Lock
 from ..errors import WatchwordError
 from ..keys.remote import RemoteKeys
 from ..keys.ring import KeyRing, Slot
-from ..keys.sources import read_file
+from ..keys.sources import locked, read_file
 from .fetch import SECONDS, Fetched, fetch
 from .forks import starts_over
 
@@ -57,16 +57,17 @@ def drop_key(ring: KeyRing, path: Path | None, kid: str) -> None:
 
     Raises: KeysUnavailableError when the file cannot be read or written; ConfigurationError when it is broken.
     """
-    slots = [] if path is None else read_file(path)
-    again = _unsaved(ring, slots, kid)
-    if path is not None and not again:
-        ring.adopt(slots)  # so that nothing is lost that another process has written meanwhile
-    slot = ring.find(kid)
-    if slot is not None and not slot.revoked:
-        ring.revoke(kid)
-        again = True
-    if path is not None and again:
-        ring.save(path)
+    with nullcontext() if path is None else locked(path):
+        slots = [] if path is None else read_file(path)
+        again = _unsaved(ring, slots, kid)
+        if path is not None and not again:
+            ring.adopt(slots)  # so that nothing is lost that another process has written meanwhile
+        slot = ring.find(kid)
+        if slot is not None and not slot.revoked:
+            ring.revoke(kid)
+            again = True
+        if path is not None and again:
+            ring.save(path)
 
 
 def _unsaved(ring: KeyRing, slots: list[Slot], kid: str) -> bool:

@@ -11,6 +11,10 @@ from watchword.clock import FrozenClock
 from watchword.errors import ConfigurationError, KeyUseError
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing, RotationPolicy, Slot, State
+from watchword.runtime.ticker import drive
+from watchword.stores.memory import MemoryStore
+from watchword.tokens.base import KINDS
+from watchword.tokens.refresh import RefreshTokens
 
 NOW = 1_800_000_000
 POLICY = RotationPolicy()
@@ -34,6 +38,28 @@ def test_the_policy() -> None:
     assert (POLICY.lead, POLICY.keep) == (LEAD, KEEP)
     short = RotationPolicy(discovery_cache=timedelta(0), token_life=timedelta(minutes=15), leeway=timedelta(0))
     assert (short.lead, short.keep) == (60, 900 + 300)
+
+
+def test_a_key_verifies_longer_than_anything_that_a_kind_makes_with_it() -> None:
+    for kind in KINDS.values():
+        if kind.use is not None:
+            assert POLICY.keep_of(kind.use) > kind.cap.total_seconds(), kind.name
+    assert POLICY.keep_of("mac") > KINDS["session"].cap.total_seconds()  # its CSRF tokens and its device
+    assert POLICY.keep_of("seal") == POLICY.keep_of("sign") == POLICY.keep
+
+
+def test_a_refresh_token_outlives_the_key_that_it_was_made_with() -> None:
+    clock = FrozenClock(NOW)
+    ring = KeyRing.of(Key.generate("HS256", use="mac"), clock=clock)
+    store = MemoryStore()
+    store.open_blocking()
+    refresh = RefreshTokens(store, ring, clock=clock)
+    token = drive(refresh.issue("user-7", client_id="app")).token
+    ring.announce(fresh := Key.generate("HS256", use="mac"))
+    clock.advance(POLICY.lead)
+    ring.activate(fresh.kid)
+    clock.advance(13 * 86_400)
+    assert drive(refresh.rotate(token)).subject == "user-7"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """The key file: readable by its owner alone, created once by one of many, whole or refused."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -218,9 +220,9 @@ print(*(slot.key.kid for slot in load_or_create(sys.argv[1], slots)))
 """
 
 
-def test_of_eight_processes_one_creates_and_all_load_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "app.keys"
-    command = [sys.executable, "-c", RACER, str(path)]
+def race(code: str, path: Path) -> list[str]:
+    """What eight processes print that run this at once."""
+    command = [sys.executable, "-c", code, str(path)]
     racers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     for racer in racers:
         assert racer.stdout is not None
@@ -229,9 +231,81 @@ def test_of_eight_processes_one_creates_and_all_load_the_same(tmp_path: Path) ->
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    answers = [racer.communicate()[0].split() for racer in racers]
+    printed = [racer.communicate()[0].strip() for racer in racers]
     assert {racer.returncode for racer in racers} == {0}
-    assert len({tuple(answer) for answer in answers}) == 1
-    assert answers[0] == [slot.key.kid for slot in read_file(path)]
+    return printed
+
+
+def test_of_eight_processes_one_creates_and_all_load_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "app.keys"
+    [answer] = set(race(RACER, path))
+    assert answer.split() == [slot.key.kid for slot in read_file(path)]
     assert os.listdir(tmp_path) == ["app.keys"]
     assert mode(path) == 0o600
+
+
+ANNOUNCER = """
+import sys
+from watchword.keys.key import Key
+from watchword.keys.ring import KeyRing
+print("ready", flush=True)
+sys.stdin.readline()
+with KeyRing.changing(sys.argv[1]) as ring:
+    ring.announce(fresh := Key.generate("Ed25519"))
+print(fresh.kid)
+"""
+
+
+def test_of_eight_processes_that_change_one_file_none_loses_anothers_key(tmp_path: Path) -> None:
+    path = tmp_path / "app.keys"
+    before = {slot.key.kid for slot in load_or_create(path, fresh())}
+    added = set(race(ANNOUNCER, path))
+    assert len(added) == 8
+    assert {slot.key.kid for slot in read_file(path)} == before | added
+    assert os.listdir(tmp_path) == ["app.keys"]
+    assert mode(path) == 0o600
+
+
+def test_the_lock_is_had_by_one_and_moves_to_the_file_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "app.keys"
+    load_or_create(path, fresh())
+    with open(path, "rb") as before, KeyRing.changing(path) as ring:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(before, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ring.announce(Key.generate("ES256", kid="next"))
+    waits = Thread(target=_announce, args=(path, "third"))
+    with open(path, "rb") as old:
+        fcntl.flock(old, fcntl.LOCK_EX)
+        waits.start()
+        write_file(path, [*read_file(path), *KeyRing.of(Key.generate("ES256", kid="other"))])
+        new = open(path, "rb")  # noqa: SIM115 - closed last
+        fcntl.flock(new, fcntl.LOCK_EX)
+    waits.join(0.3)
+    assert waits.is_alive(), "the lock of a file that was replaced is no lock"
+    new.close()
+    waits.join(30)
+    assert {"next", "other", "third"} <= {slot.key.kid for slot in read_file(path)}
+
+
+def _announce(path: Path, kid: str) -> None:
+    with KeyRing.changing(path) as ring:
+        ring.announce(Key.generate("ES256", kid=kid))
+
+
+def test_what_was_not_changed_or_went_wrong_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "app.keys"
+    load_or_create(path, fresh())
+    stamp = path.stat()
+    with KeyRing.changing(path):
+        pass
+    with pytest.raises(PermissionError, match="the caller's"):
+        _break_off(path)
+    assert os.path.samestat(path.stat(), stamp)
+    with pytest.raises(ConfigurationError, match="no key file"), KeyRing.changing(tmp_path / "other.keys"):
+        pass
+
+
+def _break_off(path: Path) -> None:
+    with KeyRing.changing(path) as ring:
+        ring.announce(Key.generate("ES256"))
+        raise PermissionError(1, "the caller's")
