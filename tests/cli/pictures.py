@@ -16,7 +16,7 @@ from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 from tests.cli.processes import run
-from tests.cli.terminal import at_terminal
+from tests.cli.terminal import shown
 from watchword.blocking import Watchword
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -46,7 +46,7 @@ def main() -> None:
             ("keys", "keys list", 155),
             ("config", "config show --origin", 90),
         ):
-            _, said = at_terminal(*words.split(), folder=folder, COLUMNS=str(width))
+            _, said = shown(*words.split(), folder=folder, columns=width)
             lines = said.splitlines()
             (PICTURES / f"{name}.svg").write_text(picture(f"watchword {words}", "\n".join(lines[:40]), width))
 

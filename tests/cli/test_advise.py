@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.at_terminal import DOWN, ENTER, LEFT, SPACE, UP, at_terminal
 from tests.cli.processes import run
+from tests.cli.terminal import DOWN, ENTER, LEFT, SPACE, UP, at_terminal
 from watchword import KeyRing
 from watchword.advisor.questions import QUESTIONS
 from watchword.advisor.rules import RULES
@@ -164,7 +164,7 @@ def test_leaving(key: str) -> None:
 def test_ctrl_c_leaves_the_terminal_as_it_was() -> None:
     with at_terminal("advise") as terminal:
         terminal.wait_for("arrows move")
-        terminal.process.send_signal(2)
+        terminal.interrupt()
         assert terminal.end() == 130
         assert terminal.echoes()
         assert terminal.raw.rstrip().endswith(b"\x1b[?25h")

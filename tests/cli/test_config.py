@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import run
-from tests.cli.terminal import at_terminal
+from tests.cli.terminal import shown
 
 SECRET = "hush-hush"
 DIGEST = "ab" * 32
@@ -74,7 +74,7 @@ def test_lines_off_and_on_a_terminal_and_no_secret_in_them(folder: Path) -> None
     done = run("config", "show", "--origin", folder=folder)
     assert "session.idle = 60\twatchword.toml:7\n" in done.stdout
     assert "\t" not in run("config", "show", folder=folder).stdout
-    code, said = at_terminal("config", "show", "--origin", folder=folder)
+    code, said = shown("config", "show", "--origin", folder=folder)
     assert code == 0
     for told in (done.stdout, said):
         assert SECRET not in told

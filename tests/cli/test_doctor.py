@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.cli.processes import COMMAND, environment, run, running
+from tests.cli.processes import run, running
+from tests.cli.terminal import shown
 
 TOML = """
 url = "sqlite:///auth.db"
@@ -98,22 +94,9 @@ def test_one_finding_is_explained() -> None:
     assert json.loads(run("doctor", "--explain", "token.unsigned", "--json").stdout)["probes"] == ["token-forged"]
 
 
-@pytest.mark.skipif(not hasattr(pty, "openpty"), reason="no terminals here")
 def test_on_a_terminal_it_has_colour_unless_that_is_not_wanted(tmp_path: Path) -> None:
     (configured(tmp_path) / "auth.db.keys").chmod(0o644)
+    more: dict[str, str]
     for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        mine, theirs = pty.openpty()
-        process = subprocess.Popen([*COMMAND, "doctor"], stdout=theirs, cwd=tmp_path, env=environment(**more))
-        os.close(theirs)
-        said = b""
-        while True:
-            try:
-                part = os.read(mine, 65_536)
-            except OSError:
-                break
-            if not part:
-                break
-            said += part
-        os.close(mine)
-        assert process.wait(timeout=60) == 1
-        assert (b"\x1b[" in said) is coloured
+        code, said = shown("doctor", folder=tmp_path, **more)
+        assert (code, "\x1b[" in said) == (1, coloured)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import run, running
-from tests.cli.terminal import at_terminal
+from tests.cli.terminal import shown
 from watchword.config import read_settings
 
 FILES = {"watchword.toml", ".env.example", "watchword.db.keys"}
@@ -40,7 +40,7 @@ def test_at_most_four_questions_at_a_terminal(tmp_path: Path) -> None:
         ("reads the access tokens", "https://api.example"),
         ("tokens written", "paseto"),
     ]
-    code, said = at_terminal("init", typed=answers, folder=tmp_path)
+    code, said = shown("init", typed=answers, folder=tmp_path)
     assert (code, said.count("? ")) == (0, 4)
     settings = read_settings(tmp_path / "watchword.toml", {})
     assert (settings.issuer, settings.audience) == ("https://id.example", "https://api.example")

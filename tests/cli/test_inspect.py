@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.processes import COMMAND, environment, run
-from tests.cli.terminal import at_terminal
+from tests.cli.terminal import shown
 from watchword import KeyRing
 from watchword.blocking import Watchword
 from watchword.formats import opaque
@@ -184,12 +184,12 @@ def test_any_bytes_on_standard_input_are_a_report_and_no_traceback() -> None:
 
 
 def test_at_a_terminal_it_asks_without_showing_and_uses_colour() -> None:
-    code, said = at_terminal("inspect", typed=[("Token", SESSION)])
+    code, said = shown("inspect", typed=[("Token", SESSION)])
     assert code == 0
     assert "session" in said
     assert SESSION[6:] not in said
     assert "\x1b[" in said
-    code, said = at_terminal("inspect", typed=[("Token", SESSION)], NO_COLOR="1")
+    code, said = shown("inspect", typed=[("Token", SESSION)], NO_COLOR="1")
     assert (code, "\x1b[" in said) == (0, False)
 
 

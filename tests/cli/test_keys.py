@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import run
-from tests.cli.terminal import at_terminal
+from tests.cli.terminal import shown
 from watchword import FrozenClock, Key, KeyRing, SystemClock
 from watchword.blocking import Watchword
 from watchword.errors import TokenError
@@ -87,7 +87,7 @@ def test_list_shows_states_and_dates_and_no_key(folder: Path) -> None:
     told = done.stdout + run("keys", "list", "--json", folder=folder).stdout
     assert secrets_in(folder)
     assert not [one for one in secrets_in(folder) if one in told]
-    code, said = at_terminal("keys", "list", folder=folder)
+    code, said = shown("keys", "list", folder=folder)
     assert code == 0
     assert not [one for one in secrets_in(folder) if one in said]
     (folder / "app.db.keys").chmod(0o644)
@@ -174,10 +174,10 @@ def test_export_is_public_unless_asked(folder: Path) -> None:
 
 def test_at_a_terminal_private_keys_are_asked_for(folder: Path) -> None:
     run("keys", "generate", folder=folder)
-    code, said = at_terminal("keys", "export", "--private", typed=[("[y/N]", "n")], folder=folder)
+    code, said = shown("keys", "export", "--private", typed=[("[y/N]", "n")], folder=folder)
     assert code == 130
     assert not [one for one in secrets_in(folder) if one in said]
-    code, said = at_terminal("keys", "export", "--private", typed=[("[y/N]", "y")], folder=folder)
+    code, said = shown("keys", "export", "--private", typed=[("[y/N]", "y")], folder=folder)
     assert (code, secrets_in(folder)[0] in said) == (0, True)
 
 

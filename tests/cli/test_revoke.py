@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.processes import run
-from tests.cli.terminal import at_terminal
+from tests.cli.terminal import shown
 from watchword import SystemClock
 from watchword.app import drive
 from watchword.blocking import Watchword
@@ -94,9 +94,9 @@ def test_what_is_not_ours_is_refused(folder: Path) -> None:
 def test_everything_is_asked_for(folder: Path) -> None:
     done = run("revoke", "--everything", folder=folder)
     assert (done.returncode, done.stdout, "--yes" in done.stderr) == (1, "", True)
-    code, said = at_terminal("revoke", "--everything", typed=[("[y/N]", "n")], folder=folder)
+    code, said = shown("revoke", "--everything", typed=[("[y/N]", "n")], folder=folder)
     assert (code, "revoked" in said) == (130, False)
-    code, said = at_terminal("revoke", "--everything", typed=[("[y/N]", "y")], folder=folder)
+    code, said = shown("revoke", "--everything", typed=[("[y/N]", "y")], folder=folder)
     assert (code, "revoked: everything" in said) == (0, True)
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.cli.processes import COMMAND, Running, browser, environment, run, running
+from tests.cli.processes import Running, browser, run, running
+from tests.cli.terminal import at_terminal
 from watchword import SystemClock
 from watchword.web.cookies import SESSION_COOKIE
 
@@ -171,39 +169,16 @@ def test_a_memory_store_has_nobody_to_add(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("again", "code"), [(PASSWORD, 0), ("something else", 1)])
 def test_at_a_terminal_it_is_asked_for_twice_and_not_shown(folder: Path, again: str, code: int) -> None:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "users", "add", "alice"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=folder,
-        env=environment(),
-        start_new_session=True,
-    )
-    os.close(theirs)
-    said = ""
-
-    def hear(word: str) -> None:
-        nonlocal said
-        while word not in said:
-            said += os.read(ours, 1024).decode()
-
-    try:
-        hear("Password: ")
-        os.write(ours, f"{PASSWORD}\n".encode())
-        hear("The same again: ")
-        os.write(ours, f"{again}\n".encode())
-        if code == 0:
-            hear("added alice")
-            assert process.wait(30) == 0
-        else:
-            hear("do not match")
-            process.kill()
-            process.wait(30)
-    finally:
-        os.close(ours)
-    assert PASSWORD not in said
+    with at_terminal("users", "add", "alice", folder=folder) as terminal:
+        terminal.wait_for("Password: ")
+        terminal.press(f"{PASSWORD}\n")
+        terminal.wait_for("The same again: ")
+        terminal.press(f"{again}\n")
+        terminal.wait_for("added alice" if code == 0 else "do not match")
+        if code:
+            terminal.interrupt()
+        assert terminal.end() == (130 if code else 0)
+        assert PASSWORD not in terminal.seen
 
 
 def test_roles_are_given_and_taken(folder: Path) -> None:
