@@ -38,6 +38,8 @@ FAMILIES: tuple[Family, ...] = (
 AILMENTS: Mapping[str, Ailment] = {one.id: one for family in FAMILIES for one in family.ailments}
 PAGES: Mapping[str, str] = {one.id: family.page for family in FAMILIES for one in family.ailments}
 PROBES: tuple[Probe, ...] = tuple(probe for family in FAMILIES for probe in family.probes)
+AND = " and "
+"""Between the places of a finding about several."""
 SECONDS = 120.0
 """For all probes together; what is left then could not run."""
 _ACTING: frozenset[Need] = frozenset({"canary", "urls"})
@@ -202,9 +204,9 @@ def _where(probe: Probe, case: Case) -> str:
     if case.patient is not None:
         return case.patient.origin
     if "urls" in probe.needs:
-        return " ".join(one.origin for one in case.patients)
+        return AND.join(one.origin for one in case.patients)
     together = "configs" in probe.needs or probe.id in _TOGETHER
-    return " ".join(one.path for one in case.configs) if together else case.config.path
+    return AND.join(one.path for one in case.configs) if together else case.config.path
 
 
 def _unknown(probe: Probe, case: Case, why: str) -> Result:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from .doctor import AILMENTS, PAGES, Report, Result
+from .doctor import AILMENTS, AND, PAGES, Report, Result
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"failure": "error", "warning": "warning"}
@@ -19,7 +20,7 @@ def sarif(report: Report, version: str) -> dict[str, Any]:
             "ruleIndex": index[one.id],
             "level": _LEVELS[one.level],
             "message": {"text": f"{one.seen}. {one.cause} To mend it: {one.mend}"},
-            "locations": [_place(one.where)],
+            "locations": [_place(where) for where in one.where.split(AND)],
             "properties": {"probe": one.probe, "runbook": one.runbook},
         }
         for one in report.findings
@@ -46,7 +47,8 @@ def _rule(id: str) -> dict[str, Any]:
 
 
 def _place(where: str) -> dict[str, Any]:
-    return {"physicalLocation": {"artifactLocation": {"uri": where.partition(" ")[0]}}}
+    """A path or an origin as a URI reference (RFC 3986 §4.1)."""
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(where, safe="/:[]")}}}
 
 
 def _notice(one: Result) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from msgspec import to_builtins
 
 from tests.unit.diagnosis.faults import FAULTS
+from tests.unit.diagnosis.sarif_schema import wrong
 from watchword.diagnosis.canary import Canary, read_canary
 from watchword.diagnosis.doctor import AILMENTS, FAMILIES, PROBES, Report, examine
 from watchword.diagnosis.patient import Answer, Patient, UnreachableError
@@ -76,6 +78,7 @@ def test_a_report_fails_on_failures_alone_and_what_could_not_run_is_no_health() 
 def test_sarif_has_the_shape_of_2_1_0() -> None:
     report = examine(probes=(_probe(_signs("keys.missing", "keys.old")), _probe(_cannot)), environ={})
     log = sarif(report, "1.0")
+    assert list(wrong(log)) == []
     assert (log["version"], set(log)) == ("2.1.0", {"$schema", "version", "runs"})
     [run] = log["runs"]
     rules = run["tool"]["driver"]["rules"]
@@ -91,6 +94,32 @@ def test_sarif_has_the_shape_of_2_1_0() -> None:
     [notice] = run["invocations"][0]["toolExecutionNotifications"]
     assert notice["message"]["text"] == "p could not run: it is night"
     assert to_builtins(report)["results"][0]["findings"][0]["id"] == "keys.missing"
+
+
+def test_a_place_in_sarif_is_a_uri_and_two_places_are_two(tmp_path: Path) -> None:
+    folder = tmp_path / "meine Häuser"
+    folder.mkdir()
+    paths = [folder / "one.toml", folder / "two.toml"]
+    for path in paths:
+        path.write_text("url = 'memory:'\n")
+    probes = (_probe(_signs("keys.old"), "config"), _probe(_signs("keys.missing"), "configs"))
+    log = sarif(examine(map(str, paths), probes=probes, environ={}), "1.0")
+    assert list(wrong(log)) == []
+    found = [
+        [place["physicalLocation"]["artifactLocation"]["uri"] for place in one["locations"]]
+        for one in log["runs"][0]["results"]
+    ]
+    uris = [f"{quote(str(tmp_path))}/meine%20H%C3%A4user/{path.name}" for path in paths]
+    assert found == [[uris[0]], [uris[1]], uris]
+
+
+def test_the_check_of_sarif_sees_what_is_wrong() -> None:
+    log = sarif(examine(probes=(_probe(_signs("keys.missing")),), environ={}), "1.0")
+    [result] = log["runs"][0]["results"]
+    del result["message"]
+    result |= {"level": "failure", "colour": "red", "ruleIndex": "1"}
+    log["version"] = "2.0"
+    assert len(list(wrong(log))) == 5
 
 
 def test_a_canary_that_others_can_read_is_refused_and_variables_win(tmp_path: Path) -> None:
