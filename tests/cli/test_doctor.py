@@ -96,7 +96,6 @@ def test_one_finding_is_explained() -> None:
 
 def test_on_a_terminal_it_has_colour_unless_that_is_not_wanted(tmp_path: Path) -> None:
     (configured(tmp_path) / "auth.db.keys").chmod(0o644)
-    more: dict[str, str]
-    for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        code, said = shown("doctor", folder=tmp_path, **more)
+    for no_colour, coloured in (("", True), ("1", False)):
+        code, said = shown("doctor", folder=tmp_path, NO_COLOR=no_colour)
         assert (code, "\x1b[" in said) == (1, coloured)

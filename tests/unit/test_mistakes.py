@@ -10,14 +10,19 @@ import pytest
 from itsdangerous import URLSafeTimedSerializer
 
 from watchword import AccessTokens, Key, KeyRing, SealedTokens, ServiceTokens, Watchword, open_store
+from watchword.bff.routes import Route
+from watchword.blocking import Watchword as Blocking
 from watchword.compat.itsdangerous import TimedReader
 from watchword.errors import ConfigurationError, MalformedTokenError, WrongAudienceError, WrongIssuerError
 from watchword.formats import paseto
+from watchword.insecure import CROSS_SITE_COOKIE
+from watchword.integrations.flask import Auth
 from watchword.policy.rbac import RBAC
 from watchword.tokens.api_keys import ApiKeys
 from watchword.tokens.one_time import OneTimeTokens
 from watchword.tokens.refresh import RefreshTokens
 from watchword.tokens.sessions import Sessions
+from watchword.web.token_cookies import TokenCookies
 
 WHO: dict[str, Any] = {"issuer": "https://app.example", "audience": "https://api.example"}
 SECRET: Any = b"a secret of thirty-two bytes or so"
@@ -25,6 +30,7 @@ ANY: Any = 60
 RING, SEAL = KeyRing.generate("ES256", "v4.public"), KeyRing.generate("v4.local")
 PUBLIC = KeyRing.of(Key.from_jwk(RING.jwks()["keys"][0]))
 LIST: Any = [Key.generate("ES256")]
+NONE: Any = "none"
 KEY: Any = Key.generate("v4.public")
 
 
@@ -64,6 +70,24 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
         "no active key for 'paseto' with the use 'seal'",
     ),
     "a file for a URL": (lambda: Watchword("app.db", **WHO), "memory: or sqlite:///path.db"),
+    "token cookies in other sites' frames": (lambda: TokenCookies(same_site=NONE), "same_site='lax' or 'strict'"),
+    "the same, with its danger": (
+        lambda: TokenCookies(same_site=NONE, allow=[CROSS_SITE_COOKIE]),
+        "cookie=CookiePolicy(same_site='none', allow=[CROSS_SITE_COOKIE])",
+    ),
+    "the same danger alone": (lambda: TokenCookies(allow=[CROSS_SITE_COOKIE]), "without CROSS_SITE_COOKIE"),
+    "a route to this machine": (
+        lambda: Route(prefix="/api", upstream="http://localhost:9000"),
+        "http is for this very machine alone, with allow_loopback=True",
+    ),
+    "a route by http to another machine": (
+        lambda: Route(prefix="/api", upstream="http://api.internal", allow_loopback=True),
+        "so write https://; http is for localhost alone",
+    ),
+    "a verb of an Auth that is on no application": (
+        lambda: Auth(Blocking("memory:", **WHO)).who,
+        "auth.attach(app) (FastAPI, Starlette, Flask), app = auth.attach(app) (ASGI, WSGI)",
+    ),
     "never opened": (lambda: Watchword("memory:", **WHO).access.issue("u"), "open it first: 'async with ww:'"),
 }
 

@@ -43,7 +43,9 @@ class Outside(Struct, frozen=True):
         """
         parts: SplitResult = check_url(url, allow_loopback=allow_loopback)
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise ConfigurationError(f"{url[:200]!a}: tokens travel by https; http is for this very machine")
+            raise ConfigurationError(
+                f"{url[:200]!a}: tokens travel by https, so write https://; http is for localhost alone"
+            )
         if parts.query or "%" in parts.path or "//" in parts.path or "/." in parts.path:
             raise ConfigurationError(f"{url[:200]!a} is no plain origin and path")
         return cls(f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/"))

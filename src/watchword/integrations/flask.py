@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, cast
 
 from flask import Flask, Response
 
@@ -43,6 +43,13 @@ class Auth(wsgi.Auth):
         self._app = app
         app.wsgi_app = wsgi.WatchwordMiddleware(app.wsgi_app, self)  # type: ignore[method-assign]  # Flask's own way
         app.register_error_handler(WatchwordError, _refuse)
+
+    def attach(self, app: wsgi.App) -> wsgi.WatchwordMiddleware:
+        """``init_app``, by the name that it has in every framework; what it returns may be let go."""
+        if not isinstance(app, Flask):
+            return super().attach(app)
+        self.init_app(app)
+        return cast(wsgi.WatchwordMiddleware, app.wsgi_app)
 
     def require(self, *scopes: str, **rule: Unpack[Rule]) -> Callable[[V], V]:
         """For a view, below its route: its caller has all these scopes, and is what the rule asks for.

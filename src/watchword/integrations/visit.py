@@ -105,7 +105,11 @@ def current(owner: object = None) -> Visit:
     while visit is not None and owner is not None and visit.owner is not owner:
         visit = visit.outer
     if visit is None:
-        raise ConfigurationError("no request to an application with this auth is being answered: call auth.attach(app)")
+        raise ConfigurationError(
+            "no request is being answered by an application that has this auth. Put it there, once: auth.attach(app) "
+            "(FastAPI, Starlette, Flask), app = auth.attach(app) (ASGI, WSGI), plugins=[auth] (Litestar), MIDDLEWARE "
+            "(Django); outside of a request ask ww itself"
+        )
     return visit
 
 

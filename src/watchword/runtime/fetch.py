@@ -52,7 +52,8 @@ def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:
     host = parts.hostname or ""
     sound = isinstance(url, str) and url.isascii() and url.isprintable() and not set(url) & set(' "<>\\^`{|}#')
     if not sound or not (plain or parts.scheme == "https") or not host or not _HOST.issuperset(host) or port == 0:
-        raise ConfigurationError(f"{str(url)[:200]!a} cannot be fetched: it has to be https, with a host")
+        hint = "; http is for this very machine alone, with allow_loopback=True" if parts.scheme == "http" else ""
+        raise ConfigurationError(f"{str(url)[:200]!a} cannot be fetched: it has to be https, with a host{hint}")
     if "@" in parts.netloc:
         raise ConfigurationError("a URL that is fetched names no user and holds no password")
     return parts

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 
 from watchword.errors import ConfigurationError
-from watchword.insecure import INSECURE_COOKIE, Danger
+from watchword.insecure import CROSS_SITE_COOKIE, INSECURE_COOKIE, Danger
 from watchword.web.cookies import CookiePolicy, is_plain_path
 from watchword.web.messages import Connection
 
@@ -54,6 +54,12 @@ class TokenCookies:
         if not isinstance(self.life, timedelta) or not timedelta(minutes=1) <= self.life <= _LONGEST:
             raise ConfigurationError("life is a timedelta of 1 minute to 7 days; for longer: sign_in(…, remember=True)")
         object.__setattr__(self, "allow", tuple(self.allow))
+        if self.same_site not in ("lax", "strict") or CROSS_SITE_COOKIE in self.allow:
+            raise ConfigurationError(
+                "token cookies are for pages of your own site: same_site='lax' or 'strict', without CROSS_SITE_COOKIE; "
+                "an application that other sites show in a frame has a session: "
+                "cookie=CookiePolicy(same_site='none', allow=[CROSS_SITE_COOKIE])"
+            )
         names = _INSECURE if INSECURE_COOKIE in self.allow else _SECURE
         access = CookiePolicy(names[0], same_site=self.same_site, allow=self.allow)
         refresh = CookiePolicy(names[1], same_site="strict", path=self.path, allow=self.allow)

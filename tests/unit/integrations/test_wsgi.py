@@ -175,6 +175,21 @@ def test_flask_takes_one_auth_and_wants_parentheses(ww: Watchword) -> None:
         auth.require(lambda: "me")  # type: ignore[arg-type]  # the mistake
 
 
+def test_flask_is_attached_by_the_word_of_the_other_frameworks_as_well(ww: Watchword) -> None:
+    app, auth = Flask(__name__), flask.Auth(ww)
+    assert auth.attach(app) is app.wsgi_app
+
+    @app.get("/me")
+    @auth.require()
+    def me() -> str:
+        return auth.who.subject
+
+    assert app.test_client().get("/me").status_code == 401  # and no 500: the errors are answered, too
+    with pytest.raises(ConfigurationError, match="once"):
+        auth.attach(app)
+    assert isinstance(flask.Auth(ww).attach(app.wsgi_app), wsgi.WatchwordMiddleware)
+
+
 def test_flask_views_of_both_sorts_are_guarded(ww: Watchword) -> None:
     app, auth = Flask(__name__), flask.Auth(ww)
     auth.init_app(app)
