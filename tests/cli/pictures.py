@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from msgspec import Struct
 from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
@@ -19,8 +20,10 @@ from tests.cli.processes import run
 from tests.cli.terminal import shown
 from watchword.blocking import Watchword
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 URL = "http://localhost:8080"
+_PROGRESS = re.compile(r"\r\x1b\[2K[^\r\n]*\r")
+"""A line that was written over."""
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -32,8 +35,31 @@ def picture(words: str, said: str, width: int) -> str:
     return _FONTS.sub("", svg).replace("Fira Code", "ui-monospace, monospace") + "\n"
 
 
+class Picture(Struct, frozen=True):
+    """One command, how wide its terminal is, what is typed when it asks, and how many of its lines are shown."""
+
+    words: str
+    width: int = 100
+    typed: tuple[tuple[str, str], ...] = ()
+    lines: int = 40
+
+
+PICTURES = {
+    "init": Picture(
+        "init --dir new",
+        typed=(("record kept", ""), ("public address", ""), ("reads the access", ""), ("written?", "paseto")),
+    ),
+    "inspect": Picture("inspect --file token.txt --config watchword.toml", width=120),
+    "keys": Picture("keys list", width=155),
+    "config": Picture("config show --origin", width=90),
+    "advise": Picture("advise --client web --needs none", width=120, lines=90),
+    "doctor": Picture("doctor --config watchword.toml", width=120, lines=16),
+    "demo": Picture("demo --tour", width=130),
+}
+
+
 def main() -> None:
-    PICTURES.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     with TemporaryDirectory() as made:
         folder = Path(made)
         run("init", "--yes", folder=folder)
@@ -41,14 +67,14 @@ def main() -> None:
             token = ww.access.issue("user-7", roles=["admin"], claims={"email": "ada@example.org"}).token
         (folder / "token.txt").write_text(f"{token}\n")
         run("keys", "rotate", folder=folder)
-        for name, words, width in (
-            ("inspect", "inspect --file token.txt --config watchword.toml", 120),
-            ("keys", "keys list", 155),
-            ("config", "config show --origin", 90),
-        ):
-            _, said = shown(*words.split(), folder=folder, columns=width)
-            lines = said.splitlines()
-            (PICTURES / f"{name}.svg").write_text(picture(f"watchword {words}", "\n".join(lines[:40]), width))
+        for name, one in PICTURES.items():
+            if name == "doctor":  # last of all that reads the keys: now it has something to find
+                (folder / "watchword.db.keys").chmod(0o644)
+            _, said = shown(*one.words.split(), typed=one.typed, folder=folder, columns=one.width)
+            said = _PROGRESS.sub("", said).replace(made, "/srv/app")
+            (folder / "watchword.db.keys").chmod(0o600)
+            lines = "\n".join(said.splitlines()[: one.lines])
+            (FOLDER / f"{name}.svg").write_text(picture(f"watchword {one.words}", lines, one.width))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.cli.pictures import PICTURES
 from tests.cli.processes import COMMAND, environment, run
 from watchword.cli.main import watchword
+from watchword.diagnosis.doctor import AILMENTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +76,16 @@ def resolve(words: list[str]) -> tuple[click.Command, str, list[str]]:
     return command, name, rest
 
 
+@pytest.mark.parametrize("id", [id for id, row in AILMENTS.items() if "watchword " in row.mend])
+def test_what_the_doctor_tells_to_run_parses(id: str) -> None:
+    for line in re.findall(r"\bwatchword ([a-z].*?)(?:  #|[,;|<]|$)", AILMENTS[id].mend):
+        command, name, rest = resolve(shlex.split(line))
+        context = command.make_context(name, rest)
+        assert context.params.get("kids") or not context.params.get("emergency"), "an emergency is of one key"
+        if name == "revoke":
+            assert any(context.params[one] for one in ("token", "everything", "subject", "session")), "of what?"
+
+
 def test_the_pages_are_printed_as_they_are_written() -> None:
     done = run("keys", "rotate", "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -117,6 +129,8 @@ def test_commands_and_options_are_completed(line: str, wanted: set[str]) -> None
 
 def test_the_pictures_are_whole_in_themselves() -> None:
     pictures = sorted((ROOT / "docs/pictures").glob("*.svg"))
-    assert {"config.svg", "inspect.svg", "keys.svg"} <= {one.name for one in pictures}
+    assert {one.stem for one in pictures} >= PICTURES.keys()
+    pages = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    assert not [one.name for one in pictures if f"pictures/{one.name})" not in pages]
     for one in pictures:
         assert not re.findall(r"@font-face|@import|<script|<image|href=|url\((?!#)", one.read_text()), one.name

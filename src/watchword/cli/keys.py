@@ -124,7 +124,7 @@ def _to_retire(ring: KeyRing, kid: str) -> str:
     if slot in signers(ring):
         raise CommandError(
             f"{slot.key.kid} signs now",
-            "replace it: watchword keys rotate; if it leaked: watchword keys rotate --emergency",
+            "replace it: watchword keys rotate; if it leaked: watchword keys rotate --emergency KID",
         )
     return slot.key.kid
 

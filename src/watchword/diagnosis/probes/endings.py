@@ -218,7 +218,7 @@ FAMILY = Family(
             id="leak.location",
             symptom="Sessions stand in histories, logs and Referer.",
             cause="A redirect after the sign-in carries the token in its URL.",
-            mend='return RedirectResponse("/", 303)   # without the token; rotate what was leaked: watchword revoke',
+            mend='return RedirectResponse("/", 303)   # without the token; now: watchword revoke --token',
         ),
     ),
     probes=(

@@ -120,7 +120,7 @@ FAMILY = Family(
             id="keys.readable",
             symptom="The process refuses to start, or another user of the machine could sign tokens of anybody.",
             cause="The key file can be read by its group or by all.",
-            mend="chmod 600 app.db.keys && watchword keys rotate --emergency   # who could read it may have it",
+            mend="chmod 600 app.db.keys && watchword keys rotate --emergency KID   # who could read it may have it",
         ),
         Ailment(
             id="keys.folder-open",
