@@ -102,29 +102,58 @@ def test_every_command_is_in_the_reference() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_gets_its_script(shell: str) -> None:
-    done = run("completion", shell)
-    assert (done.returncode, "_WATCHWORD_COMPLETE" in done.stdout) == (0, True)
+def test_no_other_shell() -> None:
     assert run("completion", "cmd").returncode == 2
 
 
-def test_bash_takes_the_script(tmp_path: Path) -> None:
-    (tmp_path / "watchword").write_text(run("completion", "bash").stdout)
-    asked = f"set -e; source {tmp_path}/watchword; complete -p watchword"
-    done = subprocess.run(["bash", "--norc", "-c", asked], capture_output=True, text=True, timeout=60)
+def test_a_real_bash_completes(tmp_path: Path) -> None:
+    command = tmp_path / "watchword"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
+    command.chmod(0o755)
+    asked = f"""set -e; source <({command} completion bash); complete -p watchword
+        completed() {{ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+                       _watchword_completion {command}; echo "${{COMPREPLY[@]}}"; }}
+        completed watchword ke; completed watchword keys ro; completed watchword inspect --jw
+        completed watchword completion ''"""
+    done = subprocess.run(
+        ["bash", "--norc", "-c", asked], capture_output=True, text=True, timeout=60, env=environment()
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "-F _watchword_completion" in done.stdout
+    complete, *found = done.stdout.splitlines()
+    assert "-F _watchword_completion" in complete
+    assert found == ["keys", "rotate", "--jwks", "bash zsh fish"]
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_where_a_file_is_wanted_files_are_completed(path: tuple[str, ...]) -> None:
+    options = {one.metavar: one for one in ALL[path].params if isinstance(one, click.Option)}
+    for metavar, wanted in (("FILE", "file"), ("FILE|URL", "file"), ("DIR", "dir")):
+        if metavar in options:
+            [found] = options[metavar].type.shell_complete(click.Context(ALL[path]), options[metavar], "")
+            assert found.type == wanted
+
+
+def test_zsh_and_fish_get_scripts_that_were_tried_in_them() -> None:
+    """Both were: these are the lines without which the second tab in zsh, or a comma in fish, completes nothing."""
+    zsh = run("completion", "zsh").stdout
+    assert zsh.startswith("#compdef watchword\n")
+    assert "    # autoload from fpath, call function directly\n    compdef _watchword_completion watchword\n" in zsh
+    fish = run("completion", "fish").stdout
+    assert 'string split -m 1 "," $completion' in fish
+    assert 'complete --no-files --command watchword --arguments "(_watchword_completion)"' in fish
 
 
 @pytest.mark.parametrize(
-    ("line", "wanted"),
-    [("watchword ke", {"keys"}), ("watchword keys ro", {"rotate"}), ("watchword inspect --jw", {"--jwks"})],
+    ("shell", "word", "told"),
+    [
+        ("zsh", "1", "plain\nkeys\nList, make, rotate, retire and export keys.\n"),
+        ("fish", "ke", "plain,keys\tList, make, rotate, retire and export keys.\n"),
+    ],
 )
-def test_commands_and_options_are_completed(line: str, wanted: set[str]) -> None:
-    env = environment(_WATCHWORD_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
+def test_what_zsh_and_fish_ask_is_answered(shell: str, word: str, told: str) -> None:
+    env = environment(_WATCHWORD_COMPLETE=f"{shell}_complete", COMP_WORDS="watchword ke", COMP_CWORD=word)
     done = subprocess.run(COMMAND, capture_output=True, text=True, env=env, timeout=60)
-    assert {one.partition(",")[2] for one in done.stdout.splitlines()} == wanted
+    assert done.stdout == told
 
 
 def test_the_pictures_are_whole_in_themselves() -> None:

@@ -56,17 +56,23 @@ def _questions(command: F) -> F:
 
 @click.command(epilog=f"{_EXAMPLES} {_CODES}")
 @click.option(
-    "--answers", metavar="FILE", help="The answers as TOML or JSON, or a watchword.toml that has them; - is stdin."
+    "--answers",
+    type=click.Path(),
+    metavar="FILE",
+    help="The answers as TOML or JSON, or a watchword.toml that has them; - is stdin.",
 )
 @_questions
 @click.option("--framework", type=click.Choice(FRAMEWORKS), default="fastapi", show_default=True, help="For --write.")
 @click.option(
-    "--write", metavar="DIR", help="Write watchword.toml, app.py, jobs.py and tests of the plan; overwrites nothing."
+    "--write",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write watchword.toml, app.py, jobs.py and tests of the plan; overwrites nothing.",
 )
 @click.option(
     "--explain", metavar="RULE", help="Show one rule: when it holds, what it says, why, and its source; or all."
 )
-@click.option("--audit", "audited", metavar="FILE", help="Judge a watchword.toml by the same rules.")
+@click.option("--audit", "audited", type=click.Path(), metavar="FILE", help="Judge a watchword.toml by the same rules.")
 @json_option
 def advise(
     answers: str | None,

@@ -29,7 +29,12 @@ _EXTRAS = {
 }
 
 config_option = click.option(
-    "--config", default="watchword.toml", show_default=True, metavar="FILE", help="The configuration to read."
+    "--config",
+    default="watchword.toml",
+    show_default=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="The configuration to read.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on standard output.")
 

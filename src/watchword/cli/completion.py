@@ -8,6 +8,17 @@ from click.shell_completion import get_completion_class
 from .commands import CommandError, examples
 
 _VARIABLE = "_WATCHWORD_COMPLETE"
+_ZSH = '_watchword_completion "$@"'
+_MENDED = {
+    # a file in fpath becomes the function: without this its second call completes nothing
+    "zsh": (
+        '    _watchword_completion "$@"',
+        '    compdef _watchword_completion watchword\n    _watchword_completion "$@"',
+    ),
+    # what a command is for may have commas in it
+    "fish": ('string split "," $completion', 'string split -m 1 "," $completion'),
+}
+"""Shell -> what click writes, and what is written instead."""
 
 
 @click.command(
@@ -27,4 +38,5 @@ def completion(context: click.Context, shell: str) -> None:
     made = get_completion_class(shell)
     if made is None:
         raise CommandError(f"there is no completion for {shell}")
-    click.echo(made(context.find_root().command, {}, "watchword", _VARIABLE).source())
+    script = made(context.find_root().command, {}, "watchword", _VARIABLE).source()
+    click.echo(script.replace(*_MENDED[shell]) if shell in _MENDED else script)

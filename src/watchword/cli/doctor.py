@@ -26,13 +26,22 @@ _CODES = "Exit codes: 0 no failure, 1 a failure was found, 2 wrong usage."
 
 
 @click.command(epilog=f"{_EXAMPLE}. {_CODES}")
-@click.option("--config", "configs", multiple=True, metavar="FILE", help="A configuration; again: compare services.")
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A configuration; again: compare services.",
+)
 @click.option("--url", "urls", multiple=True, metavar="ORIGIN", help="A server; again: another node of the same one.")
-@click.option("--canary", metavar="FILE", help="An account to act with, and the paths of its application.")
-@click.option("--ca", metavar="FILE", help="Certificates to trust instead of the system's (PEM).")
+@click.option(
+    "--canary", type=click.Path(), metavar="FILE", help="An account to act with, and the paths of its application."
+)
+@click.option("--ca", type=click.Path(), metavar="FILE", help="Certificates to trust instead of the system's (PEM).")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes of one configuration; WEB_CONCURRENCY.")
 @click.option("--restart", metavar="COMMAND", help="What restarts the server; it is run once, with a canary signed in.")
-@click.option("--output", metavar="FILE", help="Write the report there as SARIF 2.1.0, too.")
+@click.option("--output", type=click.Path(), metavar="FILE", help="Write the report there as SARIF 2.1.0, too.")
 @click.option("--explain", metavar="ID", help="Say all about one finding, and examine nothing.")
 @json_option
 def doctor(

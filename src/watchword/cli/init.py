@@ -35,7 +35,15 @@ CONFIG, VARIABLES, KEYS = "watchword.toml", ".env.example", "watchword.keys"
 @click.option(
     "--format", "form", type=click.Choice(["jwt", "paseto"]), help="How access tokens are written; jwt unless said."
 )
-@click.option("--dir", "folder", default=".", metavar="DIR", show_default=True, help="Where the files are written.")
+@click.option(
+    "--dir",
+    "folder",
+    default=".",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    show_default=True,
+    help="Where the files are written.",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing, and take what is usual for what was not said.")
 def init(url: str | None, issuer: str | None, audience: str | None, form: str | None, folder: str, yes: bool) -> None:
     """Write watchword.toml with comments, keys (0600) and .env.example; ask at most four questions.

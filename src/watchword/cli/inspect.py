@@ -39,15 +39,20 @@ _COLOURS = {"passed": "green", "stopped": "red", "danger": "red", "warning": "ye
     )
 )
 @click.argument("given", nargs=-1, metavar="[TOKEN|-]")
-@click.option("--file", "file", metavar="FILE", help="Read it from a file.")
+@click.option("--file", "file", type=click.Path(), metavar="FILE", help="Read it from a file.")
 @click.option(
-    "--jwks", metavar="FILE|URL", help="Check signatures with these keys: a JWK Set or a PASETO key document."
+    "--jwks",
+    type=click.Path(),
+    metavar="FILE|URL",
+    help="Check signatures with these keys: a JWK Set or a PASETO key document.",
 )
 @click.option(
     "--issuer", metavar="URL", help="Who is to have issued it; without --jwks its keys are fetched from there."
 )
 @click.option("--audience", metavar="AUD", help="Whom it is to be for.")
-@click.option("--config", metavar="FILE", help="Judge by the keys, issuer and audience of this configuration.")
+@click.option(
+    "--config", type=click.Path(), metavar="FILE", help="Judge by the keys, issuer and audience of this configuration."
+)
 @click.option("--as", "kind", type=click.Choice(["access", "service", "sealed"]), help="The kind that is wanted.")
 @click.option("--purpose", metavar="WORD", help="What a sealed token is for.")
 @click.option("--bound-to", metavar="SUBJECT", help="Whom a sealed token is bound to.")

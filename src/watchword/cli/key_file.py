@@ -12,7 +12,9 @@ from ..errors import ConfigurationError
 from ..keys.ring import KeyRing, Slot
 from .commands import CommandError, configured, lasting, say_json
 
-keys_option = click.option("--keys", "path", metavar="FILE", help="The key file, instead of the configuration's.")
+keys_option = click.option(
+    "--keys", "path", type=click.Path(), metavar="FILE", help="The key file, instead of the configuration's."
+)
 LIST = "watchword keys list"
 
 

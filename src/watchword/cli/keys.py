@@ -142,7 +142,7 @@ def _to_retire(ring: KeyRing, kid: str) -> str:
 )
 @click.option("--kid", metavar="KID", help="This key alone.")
 @click.option("--private", is_flag=True, help="The secret halves as well, after a question.")
-@click.option("--out", metavar="FILE", help="A new file (0600) instead of standard output.")
+@click.option("--out", type=click.Path(), metavar="FILE", help="A new file (0600) instead of standard output.")
 @config_option
 @keys_option
 @yes_option
