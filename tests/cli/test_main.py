@@ -36,19 +36,13 @@ def test_version() -> None:
     assert json.loads(run("version", "--json").stdout)["version"] == __version__
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        *((), ("demo",), ("serve",), ("version",), ("users",)),
-        *(("users", name) for name in ("add", "disable", "enable", "passwd", "list")),
-    ],
-)
+@pytest.mark.parametrize("words", [(), ("users",), ("users", "add")])
 def test_help_names_the_exit_codes(words: tuple[str, ...]) -> None:
     done = run(*words, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     told = " ".join(done.stdout.split())
+    assert "Examples: watchword " in told
     assert "Exit codes: 0 done, 1 refused or failed, 2 wrong usage." in told
-    assert words in ((), ("version",)) or "Example" in told
 
 
 def test_alone_it_helps() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from .hide import plain
 from .reading import date, instant, span
 
 HEADER = {
@@ -64,7 +62,3 @@ def relative(at: int, now: int) -> str:
     if at == now:
         return "now"
     return f"{span(at - now)} ago" if at < now else f"in {span(at - now)}"
-
-
-def header_words(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, HEADER.get(plain(name, 64), "")) for name in header]

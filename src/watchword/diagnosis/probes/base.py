@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -112,9 +112,6 @@ class Family(Struct, frozen=True, kw_only=True):
     prevent: str
     ailments: tuple[Ailment, ...]
     probes: tuple[Probe, ...]
-
-    def by_id(self) -> Mapping[str, Ailment]:
-        return {one.id: one for one in self.ailments}
 
 
 def endpoint(path: str, what: str) -> str:

@@ -8,8 +8,6 @@ from ..canary import bearer, visiting
 from ..patient import Answer
 from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
 
-LONGEST_AGE = 400 * 86_400
-
 
 def _flags(case: Case) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
