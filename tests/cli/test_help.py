@@ -34,11 +34,8 @@ ALL = dict(commands())
 def examples(command: click.Command) -> list[list[str]]:
     """The words of each example, from ``watchword`` to what the shell does with the rest."""
     epilog = command.epilog or ""
-    lines = re.findall(r"^ +(.*watchword .+)$", epilog, re.MULTILINE)
-    for several in re.findall(r"Examples?: (watchword .+?)\.?\s(?=Exit codes)", epilog, re.DOTALL):
-        lines += [one.strip() for one in several.split(";")]
     found = []
-    for line in lines:
+    for line in re.findall(r"^ +(.*watchword .+)$", epilog, re.MULTILINE):
         words = shlex.split(line.replace("|", " | ").replace("<", " < ").replace(">", " > "))
         words = words[words.index("watchword") + 1 :]
         ends = [words.index(mark) for mark in ("|", "<", ">") if mark in words]

@@ -25,16 +25,11 @@ from ..keys.ring import KeyRing
 from ..stores.base import open_store
 from .advice import rule_json, show_findings, show_plan, show_rule
 from .choosing import ask_all, can_ask
-from .commands import CommandError, configured, json_option, say_json
+from .commands import CommandError, configured, examples, json_option, say_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 NOTHING = "none"
-_EXAMPLES = (
-    "Examples: watchword advise; watchword advise --client spa --client mobile --verify local; "
-    "watchword advise --answers answers.toml --write myapp; watchword advise --audit watchword.toml; "
-    "watchword advise --explain own-both-ends."
-)
 _CODES = "Exit codes: 0 done, 1 refused, or the audit found a failure, 2 wrong usage."
 
 
@@ -44,17 +39,27 @@ def _questions(command: F) -> F:
         names = [*question.choices, *([NOTHING] if question.many and question.id != "client" else [])]
         repeated = " May be repeated." if question.many else ""
         default = ", ".join(question.default) or NOTHING
+        meanings = "; ".join(f"{id}: {text.removeprefix(f'{id}: ')}" for id, text in question.choices.items())
         command = click.option(
             f"--{question.id}",
             question.id,
             type=click.Choice(names),
             multiple=question.many,
-            help=f"{question.asks}{repeated} When in doubt: {default}.",
+            help=f"{question.asks} {meanings}.{repeated} When in doubt: {default}.",
         )(command)
     return command
 
 
-@click.command(epilog=f"{_EXAMPLES} {_CODES}")
+@click.command(
+    epilog=examples(
+        "watchword advise",
+        "watchword advise --client spa --client mobile --verify local",
+        "watchword advise --answers answers.toml --write myapp --framework flask",
+        "watchword advise --explain own-both-ends",
+        "watchword advise --audit watchword.toml",
+        codes=_CODES,
+    )
+)
 @click.option(
     "--answers",
     type=click.Path(),

@@ -16,16 +16,23 @@ import click
 from msgspec import to_builtins
 
 from .. import __version__
-from .commands import CommandError, json_option, plain, say_json
+from .commands import CommandError, examples, json_option, plain, say_json
 
 if TYPE_CHECKING:
     from ..diagnosis.doctor import Finding, Report
 
-_EXAMPLE = "Example: watchword doctor --config watchword.toml --url https://app.example --canary canary.toml"
 _CODES = "Exit codes: 0 no failure, 1 a failure was found, 2 wrong usage."
 
 
-@click.command(epilog=f"{_EXAMPLE}. {_CODES}")
+@click.command(
+    epilog=examples(
+        "watchword doctor",
+        "watchword doctor --url https://app.example",
+        "watchword doctor --config watchword.toml --url https://app.example --canary canary.toml --output report.sarif",
+        "watchword doctor --explain csrf.own-refused",
+        codes=_CODES,
+    )
+)
 @click.option(
     "--config",
     "configs",
