@@ -56,7 +56,8 @@ def _report(piece: Piece, trust: Trust, levels: int) -> Report:
     walk = judge(piece.text, trust.kind or look.kind, trust) or walk
     walk.passed(Stage.EXTRACT, says=f"it came in the {piece.where}" if piece.where else "it was given alone")
     size, now = size_of(piece.text), trust.clock.now()
-    expires = instant((look.claims or {}).get("exp"))
+    claims = dict(look.claims or look.opened or {})
+    expires = instant(claims.get("exp"))
     steps = walk.steps() if trust.kind and not look.pieces else _steps(look, piece, walk)
     return Report(
         what=look.what,
@@ -65,7 +66,7 @@ def _report(piece: Piece, trust: Trust, levels: int) -> Report:
         where=piece.where,
         size=size,
         header=shown(dict(look.header)),
-        claims=shown(dict(look.claims or {})),
+        claims=shown(claims),
         facts=look.facts,
         expires_at=expires,
         left=None if expires is None else expires - now,

@@ -306,10 +306,8 @@ class SealedTokens:
         return self._formats[name]
 
     def _assertion(self, purpose: str, bound_to: str, audience: str | None) -> bytes:
-        """PAE of the context, purpose, subject and audience: what a token is bound to."""
         whom = self._audience if audience is None else named(audience, "an audience")
-        parts = named(purpose, "a purpose"), named(bound_to, "bound_to"), whom
-        return pae(CONTEXT, *(part.encode() for part in parts))
+        return assertion_of(purpose, bound_to, whom)
 
     def _kept_in(self) -> Store:
         if self._store is None:
@@ -319,6 +317,12 @@ class SealedTokens:
     def __repr__(self) -> str:
         heard = "with a view" if self._view is not None else "no view: revocations are not seen"
         return f"SealedTokens(audience={self._audience!r}, {heard})"
+
+
+def assertion_of(purpose: str, bound_to: str, audience: str) -> bytes:
+    """PAE of the context, purpose, subject and audience: what a token is bound to. Raises: ConfigurationError."""
+    parts = named(purpose, "a purpose"), named(bound_to, "bound_to"), audience
+    return pae(CONTEXT, *(part.encode() for part in parts))
 
 
 def _whose(token: _Opened) -> Principal:

@@ -23,6 +23,7 @@ from watchword.keys.discovery import alias
 from watchword.stores.memory import MemoryStore
 from watchword.tokens.base import KINDS
 from watchword.tokens.refresh import RefreshTokens
+from watchword.tokens.sealed import SealedTokens
 
 CLOCK = FrozenClock()
 NOW = CLOCK.now()
@@ -327,6 +328,42 @@ def test_a_sealed_jwt_is_opened_with_its_key_and_looked_at() -> None:
     assert (inner.form, inner.kind) == ("jws", "access")
 
 
+@pytest.mark.parametrize("format", ["paseto", "jwe"])
+def test_what_was_sealed_is_shown_to_who_has_the_key_the_purpose_and_the_user(format: str) -> None:
+    ring = KeyRing.of(Key.generate("v4.local"), Key.generate("A256GCM"), clock=CLOCK)
+    data = {"order": "o-1", "to": "ada@example.org", "copy": jwt()}
+    token = SealedTokens(ring).seal(data, purpose="payment", bound_to="user-7", format=format).token
+    report = look(token, ring=ring, kind="sealed", purpose="payment", bound_to="user-7")
+    assert (report.stopped, report.left, report.claims["data"]["order"]) == (None, 300, "o-1")
+    assert jwt() not in repr(report)
+    assert "personal" not in found(report), "nobody else reads it"
+    assert "encrypted" not in " ".join(report.unverified)
+    for other in ({"bound_to": "user-8"}, {"purpose": "handover"}):
+        named: Any = {"purpose": "payment", "bound_to": "user-7"} | other
+        refused = look(token, ring=ring, kind="sealed", **named)
+        assert refused.stopped is not None
+        assert refused.stopped.stage is Stage.VERIFY
+    assert look(token).claims == {}
+    assert "encrypted" in " ".join(look(token).unverified)
+    CLOCK.advance(301)
+    late = look(token, ring=ring, kind="sealed", purpose="payment", bound_to="user-7")
+    CLOCK.advance(-301)
+    assert late.stopped is not None
+    assert (late.stopped.stage, late.left, late.claims["data"]["order"]) == (Stage.CLAIMS, -1, "o-1")
+
+
+def test_a_stranger_that_is_encrypted_for_nobody_in_particular_opens_with_its_key() -> None:
+    key = KEYS["v4.local"]
+    named: Any = {"kid": key.kid}
+    token = paseto.encrypt(dump_json({"sub": "user-7", "exp": "2001-01-01T00:00:00Z"}), key, footer=named)
+    report = look(token, ring=KeyRing.of(key, clock=CLOCK))
+    assert report.claims["sub"] == "user-7"
+    assert report.stopped is not None
+    assert report.stopped.stage is Stage.CLAIMS
+    bound = look(paseto.encrypt(b"{}", key, footer=named, assertion=b"x"), ring=KeyRing.of(key, clock=CLOCK))
+    assert (bound.stopped, bound.claims) == (None, {})
+
+
 def test_its_size_is_told_as_a_share_of_a_header_block() -> None:
     token = jwt()
     assert look(token).size == len(token)
@@ -463,6 +500,19 @@ def test_any_json_in_a_token_is_a_report(header: dict[str, Any], claims: dict[st
     ):
         checked_report(text)
         checked_report(text, ring=RING)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(NAMES, JSON, max_size=5), st.binary(max_size=40), st.sampled_from(["{}", "sealed", "at", "x"]))
+def test_anything_that_was_sealed_is_a_report(claims: dict[str, Any], raw: bytes, typ: str) -> None:
+    for payload in (json.dumps(claims).encode("utf-8", "surrogatepass"), raw):
+        local = KEYS["v4.local"]
+        for text in (
+            paseto.encrypt(payload, local, footer={"kid": local.kid, "typ": typ}),
+            jwe.encrypt(payload, KEYS["A256KW"]),
+        ):
+            checked_report(text, ring=RING)
+            checked_report(text, ring=RING, kind="sealed", purpose="payment", bound_to="user-7")
 
 
 @pytest.mark.parametrize("levels", [20, 200, 900, 5000])

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from ..walk import Trust, Walk
 
+UNREAD = "its claims are encrypted: nothing of them was read"
+
 
 class Piece(Struct, frozen=True):
     """A credential or key that stood inside of another text."""
@@ -30,8 +32,9 @@ class Look(Struct, kw_only=True):
     kind: str | None = None
     header: Mapping[str, Any] = {}
     claims: Mapping[str, Any] | None = None
-    readable: bool = False
-    """Anybody who has the text reads the claims."""
+    """What anybody reads who has the text."""
+    opened: Mapping[str, Any] | None = None
+    """What nobody reads but who has the key: it is shown, and nothing is found in it."""
     algorithm: str = ""
     message: bytes = b""
     signature: bytes = b""

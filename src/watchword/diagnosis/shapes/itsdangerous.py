@@ -28,6 +28,5 @@ def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
         what="a value signed by itsdangerous, such as Flask's session cookie" + ", compressed" * packed,
         kind="signed value",
         claims=None if packed else object_of(text.partition(".")[0]),
-        readable=True,
         flags=frozenset({"signed-value"}),
     )

@@ -12,9 +12,9 @@ from ...formats.base import Envelope, make_format
 from ...keys.discovery import alias
 from ...keys.ring import KeyRing
 from ...tokens.base import KINDS
-from ..reading import is_kid, object_of, raw_of
+from ..reading import is_kid, json_of, object_of, raw_of
 from ..walk import NO_KEYS, Trust, Walk, check_claims
-from .base import Look, Piece
+from .base import UNREAD, Look, Piece
 
 _TYPES = {
     **{compact.media_type(str(kind.typ)): name for name, kind in KINDS.items() if kind.typ},
@@ -48,7 +48,6 @@ def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
         kind=kind_of(header, claims),
         header=header,
         claims=claims,
-        readable=True,
         algorithm=_text(header, "alg"),
         message=message.encode("utf-8", "replace"),
         signature=raw_of(signature) or b"",
@@ -118,10 +117,14 @@ def _envelope(untrusted: str | bytes, ring: KeyRing) -> Envelope:
 
 def _sealed(untrusted: str | bytes, header: Mapping[str, Any], number: int, trust: Trust, walk: Walk) -> Look:
     inside: tuple[Piece, ...] = ()
+    opened: Mapping[str, Any] | None = None
     try:
         plaintext = jwe.decrypt(untrusted, trust.keys)
         walk.passed(Stage.PARSE, Stage.KEY, Stage.VERIFY)
-        inside = (Piece("what was sealed", plaintext),) if _is_nested(header) else ()
+        if _is_nested(header):
+            inside = (Piece("what was sealed", plaintext),)
+        elif isinstance(found := json_of(plaintext), dict):
+            opened = found
     except UnknownKeyError as error:
         if trust.ring is None:
             walk.passed(Stage.PARSE)
@@ -136,9 +139,10 @@ def _sealed(untrusted: str | bytes, header: Mapping[str, Any], number: int, trus
         what=f"an encrypted token (JWE compact, {number} segments){', a signed JWT inside' * _is_nested(header)}",
         kind=kind_of(header, None),
         header=header,
+        opened=opened,
         algorithm=_text(header, "alg"),
         pieces=inside,
-        unverified=("its claims are encrypted: nothing of them was read",),
+        unverified=() if inside or opened is not None else (UNREAD,),
     )
 
 

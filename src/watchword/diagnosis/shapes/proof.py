@@ -38,7 +38,6 @@ def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
         kind="DPoP proof",
         header=object_of(head) or {},
         claims=claims,
-        readable=True,
         unverified=(NO_TOKEN,),
     )
 
