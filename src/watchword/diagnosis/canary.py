@@ -45,11 +45,14 @@ class Fields(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Canary(Struct, frozen=True, forbid_unknown_fields=True):
-    """The account. ``max_staleness``: seconds within which a sign-out must reach every verifier."""
+    """The account. ``max_staleness``: seconds within which a sign-out must reach every verifier.
+
+    Unless said: what the configuration has, and without one 5.
+    """
 
     username: str = ""
     password: str = ""
-    max_staleness: Annotated[float, Meta(ge=0, le=60)] = 5.0
+    max_staleness: Annotated[float, Meta(ge=0, le=60)] | None = None
     paths: Paths = Paths()
     fields: Fields = Fields()
 

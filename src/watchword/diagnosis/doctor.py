@@ -137,7 +137,8 @@ def _places(case: Case, probe: Probe) -> Iterator[Case]:
     live = {"url", "urls"} & set(probe.needs)
     if "url" in probe.needs and case.patients:
         own = next(filter(_has_keys, case.configs), None) if "keys" in probe.needs else None
-        yield from (replace(case, patient=one, config=own or case.config) for one in case.patients)
+        config = own or next(iter(case.configs), case.config)
+        yield from (replace(case, patient=one, config=config) for one in case.patients)
     elif not live and "config" in probe.needs and case.configs and probe.id not in _TOGETHER:
         yield from (replace(case, config=one) for one in case.configs)
     else:

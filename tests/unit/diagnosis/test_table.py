@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,10 +13,12 @@ from msgspec import to_builtins
 
 from tests.unit.diagnosis.faults import FAULTS
 from tests.unit.diagnosis.sarif_schema import wrong
+from watchword.clock import FrozenClock
+from watchword.config import settings_of
 from watchword.diagnosis.canary import Canary, read_canary
 from watchword.diagnosis.doctor import AILMENTS, FAMILIES, PROBES, Report, examine
 from watchword.diagnosis.patient import Answer, Patient, UnreachableError
-from watchword.diagnosis.probes.base import CannotRunError, Case, Probe, Sign
+from watchword.diagnosis.probes.base import CannotRunError, Case, Configured, Probe, Sign
 from watchword.diagnosis.sarif import sarif
 from watchword.diagnosis.tokens import said_by
 from watchword.errors import ConfigurationError
@@ -120,6 +123,34 @@ def test_the_check_of_sarif_sees_what_is_wrong() -> None:
     result |= {"level": "failure", "colour": "red", "ruleIndex": "1"}
     log["version"] = "2.0"
     assert len(list(wrong(log))) == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "configured", "bound"), [(2.0, 9.0, 2.0), (None, 9.0, 9.0), (None, None, 5.0), (0.0, 9.0, 0.0)]
+)
+def test_the_bound_of_a_sign_out_is_what_was_declared(
+    said: float | None, configured: float | None, bound: float
+) -> None:
+    names = {"url": "memory:", "issuer": "https://id.example", "audience": "https://api.example"}
+    settings = None if configured is None else settings_of(names | {"max_staleness": configured}, {})
+    case = Case(clock=FrozenClock(), canary=Canary(max_staleness=said), config=Configured("w.toml", settings))
+    assert case.bound == bound
+
+
+def test_a_probe_of_a_server_knows_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "w.toml"
+    path.write_text("url = 'memory:'\nissuer = 'https://id.example'\naudience = 'a'\nmax_staleness = 9\n")
+    patient, bounds = Patient("http://127.0.0.1:1"), list[float]()
+
+    def noted(case: Case) -> Iterator[Sign]:
+        bounds.append(case.bound)
+        yield from ()
+
+    probe = _probe(noted, "url")
+    examine([str(path)], [patient], probes=(probe,), environ={})
+    examine([], [patient], probes=(probe,), environ={})
+    patient.close()
+    assert bounds == [9.0, 5.0]
 
 
 def test_a_canary_that_others_can_read_is_refused_and_variables_win(tmp_path: Path) -> None:

@@ -85,6 +85,13 @@ class Case(Struct, frozen=True, kw_only=True):
     patient: Patient | None = None
 
     @property
+    def bound(self) -> float:
+        """Seconds within which a revocation has to hold everywhere: as the canary, or the configuration, has it."""
+        if self.canary.max_staleness is not None:
+            return self.canary.max_staleness
+        return 5.0 if self.config.settings is None else self.config.settings.max_staleness
+
+    @property
     def server(self) -> Patient:
         """The server that is looked at."""
         assert self.patient is not None  # noqa: S101 - a probe that needs a url has one

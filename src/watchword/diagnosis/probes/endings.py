@@ -80,7 +80,7 @@ def _ends(case: Case) -> Iterator[Sign | Measured]:
 
 def _measured(case: Case, good: dict[str, Callable[[], bool]]) -> Iterator[Sign | Measured]:
     """The bound is one for all, and counts from the answer to the sign-out."""
-    bound, began, took = case.canary.max_staleness, case.clock.monotonic(), dict[str, float]()
+    bound, began, took = case.bound, case.clock.monotonic(), dict[str, float]()
 
     def some_live() -> bool:
         for name in good.keys() - took.keys():
@@ -166,9 +166,8 @@ FAMILY = Family(
         Ailment(
             id="session.forgotten",
             symptom="Users sign in, and are signed out on the next page.",
-            cause="The cookie does not come back to the process that wrote it: a cache of refusals, another "
-            "store behind "
-            "the load balancer, or a proxy that drops Cookie.",
+            cause="The cookie does not come back to the process that wrote it: a cache of refusals, another store "
+            "behind the load balancer, or a proxy that drops Cookie.",
             mend="watchword doctor --url http://NODE1:8080 --url http://NODE2:8080 --canary canary.toml",
         ),
         Ailment(

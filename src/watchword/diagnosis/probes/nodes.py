@@ -30,7 +30,7 @@ def _known(case: Case) -> Iterator[Sign]:
             if token and not other.ask(case.canary.paths.me, headers=[bearer(token)]).ok:
                 yield Sign("node.token-refused", f"an access token of {first.origin} is refused on {other.origin}")
             if case.canary.paths.sign_out and visit.sign_out().status < 400:
-                bound = case.canary.max_staleness
+                bound = case.bound
                 if until(partial(_lets_in, visit, other), case.clock, bound) is None:
                     yield Sign("node.deaf", f"signed out on {first.origin}, and still signed in on {other.origin}")
 

@@ -69,7 +69,7 @@ def _replay(case: Case) -> Iterator[Sign]:
             yield Sign("refresh.replay-spares", "after a replay the family's newest token still gives new pairs")
             return
         shown = lambda: case.server.ask(case.canary.paths.me, headers=[bearer(access)]).ok  # noqa: E731 - twice below
-        if access and until(shown, case.clock, case.canary.max_staleness) is None:
+        if access and until(shown, case.clock, case.bound) is None:
             yield Sign("refresh.replay-spares", "after a replay the family's access token still works")
 
 
