@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import run
+from tests.cli.processes import run, running
 from tests.cli.terminal import shown
 from watchword import FrozenClock, Key, KeyRing, SystemClock
 from watchword.blocking import Watchword
 from watchword.errors import TokenError
-from watchword.keys.sources import fresh_slots
+from watchword.keys.sources import fresh_slots, locked
 
 ISSUER, AUDIENCE = "https://id.example", "https://api.example"
 TOML = f"""
@@ -131,6 +132,18 @@ def test_the_key_of_refresh_tokens_verifies_as_long_as_they_live(folder: Path) -
     assert turn["at"] - SystemClock().now() > 30 * 86_400
     with house(folder) as ww:
         assert ww.refresh.rotate(refresh).subject == "user-7"
+
+
+def test_commands_that_change_one_file_at_once_wait_for_each_other(folder: Path) -> None:
+    path, names = folder / "app.db.keys", ("Ed25519", "ES384", "PS256")
+    KeyRing(fresh_slots(signing=True)).save(path)
+    with ExitStack() as stack:
+        with locked(path):
+            made = [stack.enter_context(running("keys", "generate", name, folder=folder)) for name in names]
+        for one in made:
+            assert one.line("stdout", "announced; signs from")
+            assert one.process.wait(60) == 0
+    assert {row["algorithm"] for row in listed(folder)} >= {*names, "ES256"}
 
 
 def test_retire(folder: Path) -> None:
