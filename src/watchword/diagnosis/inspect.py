@@ -53,7 +53,8 @@ def _report(piece: Piece, trust: Trust, levels: int) -> Report:
     text, walk = text_of(piece.text), Walk()
     look = shape_of(text).read(piece.text, text, trust, walk)
     look.carrier = piece.carrier
-    walk = judge(piece.text, trust.kind or look.kind, trust) or walk
+    if look.form not in _CONTAINERS:  # what is inside is judged by itself
+        walk = judge(piece.text, trust.kind or look.kind, trust) or walk
     walk.passed(Stage.EXTRACT, says=f"it came in the {piece.where}" if piece.where else "it was given alone")
     size, now = size_of(piece.text), trust.clock.now()
     claims = dict(look.claims or look.opened or {})
@@ -79,7 +80,7 @@ def _report(piece: Piece, trust: Trust, levels: int) -> Report:
 
 def _steps(look: Look, piece: Piece, walk: Walk) -> tuple[Step, ...]:
     steps = walk.steps()
-    if look.form in _CONTAINERS:  # what is inside walks by itself
+    if look.form in _CONTAINERS:
         return tuple(step for step in steps if step.state == "stopped")
     of_others = look.form in ("unknown", "itsdangerous") and piece.carrier in ("cookie", "url", "body")
     return () if of_others or look.form in _KEYS else steps  # neither is a credential

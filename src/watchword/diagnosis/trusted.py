@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from ..clock import Clock
-from ..encoding import json_object
+from ..encoding import dump_json, json_object
 from ..errors import ConfigurationError, KeysUnavailableError, MalformedTokenError
 from ..keys.discovery import read_jwks, read_paseto_keys
 from ..keys.jwks import read_set
@@ -57,19 +57,21 @@ def _is_here(url: str) -> bool:
 
 
 def ring_in(document: bytes, clock: Clock, *, ours: bool = False) -> KeyRing:
-    """The keys in a JWK, a JWK Set or a PASETO key document. ``ours``: secret ones as well."""
+    """The keys in a JWK, a JWK Set or a PASETO key document. ``ours``: secret ones as well, from a file alone."""
     try:
         value = json_object(document)
     except MalformedTokenError as error:
         raise ConfigurationError(f"this is no key document: {error}") from error
     if "kty" in value:
-        return KeyRing.of(Key.from_jwk(value), clock=clock)
+        if ours:
+            return KeyRing.of(Key.from_jwk(value), clock=clock)
+        value = {"keys": [value]}
     members = value.get("keys")
     if isinstance(members, list) and any(isinstance(one, dict) and "paserk" in one for one in members):
         return KeyRing(read_paseto_keys(document).slots, clock=clock)
     if ours:
         return KeyRing([Slot(key, announced_at=0, activates_at=0) for key in _ours(value)], clock=clock)
-    return KeyRing(read_jwks(document, rsa="RS256").slots, clock=clock)
+    return KeyRing(read_jwks(dump_json(value), rsa="RS256").slots, clock=clock)
 
 
 def _ours(value: dict[str, object]) -> tuple[Key, ...]:

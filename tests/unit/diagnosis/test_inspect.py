@@ -409,6 +409,19 @@ def secrets() -> dict[str, tuple[str, list[str]]]:
         "password in a claim": (jwt(password="lovelace-1843"), ["lovelace-1843"]),
         "card in a claim": (jwt(note=CARD, number=4111111111111111), [CARD, "4111111111111111"]),
         "key in a claim": (jwt(note=private), [private.splitlines()[1]]),
+        "key in a text in a claim": (jwt(note=json.dumps(key)), [key["d"]]),
+        "key without a type": (jwt(key_material={"crv": "P-256", "d": key["d"]}), [key["d"]]),
+        "key of PGP": (jwt(note="-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQdGBGXx"), ["lQdGBGXx"]),
+        "secret of another in a claim": (
+            jwt(note=f"see {EXAMPLES['foreign-secret']}"),
+            [EXAMPLES["foreign-secret"][4:]],
+        ),
+        "secret of another as key id": (jwt(head={"kid": "AKIAIOSFODNN7EXAMPLE"}), ["IOSFODNN7EXAMPLE"]),
+        "api key of another prefix in a claim": (jwt(note="acme_live_0123456789abcdefXYZ"), ["0123456789abcdefXYZ"]),
+        **{
+            f"claim {name}": (jwt(data={name: "hush-hush-three-3"}), ["hush-hush-three-3"])
+            for name in ("private_key", "pwd", "passphrase", "totp_secret", "userPassword", "key")
+        },
         "answer": (json.dumps({"access_token": SESSION, "client_secret": "hush-hush-1"}), [SESSION[6:], "hush-hush-1"]),
         "foreign": (EXAMPLES["foreign-secret"], [EXAMPLES["foreign-secret"][4:]]),
         "unknown": ("c2VjcmV0c2VjcmV0c2VjcmV0==", ["c2VjcmV0"]),
