@@ -83,3 +83,19 @@ def test_a_password_is_written_nowhere(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if "hush-hush" in path.read_text()]
     assert "WATCHWORD_URL=postgresql://ada:password@db.example/app\n" in (tmp_path / ".env.example").read_text()
     assert read_settings(tmp_path / "watchword.toml", {"WATCHWORD_URL": url}).keys == "watchword.keys"
+
+
+def test_a_password_among_the_options_is_written_nowhere(tmp_path: Path) -> None:
+    done = run("init", "--yes", "--url", "postgresql://app@db/x?password=hunter2pw", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    written = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert "hunter2pw" not in written + done.stdout
+    assert "WATCHWORD_URL=" in (tmp_path / ".env.example").read_text()
+
+
+def test_a_url_that_is_none_is_a_mistake_of_two_lines(tmp_path: Path) -> None:
+    done = run("init", "--yes", "--url", "postgresql://[x", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert names(tmp_path) == set()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ..config import Settings
+from ..web.messages import host_of, is_loopback
 from .answers import answers_of
 from .base import DAY, HOUR, MINUTE
 from .decide import decide
@@ -148,9 +149,8 @@ def _accepted(facts: Facts) -> str | None:
 
 
 def _plain_http(facts: Facts) -> str | None:
-    local = ("http://localhost", "http://127.0.0.1", "http://[::1]")
     for name in (facts.settings.issuer, facts.settings.audience):
-        if name.startswith("http://") and not name.startswith(local):
+        if name.startswith("http://") and not is_loopback(host_of(name)):
             return f"{name} is reached without TLS"
     return None
 

@@ -26,6 +26,7 @@ from ..stores.base import open_store
 from .advice import rule_json, show_findings, show_plan, show_rule
 from .choosing import ask_all, can_ask
 from .commands import CommandError, configured, examples, json_option, say_json
+from .key_copies import write_once
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,8 +157,7 @@ def _write(plan: Plan, framework: str, folder: Path) -> list[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(text)
+            write_once(path, text, mode=0o644)
     except OSError as error:
         raise CommandError(f"{folder}: {error.strerror}") from error
     return [str(path) for path in texts]

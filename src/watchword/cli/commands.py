@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from ..config import Settings, read_settings
+from ..diagnosis.hide import visible
 from ..errors import WatchwordError
 from ..web.logging import Redactor
 
@@ -94,7 +95,8 @@ def say_json(value: object) -> None:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line a row: in columns at a terminal, with tabs between the cells elsewhere."""
+    """A line a row: in columns at a terminal, with tabs between the cells elsewhere. No cell commands a terminal."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         return ["\t".join(row) for row in rows]
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
@@ -129,9 +131,13 @@ def lasting(settings: Settings, config: str, what: str) -> Settings:
     return settings
 
 
+def _shown(text: str) -> str:
+    """What was typed in the wrong place may be a token, and what stood in a file may command the terminal."""
+    return visible(Redactor().text(text))
+
+
 def _fail(message: str, hint: str = "", *, code: int = 1) -> NoReturn:
-    message = Redactor().text(message)  # what was typed in the wrong place may be a token
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {_shown(message)}", err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {_shown(hint)}", err=True)
     raise SystemExit(code)

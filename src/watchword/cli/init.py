@@ -7,13 +7,12 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from ..app import Watchword
 from ..config import settings_of
-from ..diagnosis.origins import url_without_secrets
+from ..diagnosis.origins import holds_secret, url_without_secrets
 from ..keys.sources import fresh_slots, load_or_create
 from .commands import CommandError, examples
 from .key_copies import write_once
@@ -56,7 +55,7 @@ def init(url: str | None, issuer: str | None, audience: str | None, form: str | 
     audience = audience or ask("Who reads the access tokens?", f"{issuer}/api", None)
     form = form or ask("How are access tokens written?", "jwt", ["jwt", "paseto"])
     place = Path(folder)
-    secret = urlsplit(url).password is not None
+    secret = holds_secret(url)
     text = written(url, issuer, audience, form, secret=secret)
     variables = {"WATCHWORD_URL": url} if secret else {}
     # A mistake is told before anything is written.
@@ -70,10 +69,10 @@ def init(url: str | None, issuer: str | None, audience: str | None, form: str | 
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"{place} cannot be made: {error.strerror}") from error
+    if key_file is not None:  # first, because its folder may be one that nobody here can write
+        load_or_create(key_file, fresh_slots(signing=True))
     write_once(files[0], text, mode=0o644)
     write_once(files[1], _variables(url, secret), mode=0o644)
-    if key_file is not None:
-        load_or_create(key_file, fresh_slots(signing=True))
     for path in files:
         click.echo(f"wrote {path}{' (0600: keep it out of version control)' * (path == key_file)}")
     click.echo(f"next: watchword config show --origin{'; set WATCHWORD_URL' * secret}; watchword serve")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from shutil import get_terminal_size
 from textwrap import wrap
+from typing import TypedDict
 
 import click
 
@@ -81,10 +82,8 @@ def inspect(
     if len(given) > 1 or (given and file):
         raise click.UsageError("one token at a time; in quotes, if there are spaces in it")
     untrusted = _text(given[0] if given else None, file)
-    ring, issuer, audience = _keys(jwks, issuer, audience, config)
-    report = inspect_(
-        untrusted, ring=ring, issuer=issuer, audience=audience, kind=kind, purpose=purpose, bound_to=bound_to
-    )
+    trusted = _trusted(jwks, issuer, audience, config)
+    report = inspect_(untrusted, kind=kind, purpose=purpose, bound_to=bound_to, **trusted)
     if as_json:
         click.echo(json.dumps(report.to_dict()))  # ASCII alone: whatever a token holds, a terminal obeys nothing of it
     else:
@@ -116,22 +115,33 @@ def _bare(raw: bytes) -> bytes:
     return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _keys(
-    jwks: str | None, issuer: str | None, audience: str | None, config: str | None
-) -> tuple[KeyRing | None, str | None, str | None]:
-    """(ring, issuer, audience)."""
+class Trusted(TypedDict, total=False):
+    """What a token is judged by: parameters of ``inspect``."""
+
+    ring: KeyRing
+    issuer: str | None
+    audience: str | None
+    single_service: bool
+
+
+def _trusted(jwks: str | None, issuer: str | None, audience: str | None, config: str | None) -> Trusted:
     clock = SystemClock()
     if jwks is not None:
-        return ring_at(jwks, clock), issuer, audience
+        return {"ring": ring_at(jwks, clock), "issuer": issuer, "audience": audience}
     if config is not None:
         settings = configured(config)
         path = Watchword.from_settings(settings).key_file
         if path is None:
             raise CommandError("the store is memory: it has no keys that last", "name keys with --jwks")
-        return KeyRing.load(path), issuer or settings.issuer, audience or settings.audience
+        return {
+            "ring": KeyRing.load(path),
+            "issuer": issuer or settings.issuer,
+            "audience": audience or settings.audience,
+            "single_service": settings.access.single_service,
+        }
     if issuer is not None:
-        return ring_of_issuer(issuer, clock), issuer, audience
-    return None, None, audience
+        return {"ring": ring_of_issuer(issuer, clock), "issuer": issuer, "audience": audience}
+    return {"audience": audience}
 
 
 def _lines(report: Report, now: int) -> Iterator[str]:

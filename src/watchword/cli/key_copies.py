@@ -29,7 +29,7 @@ def copies(ring: KeyRing, form: str, *, kid: str | None, private: bool) -> str:
 
 
 def write_once(path: Path, text: str, *, mode: int) -> None:
-    """A new file. Raises: CommandError if there is one."""
+    """A new file of this mode, whatever the umask. Raises: CommandError if there is one."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
@@ -38,7 +38,8 @@ def write_once(path: Path, text: str, *, mode: int) -> None:
         ) from None
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, mode)
         file.write(text)
 
 

@@ -14,6 +14,7 @@ from ..errors import ConfigurationError, WatchwordError
 from ..keys.ring import State
 from ..web.logging import Redactor
 from .canary import Canary
+from .hide import visible
 from .patient import Patient, UnreachableError
 from .probes import checks, clocks, cookies, csrf, documents, endings, key_files, nodes, reach, records, refreshes
 from .probes import settings as settings_
@@ -164,7 +165,7 @@ def _looked(probe: Probe, case: Case, dead: set[str]) -> Result:
         return _unknown(probe, case, f"{type(error).__name__}: {error}")
     where = _where(probe, case)
     findings = tuple(_finding(probe, one.ailment, where, one.seen) for one in seen if isinstance(one, Sign))
-    measured = tuple(one.text for one in seen if isinstance(one, Measured))
+    measured = tuple(_said(one.text) for one in seen if isinstance(one, Measured))
     return Result(probe.id, where, "ailing" if findings else "healthy", findings=findings, measured=measured)
 
 
@@ -211,7 +212,12 @@ def _where(probe: Probe, case: Case) -> str:
 
 
 def _unknown(probe: Probe, case: Case, why: str) -> Result:
-    return Result(probe.id, _where(probe, case), "unknown", Redactor().text(why))
+    return Result(probe.id, _where(probe, case), "unknown", _said(why))
+
+
+def _said(text: str) -> str:
+    """Words of which a server or a file may have written some."""
+    return visible(Redactor().text(text))
 
 
 def _finding(probe: Probe, id: str, where: str, seen: str) -> Finding:
@@ -221,7 +227,7 @@ def _finding(probe: Probe, id: str, where: str, seen: str) -> Finding:
         level=row.level,
         probe=probe.id,
         where=where,
-        seen=Redactor().text(seen),
+        seen=_said(seen),
         symptom=row.symptom,
         cause=row.cause,
         mend=row.mend,

@@ -40,7 +40,12 @@ def plain(text: str, longest: int = LONGEST) -> str:
     text = _PEM.sub("<private key>", text)
     text = _API_KEY.sub("<an API key>", _FOREIGN.sub(r"<a secret: \1…>", text))
     cut = text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut)
+    return visible(cut)
+
+
+def visible(text: str) -> str:
+    """The same text, in which a terminal obeys nothing: controls, ends of lines and turns of direction are spelled."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _clean(value: Any) -> Any:

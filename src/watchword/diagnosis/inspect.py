@@ -29,13 +29,14 @@ def inspect(
     kind: str | None = None,
     purpose: str | None = None,
     bound_to: str | None = None,
+    single_service: bool = False,
 ) -> Report:
     """Everything that can be said of a text: a token of any format and kind, a key, a line of headers, a URL.
 
     No I/O; any text and any bytes are taken. The report holds no secret. With ``ring`` signatures are looked at; with
     ``issuer`` and ``audience`` as well, a token of ours walks through the verifier of its kind.
     Parameters: kind: the kind that is wanted (``access``, ``service``, ``sealed``); otherwise what the token itself
-    says. purpose, bound_to: what a sealed token opens with.
+    says. purpose, bound_to: what a sealed token opens with. single_service: access tokens are encrypted.
     """
     trust = Trust(
         clock=clock or SystemClock(),
@@ -45,6 +46,7 @@ def inspect(
         kind=kind,
         purpose=purpose,
         bound_to=bound_to,
+        single_service=single_service,
     )
     return _report(Piece("", untrusted), trust, DEEPEST)
 

@@ -53,7 +53,11 @@ def _verdict(kind: str | None, trust: Trust) -> Verdict | None:
 
 def _access(untrusted: Any, trust: Trust) -> object:
     return AccessTokens(
-        trust.keys, issuer=trust.issuer or "-", audience=trust.audience or "-", clock=trust.clock
+        trust.keys,
+        issuer=trust.issuer or "-",
+        audience=trust.audience or "-",
+        clock=trust.clock,
+        single_service=trust.single_service,
     ).verify(untrusted)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from msgspec import Struct, to_builtins
 
 from ..config import PREFIX, read_settings
 
 HIDDEN = "<hidden>"
+_USER = re.compile(r"[A-Za-z0-9_.%-]*")
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(?::[0-9]{1,5})?"
+_HOSTS = re.compile(f"{_HOST}(?:,{_HOST})*")
 _URLS = frozenset({"url", "carrier"})
 _SECRETS = ("secret", "token_sha256", "password")
 
@@ -90,13 +94,30 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def url_without_secrets(url: str) -> str:
-    """Scheme, user, host and path; not the password, and of a query that there is one."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return f"{url.partition(':')[0]}:{HIDDEN}"
-    user = f"{parts.username or ''}:{HIDDEN}@" if parts.password is not None else ""
-    user = user or (f"{parts.username}@" if parts.username else "")
-    host = f"//{user}{parts.hostname or ''}{port}" if "://" in url else ""
-    return f"{parts.scheme}:{host}{parts.path}" + (f"?{HIDDEN}" if parts.query else "")
+    """Scheme, user, host and path; not the password, and of a query that there is one.
+
+    A password that is not percent-encoded may hold any sign, so it goes on to the last ``@``.
+    """
+    scheme, login, rest = _taken_apart(url)
+    user, colon, _ = login.rstrip("@").partition(":")
+    named = user if _USER.fullmatch(user) else HIDDEN
+    place, asked, _ = re.sub("#.*", "", rest, flags=re.DOTALL).partition("?")
+    if scheme and not _HOSTS.fullmatch(place.partition("/")[0]):
+        place = HIDDEN
+    return scheme + (f"{named}{f':{HIDDEN}' * bool(colon)}@" if login else "") + place + f"?{HIDDEN}" * bool(asked)
+
+
+def holds_secret(url: str) -> bool:
+    """Whether there is a password in it: before the host, or as an option (``?password=``, libpq's ``sslpassword``)."""
+    _, login, rest = _taken_apart(url)
+    options = (pair.partition("=")[0].lower() for pair in rest.partition("?")[2].split("&"))
+    return ":" in login or any("password" in unquote(name) for name in options)
+
+
+def _taken_apart(url: str) -> tuple[str, str, str]:
+    """``scheme://``, ``user:password@``, and what follows; the first and the second may be empty."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or rest.startswith("/"):
+        return ("", "", url) if not mark else (scheme + mark, "", rest)
+    login, at, host = rest.rpartition("@")
+    return scheme + mark, login + at, host

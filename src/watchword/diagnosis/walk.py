@@ -31,6 +31,8 @@ class Trust(Struct, frozen=True, kw_only=True):
     """The kind that is wanted, where the caller says so."""
     purpose: str | None = None
     bound_to: str | None = None
+    single_service: bool = False
+    """Access tokens are encrypted, for the one service that issues and verifies them."""
 
     @property
     def keys(self) -> KeyRing:

@@ -120,9 +120,13 @@ def _still(descriptor: int, path: str | Path) -> bool:
 
 
 def write_file(path: str | Path, slots: Iterable[Slot]) -> None:
-    """Replace a key file in one step: a reader sees the old one or the new one."""
+    """Replace a key file in one step: a reader sees the old one or the new one.
+
+    A link stays one, and the file its owner's: who runs a command as root does not lock the service out.
+    """
+    path = os.path.realpath(path)
     temporary = _beside(path)
-    _create(temporary, slots)
+    _create(temporary, slots, owner=_owner(path))
     os.replace(temporary, path)
 
 
@@ -155,7 +159,16 @@ def written(slots: Iterable[Slot]) -> bytes:
     return dump_json({"format": FORMAT, "keys": [_written(slot) for slot in slots]})
 
 
-def _create(path: Path, slots: Iterable[Slot]) -> None:
+def _owner(path: str) -> tuple[int, int] | None:
+    """User and group of the file that is there; None where there is none, or where files have no owners."""
+    try:
+        held = os.stat(path)
+    except OSError:
+        return None
+    return (held.st_uid, held.st_gid) if hasattr(os, "fchown") else None
+
+
+def _create(path: Path, slots: Iterable[Slot], *, owner: tuple[int, int] | None = None) -> None:
     body = written(slots)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -163,6 +176,8 @@ def _create(path: Path, slots: Iterable[Slot]) -> None:
         raise KeysUnavailableError(f"the key file {path} cannot be written: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if owner is not None and os.geteuid() == 0:
+                os.fchown(descriptor, *owner)
             file.write(body)
             file.flush()
             os.fsync(file.fileno())

@@ -111,10 +111,7 @@ class Connection:
     @property
     def is_local(self) -> bool:
         """Did the client name a host that is its own machine? Raises: MalformedHeaderError."""
-        try:
-            return is_loopback(urlsplit(f"//{self.host}").hostname or "")
-        except ValueError:
-            return False
+        return is_loopback(host_of(f"//{self.host}"))
 
     @property
     def encoded_path(self) -> str:
@@ -152,6 +149,14 @@ class Reply(Struct, frozen=True):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+def host_of(url: str) -> str:
+    """The host that a URL names, without a port; empty where none can be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # brackets around what is no address
+        return ""
 
 
 def is_loopback(host: str) -> bool:

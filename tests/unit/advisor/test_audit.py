@@ -37,6 +37,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "a file on two machines": ({"deployment": {"machines": 2}}, "fail", "many-machines", "one machine"),
     "Redis alone": ({"url": "rediss://cache/0", "keys": "k"}, "warn", "many-machines", "Redis alone"),
     "no TLS": ({"issuer": "http://auth.example"}, "fail", "over-tls", "http://auth.example"),
+    "no TLS, by a name that begins like ours": (
+        {"issuer": "http://localhost.evil.example"},
+        "fail",
+        "over-tls",
+        "http://localhost.evil.example",
+    ),
     "no TLS to the API": ({"audience": "http://api.example"}, "fail", "over-tls", "http://api.example"),
     "JWT, blocklist and user lookup": (
         {"on_stale": "ask", "max_staleness": 0, "deployment": {"user_lookup": True}},

@@ -127,6 +127,7 @@ EXAMPLES: dict[str, str] = {
     "cookie-samesite": "Set-Cookie: __Host-sid=abcdefgh; Path=/; Secure; HttpOnly; SameSite=None",
     "cookie-prefix": "Set-Cookie: sid=abcdefgh; Path=/; Secure; HttpOnly; SameSite=Lax",
     "cookie-domain": "Set-Cookie: sid=abcdefgh; Path=/; Secure; HttpOnly; SameSite=Lax; Domain=example.org",
+    "cookie-path": "Set-Cookie: __Host-sid=abcdefgh; Path=/app; Secure; HttpOnly; SameSite=Lax",
     "cookie-long": "Set-Cookie: __Host-sid=abcdefgh; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=9999999",
     "cookie-large": f"Set-Cookie: __Host-sid={'a' * 5000}; Path=/; Secure; HttpOnly; SameSite=Lax",
     "basic": "Authorization: Basic YWRhOmxvdmVsYWNl",

@@ -64,6 +64,10 @@ SAID: dict[str, tuple[str, str]] = {
     "access tokens live for an hour": ("[access]\nlifetime = 3600\n", "config.long-access"),
     "pages without TLS are trusted": ('[server]\norigins = ["http://app.example"]\n', "config.plain-origin"),
     "every address may say whose it is": ('[server]\ntrusted_proxies = ["*"]\n', "config.trusts-everybody"),
+    "nearly every address may": (
+        '[server]\ntrusted_proxies = ["0.0.0.0/1", "128.0.0.0/1"]\n',
+        "config.trusts-everybody",
+    ),
     "it listens to the network, and no proxy is named": ('[server]\nhost = "0.0.0.0"\n', "config.open-network"),
 }
 
@@ -97,6 +101,41 @@ def test_a_password_that_others_can_read(tmp_path: Path) -> None:
     assert "hunter2" not in repr(report)
     Path(path).chmod(0o600)
     assert "config.readable" not in ids(examine([path], environ={}))
+
+
+@pytest.mark.parametrize("option", ["password", "sslpassword"])
+def test_a_password_among_the_options_that_others_can_read(tmp_path: Path, option: str) -> None:
+    text = (
+        f'url = "postgresql://app@127.0.0.1:1/app?{option}=hunter2"\nissuer = "https://a"\naudience = "x"\nkeys = "k"\n'
+    )
+    path = made(tmp_path, text)
+    Path(path).chmod(0o644)
+    report = examine([path], environ={})
+    assert "config.readable" in ids(report)
+    assert "hunter2" not in repr(report)
+
+
+def test_what_others_may_write(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    opened(path)
+    for file, ailment in ((path, "config.writable"), (tmp_path / "app.db", "store.writable")):
+        for mode in (0o620, 0o602):
+            Path(file).chmod(mode)
+            assert ids(examine([path], environ={})) == {ailment}
+        Path(file).chmod(0o600)
+    assert ids(examine([path], environ={})) == set()
+
+
+def test_an_issuer_that_is_no_url_is_no_end_of_the_examination(tmp_path: Path) -> None:
+    path = made(tmp_path, HEALTHY.replace("https://auth.example", "http://[x"))
+    assert examine([path], environ={}).failed
+
+
+def test_what_a_file_says_commands_no_terminal(tmp_path: Path) -> None:
+    path = made(tmp_path, HEALTHY + '[server]\nhost = "\\u001b]0;x\\u0007\\u009b8m"\n')
+    said = " ".join(one.seen for one in examine([path], environ={}).findings)
+    assert "\\x1b" in said
+    assert said.isprintable()
 
 
 def test_one_secret_for_two_clients(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.diagnosis.origins import line_of, origins, url_without_secrets
+from watchword.diagnosis.origins import holds_secret, line_of, origins, url_without_secrets
 from watchword.errors import ConfigurationError
 
 BASE = 'url = "memory:"\nissuer = "https://i"\naudience = "https://a"\n'
@@ -69,8 +69,31 @@ def test_variables_win_and_say_so(tmp_path: Path) -> None:
         ("postgresql://ada@db/app", "postgresql://ada@db/app"),
         ("redis://:pw@db/0", "redis://:<hidden>@db/0"),
         ("postgresql://db/app?password=pw", "postgresql://db/app?<hidden>"),
-        ("rediss://[pw", "rediss:<hidden>"),
+        ("rediss://[pw", "rediss://<hidden>"),
+        ("postgresql://ada:hunter2", "postgresql://<hidden>"),
+        ("postgresql://app:12/34secret@db/x", "postgresql://app:<hidden>@db/x"),
+        ("postgresql://app:1?2#3@4@db/x?sslmode=require", "postgresql://app:<hidden>@db/x?<hidden>"),
+        ("postgresql://p/w:x@db/x", "postgresql://<hidden>:<hidden>@db/x"),
+        ("redis+sentinel://one:26379,[::1]:2,three/main/0", "redis+sentinel://one:26379,[::1]:2,three/main/0"),
+        ("sqlite:////home/ada@work/app.db?mode=ro", "sqlite:////home/ada@work/app.db?<hidden>"),
     ],
 )
 def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert url_without_secrets(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "held"),
+    [
+        ("memory:", False),
+        ("sqlite:////home/ada@work/app.db", False),
+        ("postgresql://ada@db/app?sslmode=require&passfile=/etc/pw", False),
+        ("postgresql://ada:pw@db/app", True),
+        ("postgresql://ada@db/app?sslmode=require&password=pw", True),
+        ("postgresql://ada@db/app?SSLPassword=pw", True),
+        ("postgresql://ada@db/app?pass%77ord=pw", True),
+        ("postgresql://[x", False),
+    ],
+)
+def test_a_password_in_a_url_is_seen_wherever_it_stands(url: str, held: bool) -> None:
+    assert holds_secret(url) is held

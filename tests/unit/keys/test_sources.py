@@ -34,6 +34,26 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    held, link = tmp_path / "there" / "app.keys", tmp_path / "app.keys"
+    load_or_create(held, fresh())
+    link.symlink_to(held)
+    write_file(link, changed := fresh())
+    assert link.is_symlink()
+    assert told(read_file(held)) == told(changed)
+    assert os.listdir(held.parent) == ["app.keys"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes another's file as theirs")
+def test_what_root_writes_stays_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "app.keys"
+    load_or_create(path, fresh())
+    os.chown(path, 65534, 65534)
+    write_file(path, fresh())
+    assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (65534, 65534, 0o600)
+
+
 def test_created_read_and_replaced(tmp_path: Path) -> None:
     path, slots = tmp_path / "app.keys", fresh()
     assert told(load_or_create(path, slots)) == told(slots)

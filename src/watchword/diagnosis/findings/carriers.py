@@ -78,6 +78,7 @@ ROWS = (
     flag(
         "cookie-prefix", "warning", "its name has no __Host- prefix: a sibling domain may plant it", _COOKIES + "3.3.3"
     ),
+    flag("cookie-path", "danger", "browsers drop a __Host- cookie whose Path is not /", _COOKIES + "3.3.3"),
     flag("cookie-domain", "warning", "Domain hands it to every subdomain", _COOKIES + "3.3.3"),
     flag("cookie-long", "warning", "it stays for more than 30 days", "OWASP ASVS 5.0 7.3.2"),
     flag("cookie-large", "danger", "more than 4096 bytes: browsers drop it", "RFC 6265bis §5.6; OWASP ASVS 5.0 3.3.5"),

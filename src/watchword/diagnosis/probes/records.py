@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ...errors import ConfigurationError, UnavailableError
@@ -69,6 +72,10 @@ def _file(case: Case) -> Iterator[Sign]:
     sort = filesystem(Path(str(path)).absolute(), case.mounts)
     if sort in NETWORK:
         yield Sign("store.network-file", f"{path} lies on {sort}")
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        if mode & 0o022:
+            yield Sign("store.writable", f"{path} has mode {mode:04o}")
 
 
 def _known(case: Case) -> list[Survey]:
@@ -150,6 +157,12 @@ FAMILY = Family(
             cause="SQLite lies on a network file system, whose locks do not hold.",
             mend='url = "postgresql://…"   # in watchword.toml; or move the file to a local disk',
         ),
+        Ailment(
+            id="store.writable",
+            symptom="Another user of the machine can write themselves a session of anybody.",
+            cause="Others can write the database.",
+            mend="chmod go-rw watchword.db watchword.db-wal watchword.db-shm   # and look at watchword db status",
+        ),
     ),
     probes=(
         Probe(
@@ -175,10 +188,10 @@ FAMILY = Family(
         ),
         Probe(
             id="store-file",
-            asks="does SQLite lie on a local disk",
+            asks="does SQLite lie on a local disk, and can its owner alone write it",
             needs=("config",),
             run=_file,
-            finds=("store.network-file",),
+            finds=("store.network-file", "store.writable"),
         ),
     ),
 )

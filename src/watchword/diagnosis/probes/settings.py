@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from ...app import Watchword
 from ...errors import WatchwordError
-from ...web.messages import is_loopback
+from ...web.messages import host_of, is_loopback
+from ..origins import holds_secret
 from .base import Ailment, Case, Family, Probe, Sign
 
 LONG_STALENESS = 60
 LONG_ACCESS = 900
-_PUBLIC = "0.0.0.0/0", "::/0", "*"
+_WIDE = 8
+"""Bits of a network that fewer than so many bits name: no proxies of anybody's are that many."""
 
 
 def _agrees(case: Case) -> Iterator[Sign]:
@@ -53,7 +54,7 @@ def _addresses(case: Case) -> Iterator[Sign]:
         yield Sign("config.plain-issuer", "issuer is an http URL of another machine")
     if any(_is_plain(one) for one in said.server.origins):
         yield Sign("config.plain-origin", "server.origins has an http origin of another machine")
-    if any(one in _PUBLIC for one in said.server.trusted_proxies):
+    if any(map(_is_wide, said.server.trusted_proxies)):
         yield Sign("config.trusts-everybody", "server.trusted_proxies names every address")
     elif not is_loopback(said.server.host) and not said.server.trusted_proxies:
         yield Sign("config.open-network", f"server.host is {said.server.host}, and no proxy is named")
@@ -61,10 +62,12 @@ def _addresses(case: Case) -> Iterator[Sign]:
 
 def _readable(case: Case) -> Iterator[Sign]:
     said = case.config.said
-    secret = any(urlsplit(url).password for url in (said.url, said.carrier or ""))
+    secret = any(holds_secret(url) for url in (said.url, said.carrier or ""))
     mode = stat.S_IMODE(os.stat(case.config.path).st_mode)
     if secret and mode & 0o077:
         yield Sign("config.readable", f"{case.config.path} has mode {mode:04o} and a URL with a password")
+    if mode & 0o022:
+        yield Sign("config.writable", f"{case.config.path} has mode {mode:04o}")
 
 
 def _shared(case: Case) -> Iterator[Sign]:
@@ -77,8 +80,13 @@ def _shared(case: Case) -> Iterator[Sign]:
             yield Sign("config.client-shared", f"one secret for {', '.join(found)}")
 
 
+def _is_wide(network: str) -> bool:
+    bits = network.partition("/")[2]
+    return network == "*" or (bits.isascii() and bits.isdigit() and int(bits) < _WIDE)
+
+
 def _is_plain(url: str) -> bool:
-    return url.startswith("http://") and not is_loopback(urlsplit(url).hostname or "")
+    return url.startswith("http://") and not is_loopback(host_of(url))
 
 
 FAMILY = Family(
@@ -161,6 +169,12 @@ FAMILY = Family(
             mend="chmod 600 watchword.toml   # and change the password; better: WATCHWORD_URL",
         ),
         Ailment(
+            id="config.writable",
+            symptom="Another user of the machine can name a database, keys and origins of their own.",
+            cause="Others can write the configuration.",
+            mend="chmod go-w watchword.toml",
+        ),
+        Ailment(
             id="config.client-shared",
             symptom="Who holds the secret of one service can introspect and revoke as another.",
             cause="Two clients have the same secret.",
@@ -199,10 +213,10 @@ FAMILY = Family(
         ),
         Probe(
             id="config-readable",
-            asks="can others read a password in it",
+            asks="can others read a password in it, or change it",
             needs=("config",),
             run=_readable,
-            finds=("config.readable",),
+            finds=("config.readable", "config.writable"),
         ),
         Probe(
             id="config-clients",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.utils import parsedate_to_datetime
 
 from ...authn.credentials import extract
 from ...errors import MalformedTokenError, Stage, WatchwordError
@@ -30,7 +31,7 @@ def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
     line = _LINE.match(text)
     name, value = (line[1].lower(), text[line.end() :]) if line else _bare(text)
     if name == "set-cookie":
-        return _set_cookie(value, walk)
+        return _set_cookie(value, trust.clock.now())
     if name == "cookie":
         return _cookies(value, walk)
     if name == "dpop":
@@ -85,7 +86,7 @@ def _cookies(value: str, walk: Walk) -> Look:
     return Look(form="cookies", what=f"a Cookie header with {len(pieces)} cookies", pieces=tuple(pieces))
 
 
-def _set_cookie(value: str, walk: Walk) -> Look:
+def _set_cookie(value: str, now: int) -> Look:
     pair, *rest = value.split(";")
     name, _, content = pair.strip().partition("=")
     given: dict[str, str] = {}
@@ -96,16 +97,24 @@ def _set_cookie(value: str, walk: Walk) -> Look:
         form="set-cookie",
         what="a Set-Cookie header",
         facts=(("cookie", plain(name, 64)), ("attributes", plain(", ".join(sorted(given)) or "none"))),
-        flags=frozenset(_amiss(name, content, given)),
+        flags=frozenset(_amiss(name, content, given, now)),
         pieces=(Piece(f"cookie {plain(name, 64)}", content, "cookie"),) if content else (),
     )
 
 
-def _amiss(name: str, content: str, given: dict[str, str]) -> set[str]:
+def _until(date: str, now: int) -> int | None:
+    """Seconds until an ``Expires``; what is no date counts as none."""
+    try:
+        return int(parsedate_to_datetime(date).timestamp()) - now
+    except (ValueError, OverflowError):
+        return None
+
+
+def _amiss(name: str, content: str, given: dict[str, str], now: int) -> set[str]:
     """The rows of the table that fit. A cookie that only deletes one has nothing to protect."""
     age = given.get("max-age", "")
-    seconds = int(age) if age.isascii() and age.isdigit() and len(age) < 12 else None
-    if not content or seconds == 0:
+    seconds = int(age) if age.isascii() and age.isdigit() and len(age) < 12 else _until(given.get("expires", ""), now)
+    if not content or (seconds is not None and seconds <= 0):
         return set()
     site = given.get("samesite", "").lower()
     tests = {
@@ -113,6 +122,7 @@ def _amiss(name: str, content: str, given: dict[str, str]) -> set[str]:
         "cookie-httponly": "httponly" not in given,
         "cookie-samesite": site not in ("lax", "strict"),
         "cookie-prefix": not name.lower().startswith("__host-"),
+        "cookie-path": name.lower().startswith("__host-") and given.get("path") != "/",
         "cookie-domain": "domain" in given,
         "cookie-long": seconds is not None and seconds > MONTH,
         "cookie-large": len(name) + len(content) > LARGEST,
