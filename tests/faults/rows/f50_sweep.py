@@ -18,10 +18,11 @@ def _run(place: Setting) -> Row:
     store = open_store(place.where()["url"])
     store.open_blocking()
     try:
-        figures = sweep(Place(store, place.keys), Figures())
+        names = place.pick(tuple(ACTS)[::6], tuple(ACTS))  # in a test run test_sweep.py goes through all of them
+        figures = sweep(Place(store, place.keys), Figures(), names)
     finally:
         store.close_blocking()
-    more = {"operations": len(ACTS), "failed_points": len(figures.failed), **figures.errors}
+    more = {"operations": len(names), "failed_points": len(figures.failed), **figures.errors}
     return place.row(ops=figures.points, more=more, failed="; ".join(figures.failed[:3]) or None)
 
 
