@@ -73,3 +73,12 @@ def test_the_command_line_without_the_server_names_what_to_install(missing: str)
         "error: this command needs the server packages",
         "hint: pip install 'watchword[server]'",
     ]
+
+
+def test_an_error_shows_no_token_and_commands_no_terminal() -> None:
+    token = "ww_ss_" + "A" * 43
+    done = run("keys", "list", "--keys", f"/nowhere; {token}\x1b]0;x\x07\u009b8m\u202e")
+    assert done.returncode == 1
+    assert token[6:] not in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+    assert len(done.stderr.splitlines()) <= 2
