@@ -112,3 +112,11 @@ def test_a_key_from_elsewhere_is_a_public_one(secret: Key) -> None:
 
 def test_one_public_key_from_elsewhere_is_a_document() -> None:
     assert len(list(ring_in(json.dumps(SIGNING.to_jwk()).encode(), CLOCK))) == 1
+
+
+@pytest.mark.parametrize("body", [b'{"exp": 1, "exp": 9999999999}', b'{"a":' * 12 + b"1" + b"}" * 12])
+def test_claims_that_no_verifier_would_take_end_the_walk(body: bytes) -> None:
+    head = b64url(dump_json({"alg": "ES256", "kid": SIGNING.kid, "typ": "JWT"}))
+    message = f"{head}.{b64url(body)}"
+    for untrusted in (f"{message}.{b64url(SIGNING.sign(message.encode()))}", jwe.encrypt(body, WRAPPING)):
+        assert stage(look(untrusted)) is Stage.CLAIMS
