@@ -1,0 +1,67 @@
+"""A whole run: every section in turn, in a folder that is gone afterwards."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ... import __version__
+from ...clock import SystemClock
+from ...encoding import rfc3339
+from ...errors import ConfigurationError
+from . import formats
+from .base import FULL, QUICK, Ask, Step
+from .machine import load, machine
+from .result import Report, Section
+
+__all__ = ["SECTIONS", "Step", "bench"]
+
+SECTIONS: dict[str, Callable[[Ask], Section]] = {
+    "formats": formats.section,
+}
+"""Section -> what measures it; a new section is a new file and a row."""
+
+
+def bench(
+    *,
+    quick: bool = False,
+    only: Collection[str] = (),
+    argon2_ms: float = 250,
+    progress: Callable[[Step], None] | None = None,
+    postgres: str | None = None,
+    redis: str | None = None,
+) -> Report:
+    """Measure this machine, and report.
+
+    Parameters: quick: a run of seconds, for a first look. only: sections, all unless named. argon2_ms: how long
+    checking a password may take. progress: is told before each unit of work. postgres, redis: the URL of a server on
+    this machine, in which a place of its own is made, and removed.
+    Raises: ConfigurationError for a section that is not there, and for a server that is elsewhere.
+    """
+    unknown = sorted(set(only) - set(SECTIONS))
+    if unknown:
+        raise ConfigurationError(f"no section {unknown[0]!r}; there are: {', '.join(SECTIONS)}")
+    began, clock = time.perf_counter(), SystemClock()
+    at, facts = rfc3339(clock.now()), machine()
+    with TemporaryDirectory(prefix="watchword-bench-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what other libraries say of their own future
+        ask = Ask(
+            setting=QUICK if quick else FULL,
+            folder=Path(folder),
+            argon2_ms=argon2_ms,
+            postgres=postgres,
+            redis=redis,
+            told=progress,
+        )
+        sections = [SECTIONS[name](ask) for name in SECTIONS if not only or name in only]
+    return Report(
+        watchword=__version__,
+        at=at,
+        seconds=time.perf_counter() - began,
+        quick=quick,
+        machine=facts | {"load_after": load()},
+        sections=sections,
+    )
