@@ -38,7 +38,7 @@ class Setting(NamedTuple):
 
 FULL = Setting(rounds=21, slice_ms=10.0, sizes=(1_000, 10_000, 100_000, 1_000_000), lags=100)
 QUICK = Setting(rounds=5, slice_ms=3.0, sizes=(1_000, 10_000, 100_000), lags=10)
-SAMPLE_MS = 0.1
+SAMPLE_MS = 0.3
 
 
 class Ask(Struct, frozen=True, kw_only=True):

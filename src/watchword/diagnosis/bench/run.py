@@ -12,15 +12,17 @@ from ... import __version__
 from ...clock import SystemClock
 from ...encoding import rfc3339
 from ...errors import ConfigurationError
-from . import formats
+from . import formats, stores
 from .base import FULL, QUICK, Ask, Step
 from .machine import load, machine
+from .places import check_loopback
 from .result import Report, Section
 
 __all__ = ["SECTIONS", "Step", "bench"]
 
 SECTIONS: dict[str, Callable[[Ask], Section]] = {
     "formats": formats.section,
+    "stores": stores.section,
 }
 """Section -> what measures it; a new section is a new file and a row."""
 
@@ -44,6 +46,7 @@ def bench(
     unknown = sorted(set(only) - set(SECTIONS))
     if unknown:
         raise ConfigurationError(f"no section {unknown[0]!r}; there are: {', '.join(SECTIONS)}")
+    check_loopback(postgres, redis)
     began, clock = time.perf_counter(), SystemClock()
     at, facts = rfc3339(clock.now()), machine()
     with TemporaryDirectory(prefix="watchword-bench-") as folder, warnings.catch_warnings():

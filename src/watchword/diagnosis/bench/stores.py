@@ -1,0 +1,133 @@
+"""stores: the round trip to where records are kept: a session read, a record written, 32 lookups at once.
+
+Wall time, one call after the other, so what is waited for counts. Each store holds a thousand sessions of about half
+a kilobyte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from functools import partial
+from itertools import count, cycle, islice
+from typing import Any
+
+from ...app import Watchword
+from ...clock import SystemClock
+from ...keys.key import Key
+from ...keys.ring import KeyRing
+from ...stores.base import Record
+from .base import AUDIENCE, ISSUER, Ask, Entry, Plan, Steps, measured
+from .places import Place, places
+from .result import Section
+
+SESSIONS = 1000
+AT_ONCE = 32
+DATA = {"plan": "pro", "cart": [1, 2, 3]}
+KIND = "watchword_bench"
+HOUR = timedelta(hours=1)
+
+
+def section(ask: Ask) -> Section:
+    """Two tables, and one more for each store; a few MiB in each, and half a minute of the longest run at most."""
+    not_run: list[str] = []
+    with ExitStack() as stack:
+        where = stack.enter_context(places(ask, not_run))
+        loop = stack.enter_context(closing(asyncio.new_event_loop()))
+        steps = Steps(ask, "stores", len(where) + (2 + len(where)) * ask.setting.rounds)
+        houses = []
+        for place in where:
+            steps(f"{SESSIONS} sessions in {place.name}")
+            houses.append((place, opened(place.url, loop, stack)))
+        plans = _plans([(place, ww, loop.run_until_complete(_filled(ww))) for place, ww in houses])
+        tables = [measured(plan, ask.setting, steps, loop) for plan in plans]
+        steps.over()
+    return Section(
+        id="stores",
+        title="Stores",
+        words="How long the application waits for a store, and what is gained where many ask at the same time.",
+        tables=tables,
+        not_run=not_run,
+    )
+
+
+def opened(url: str, loop: asyncio.AbstractEventLoop, stack: ExitStack, **options: Any) -> Watchword:
+    """A whole Watchword on this loop, closed by the stack. What it heard is good for an hour, so that nobody asks."""
+    options.setdefault("ring", KeyRing.of(Key.generate("ES256"), Key.generate("HS256", use="mac")))
+    options.setdefault("max_staleness", HOUR)
+    ww = Watchword(url, issuer=ISSUER, audience=AUDIENCE, **options)
+    loop.run_until_complete(ww.open())
+    stack.callback(lambda: loop.run_until_complete(ww.close()))
+    return ww
+
+
+async def _filled(ww: Watchword) -> list[tuple[str]]:
+    """The tokens of as many sessions, which were started as an application does it, 32 at a time."""
+    tokens: list[tuple[str]] = []
+    numbers = iter(range(SESSIONS))
+    while some := list(islice(numbers, AT_ONCE)):
+        started = (ww.sessions.start(f"user-{number}", data=DATA, roles=["admin"]) for number in some)
+        tokens += [(one.token,) for one in await asyncio.gather(*started)]
+    return tokens
+
+
+Filled = tuple[Place, Watchword, list[tuple[str]]]
+
+
+def _plans(filled: list[Filled]) -> list[Plan]:
+    reading = [
+        Entry(place.name, partial(ww.sessions.authenticate, current=True), tokens, ours=True)
+        for place, ww, tokens in filled
+    ]
+    writing = [Entry(place.name, _writing(ww), ours=True) for place, ww, _ in filled]
+    return [
+        Plan(id="stores.read", title="A session, read", cases=reading, over="memory", waits=True),
+        Plan(
+            id="stores.write",
+            title="A record, replaced and durable",
+            cases=writing,
+            over="memory",
+            note="SQLite waits for its disk; PostgreSQL and Redis for as much as they are set to.",
+            waits=True,
+        ),
+        *map(_coalesced, filled),
+    ]
+
+
+def _writing(ww: Watchword) -> Callable[[], Awaitable[object]]:
+    """One record, again and again: nothing grows."""
+    versions = count()
+
+    async def write() -> None:
+        version = next(versions)
+        record = Record(kind=KIND, key="one", data=DATA, expires_at=SystemClock().now() + 3600)
+        if version == 0:
+            await ww.store.put(record)
+        elif not await ww.store.swap(record, version=version):
+            raise AssertionError("somebody else wrote this record")
+
+    return write
+
+
+def _coalesced(one: Filled) -> Plan:
+    place, ww, tokens = one
+    turning = cycle(tokens)
+    read = partial(ww.sessions.authenticate, current=True)
+
+    async def at_once() -> None:
+        await asyncio.gather(*(read(*token) for token in islice(turning, AT_ONCE)))
+
+    cases = [
+        Entry("one after the other", read, tokens, ours=True),
+        Entry(f"{AT_ONCE} at once", at_once, ours=True, per=AT_ONCE),
+    ]
+    return Plan(
+        id=f"stores.coalesced.{place.id}",
+        title=f"A session read from {place.name}: one after the other, and {AT_ONCE} at once",
+        cases=cases,
+        over=cases[0].name,
+        note=f"The time of {AT_ONCE} reads that share what they can, divided by {AT_ONCE}.",
+        waits=True,
+    )
