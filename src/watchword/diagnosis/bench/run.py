@@ -12,7 +12,7 @@ from ... import __version__
 from ...clock import SystemClock
 from ...encoding import rfc3339
 from ...errors import ConfigurationError
-from . import formats, stores
+from . import formats, passwords, requests, revocation, stores
 from .base import FULL, QUICK, Ask, Step
 from .machine import load, machine
 from .places import check_loopback
@@ -23,6 +23,9 @@ __all__ = ["SECTIONS", "Step", "bench"]
 SECTIONS: dict[str, Callable[[Ask], Section]] = {
     "formats": formats.section,
     "stores": stores.section,
+    "revocation": revocation.section,
+    "requests": requests.section,
+    "passwords": passwords.section,
 }
 """Section -> what measures it; a new section is a new file and a row."""
 
