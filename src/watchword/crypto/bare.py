@@ -74,11 +74,12 @@ _SIGNERS: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Bare]]]] = {
     "RS256": (lambda: rsa.generate_private_key(65537, 2048), _rs256),
     "ES256": (lambda: ec.generate_private_key(ec.SECP256R1()), _es256),
     "Ed25519": (ed25519.Ed25519PrivateKey.generate, _ed25519),
+    "v4.public": (ed25519.Ed25519PrivateKey.generate, _ed25519),
 }
 
 
 def bare(algorithm: str) -> list[Bare]:
-    """Who signs and verifies with a fresh key of HS256, RS256 (2048 bits), ES256 or Ed25519: one library or two."""
+    """One library or two, with a fresh key of HS256, RS256 (2048 bits), ES256, Ed25519 or v4.public."""
     generate, calls = _SIGNERS[algorithm]
     return calls(generate())
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ...app import drive
 from ...crypto.bare import bare, bare_aes_gcm, rsa_2048
 from ...crypto.paseto import v4_open, v4_seal
+from ...encoding import pae, unb64url
 from ...formats import jwe, paseto
 from ...formats.base import make_format
 from ...keys.key import Key
@@ -60,14 +61,14 @@ def section(ask: Ask) -> Section:
 
 
 def _signed(name: str, not_run: list[str]) -> tuple[Plan, Plan]:
-    key = _key(name)
+    key = key_of(name)
     material, ring = Material(key=key), KeyRing.of(key)
     access = without_memory(AccessTokens(ring, issuer=ISSUER, audience=AUDIENCE))
     tokens = [access.issue(f"user-{number}", scopes=SCOPES).token for number in range(TOKENS)]
     whole = [dict(access.verify(token).raw_claims) for token in tokens]
     form = make_format(key.algorithm.format, ring, typ="at+jwt")
     other = form.issue(whole[0] | {"aud": "https://other.example"})
-    messages = [_covered(token) for token in tokens]
+    messages = [pieces_of(token)[1] for token in tokens]
     written = [(claims_of(token),) for token in tokens]
     size = len(tokens[0])
     reading = [Entry(OURS, access.verify, [(token,) for token in tokens], ours=True, bytes=size)]
@@ -76,7 +77,7 @@ def _signed(name: str, not_run: list[str]) -> tuple[Plan, Plan]:
     writing.append(
         Entry(f"{OURS}, access.issue", issue, [(f"user-{n}",) for n in range(TOKENS)], ours=True, bytes=size)
     )
-    for number, raw in enumerate(bare("Ed25519" if name == "v4.public" else name)):
+    for number, raw in enumerate(bare(name)):
         called = RAW if number == 0 else f"{RAW} in {raw.name}"
         given = [raw.signing(message) for message in messages]
         checked = [raw.verifying(raw.sign(*one), message) for one, message in zip(given, messages, strict=True)]
@@ -144,6 +145,9 @@ def _lookups() -> Plan:
         ("an opaque token kept near", lambda token: drive(opaque.authenticate(token)), bearers),
         ("an API key kept near", lambda token: drive(api_keys.authenticate(token)), keys),
     ]
+    for _, call, given in ours:
+        for one in given:
+            call(*one)
     raw = Entry(RAW, lambda token: sha256(token.encode()).digest(), tokens, note="SHA-256 of the token")
     cases = [raw, *(Entry(name, call, given, ours=True, bytes=len(given[0][0])) for name, call, given in ours)]
     return Plan(id="formats.again", title="What was seen before", cases=cases, over=RAW)
@@ -155,14 +159,18 @@ def without_memory(access: AccessTokens) -> AccessTokens:
     return access
 
 
-def _key(name: str) -> Key:
+def key_of(name: str) -> Key:
     """A fresh key; RSA of 2048 bits, which most that are in use have."""
     return Key.from_pem(rsa_2048(), algorithm=name) if name == "RS256" else Key.generate(name)
 
 
-def _covered(token: str) -> bytes:
-    """About what the signature covers: for PASETO without the lengths that stand between."""
-    return token.encode().rpartition(b".")[0]
+def pieces_of(token: str) -> tuple[bytes, bytes]:
+    """(signature, message) of a signed token: what the primitive is called with."""
+    if token.startswith("v4.public."):
+        body, footer = (unb64url(part) for part in token.encode().split(b".")[2:])
+        return body[-64:], pae(b"v4.public.", body[:-64], footer, b"")
+    message, _, signature = token.encode().rpartition(b".")
+    return unb64url(signature), message
 
 
 def _id(name: str) -> str:
