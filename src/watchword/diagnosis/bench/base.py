@@ -95,7 +95,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """When that is not the setting's."""
 
 
-def measured(plan: Plan, setting: Setting, steps: Steps, loop: asyncio.AbstractEventLoop | None = None) -> Table:
+def measured(plan: Plan, setting: Setting, steps: Steps, runner: asyncio.Runner | None = None) -> Table:
     """The table; ``steps`` hears of each round."""
     found = turn_about(
         plan.cases,
@@ -103,7 +103,7 @@ def measured(plan: Plan, setting: Setting, steps: Steps, loop: asyncio.AbstractE
         slice_ms=setting.slice_ms,
         sample_ms=0 if plan.waits else SAMPLE_MS,
         waits=plan.waits,
-        loop=loop,
+        runner=runner,
         told=lambda: steps(plan.title),
     )
     rows = []

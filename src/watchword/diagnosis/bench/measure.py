@@ -27,7 +27,7 @@ class Case(Struct, frozen=True):
 
     name: str
     call: Callable[..., Any]
-    """A coroutine function, where a loop is given."""
+    """A coroutine function, where a runner is given."""
     inputs: Sequence[Arguments] = ((),)
 
 
@@ -45,16 +45,16 @@ def turn_about(
     slice_ms: float,
     sample_ms: float | None = None,
     waits: bool = False,
-    loop: asyncio.AbstractEventLoop | None = None,
+    runner: asyncio.Runner | None = None,
     told: Callable[[], object] = lambda: None,
 ) -> list[list[Sample]]:
     """Time every case in each of ``rounds``; the samples of each case.
 
     Parameters: sample_ms: a slice is one sample unless said. waits: slices and samples are measured by the wall clock.
-    loop: runs the calls, one after the other, as coroutines. told: called before each round.
+    runner: runs the calls, one after the other, as coroutines. told: called before each round.
     """
     turns: list[Iterator[Arguments]] = [cycle(case.inputs) for case in cases]
-    clock = _Stopwatch(loop, waits)
+    clock = _Stopwatch(runner, waits)
     cuts = [_cut(clock, case.call, turn, slice_ms, sample_ms) for case, turn in zip(cases, turns, strict=True)]
     found: list[list[Sample]] = [[] for _ in cases]
     order = list(range(len(cases)))
@@ -74,19 +74,21 @@ def p99(times: Sequence[float]) -> float:
 
 
 class _Stopwatch:
-    def __init__(self, loop: asyncio.AbstractEventLoop | None, waits: bool) -> None:
-        self._loop, self._waits = loop, waits
+    def __init__(self, runner: asyncio.Runner | None, waits: bool) -> None:
+        self._runner, self._waits = runner, waits
 
     def samples(self, call: Callable[..., Any], turn: Iterator[Arguments], size: int, count: int) -> list[Sample]:
         batches = [list(islice(turn, size)) for _ in range(count)]
+        collects = gc.isenabled()
         gc.disable()
         try:
-            if self._loop is None:
+            if self._runner is None:
                 return [_time(call, batch) for batch in batches]
             time_all = _time_waits if self._waits else _time_all
-            return self._loop.run_until_complete(time_all(call, batches))
+            return self._runner.run(time_all(call, batches))
         finally:
-            gc.enable()
+            if collects:
+                gc.enable()
 
     def cost(self, call: Callable[..., Any], turn: Iterator[Arguments], size: int) -> float:
         """Milliseconds that so many calls take, the quietest of three trials."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 from ...app import Watchword
 from ...integrations.asgi import App, Message
@@ -46,11 +46,11 @@ def section(ask: Ask) -> Section:
     not_run: list[str] = []
     with ExitStack() as stack:
         where = stack.enter_context(places(ask, not_run))
-        loop = stack.enter_context(closing(asyncio.new_event_loop()))
+        runner = stack.enter_context(asyncio.Runner())
         steps = Steps(ask, "requests", 1 + ask.setting.rounds)
         steps("callers and their tokens")
-        plan = _plan(where, loop, stack, not_run)
-        table = measured(plan, ask.setting, steps, loop)
+        plan = _plan(where, runner, stack, not_run)
+        table = measured(plan, ask.setting, steps, runner)
         steps.over()
     return Section(
         id="requests",
@@ -61,14 +61,14 @@ def section(ask: Ask) -> Section:
     )
 
 
-def _plan(where: list[Place], loop: asyncio.AbstractEventLoop, stack: ExitStack, not_run: list[str]) -> Plan:
+def _plan(where: list[Place], runner: asyncio.Runner, stack: ExitStack, not_run: list[str]) -> Plan:
     key = Key.generate("ES256")
     ring = KeyRing.of(key, Key.generate("HS256", use="mac"))
-    first = opened(where[0].url, loop, stack, ring=ring)
+    first = opened(where[0].url, runner, stack, ring=ring)
     tokens = [first.access.issue("ada", session_id=f"s-{number}").token for number in range(CALLERS)]
     bearers = [((b"authorization", f"Bearer {token}".encode()),) for token in tokens]
-    near = _cookies(loop.run_until_complete(_started(first)))
-    cold = opened(where[0].url, loop, stack, ring=ring)
+    near = _cookies(runner.run(_started(first)))
+    cold = opened(where[0].url, runner, stack, ring=ring)
     without_memory(cold.access)
     app = apps.ours(first)
     cases = [
@@ -78,8 +78,8 @@ def _plan(where: list[Place], loop: asyncio.AbstractEventLoop, stack: ExitStack,
         Entry("watchword, a session kept near", _request(app), near, ours=True),
     ]
     for place in where:
-        ww = opened(place.url, loop, stack, ring=ring, session_near=False)
-        cookies = _cookies(loop.run_until_complete(_started(ww)))
+        ww = opened(place.url, runner, stack, ring=ring, session_near=False)
+        cookies = _cookies(runner.run(_started(ww)))
         name = f"watchword, a session read from {place.name} each time"
         cases.append(Entry(name, _request(apps.ours(ww)), cookies, ours=True))
     try:
@@ -87,7 +87,7 @@ def _plan(where: list[Place], loop: asyncio.AbstractEventLoop, stack: ExitStack,
     except ImportError:
         not_run.append("PyJWT is not installed: pip install PyJWT sets it beside us.")
     for case in cases:
-        loop.run_until_complete(_check(case))
+        runner.run(_check(case))
     return Plan(
         id="requests.asgi",
         title="A request of a bare ASGI application",

@@ -10,7 +10,7 @@ import asyncio
 import gc
 import time
 import tracemalloc
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -45,12 +45,12 @@ def section(ask: Ask) -> Section:
     setting = ask.setting
     with ExitStack() as stack:
         where = [place for place in stack.enter_context(places(ask, not_run)) if place.id != "memory"]
-        loop = stack.enter_context(closing(asyncio.new_event_loop()))
+        runner = stack.enter_context(asyncio.Runner())
         of = len(where) * setting.lags + 1 + setting.rounds + len(setting.sizes) + setting.rounds
         steps = Steps(ask, "revocation", of)
         tables = [
-            *_lag(where, setting.lags, loop, steps, not_run),
-            measured(_blocklist(where, ask, loop, stack, steps, not_run), setting, steps, loop),
+            *_lag(where, setting.lags, runner, steps, not_run),
+            measured(_blocklist(where, ask, runner, stack, steps, not_run), setting, steps, runner),
             measured(_growth(setting.sizes, steps), setting, steps),
         ]
         steps.over()
@@ -63,13 +63,11 @@ def section(ask: Ask) -> Section:
     )
 
 
-def _lag(
-    where: list[Place], count: int, loop: asyncio.AbstractEventLoop, steps: Steps, not_run: list[str]
-) -> list[Table]:
+def _lag(where: list[Place], count: int, runner: asyncio.Runner, steps: Steps, not_run: list[str]) -> list[Table]:
     rows: list[Row] = []
     for place in where:
         try:
-            rows.append(row_of(place.name, _lags(place, count, loop, steps), ours=True))
+            rows.append(row_of(place.name, _lags(place, count, runner, steps), ours=True))
         except TimeoutError:
             not_run.append(f"The feed of {place.name}: a revocation was not heard of in {PATIENCE:g} s.")
     note = "Two Watchwords of one process; SQLite is looked at every 20 ms, the servers tell of each commit."
@@ -78,14 +76,14 @@ def _lag(
     return [Table(id="revocation.lag", title=title, rows=rows, over=over, unit="ms", note=note)] if rows else []
 
 
-def _lags(place: Place, count: int, loop: asyncio.AbstractEventLoop, steps: Steps) -> list[float]:
+def _lags(place: Place, count: int, runner: asyncio.Runner, steps: Steps) -> list[float]:
     """Milliseconds. Raises: TimeoutError."""
     ring, found = KeyRing.of(Key.generate("ES256"), Key.generate("HS256", use="mac")), []
     with ExitStack() as stack:
-        one, other = (opened(place.url, loop, stack, ring=ring) for _ in range(2))
+        one, other = (opened(place.url, runner, stack, ring=ring) for _ in range(2))
         for number in range(count):
             steps(f"The feed of {place.name}")
-            found.append(loop.run_until_complete(_one_lag(one, other, f"lag-{number}", number * GOLDEN % 1 / 20)))
+            found.append(runner.run(_one_lag(one, other, f"lag-{number}", number * GOLDEN % 1 / 20)))
     return found
 
 
@@ -113,7 +111,7 @@ def _refuses(ww: Watchword, token: str) -> bool:
 def _blocklist(
     where: list[Place],
     ask: Ask,
-    loop: asyncio.AbstractEventLoop,
+    runner: asyncio.Runner,
     stack: ExitStack,
     steps: Steps,
     not_run: list[str],
@@ -123,15 +121,15 @@ def _blocklist(
     cases: list[Entry] = []
     for place in where:
         ring = KeyRing.of(key, mac)
-        asks = opened(place.url, loop, stack, ring=ring, max_staleness=timedelta(0), on_stale="ask")
+        asks = opened(place.url, runner, stack, ring=ring, max_staleness=timedelta(0), on_stale="ask")
         tokens = [(asks.access.issue(f"user-{n}", session_id=f"session-{n}").token,) for n in range(KNOWN)]
         if not cases:
-            hears = opened(place.url, loop, stack, ring=ring)
+            hears = opened(place.url, runner, stack, ring=ring)
             cases.append(Entry(VIEW, hears.access.authenticate, tokens, ours=True, note="no read at all"))
-        loop.run_until_complete(_revoke(asks, REVOKED))
+        runner.run(_revoke(asks, REVOKED))
         cases.append(Entry(f"a read of {place.name}", asks.access.authenticate, tokens, ours=True))
         if place.id == "redis":
-            cases += _habit(place.url, Material(key=key), [token for (token,) in tokens], loop, stack, not_run)
+            cases += _habit(place.url, Material(key=key), [token for (token,) in tokens], runner, stack, not_run)
     return Plan(
         id="revocation.blocklist",
         title="A blocklist that is read for each request, and the View",
@@ -151,7 +149,7 @@ def _habit(
     url: str,
     material: Material,
     tokens: list[str],
-    loop: asyncio.AbstractEventLoop,
+    runner: asyncio.Runner,
     stack: ExitStack,
     not_run: list[str],
 ) -> list[Entry]:
@@ -162,7 +160,7 @@ def _habit(
         not_run.append("PyJWT and redis.asyncio beside ours want PyJWT: pip install PyJWT.")
         return []
     client = redis.from_url(url.partition("?")[0])
-    stack.callback(lambda: loop.run_until_complete(client.aclose()))
+    stack.callback(lambda: runner.run(client.aclose()))
     key = pyjwt.get_algorithm_by_name(material.alg).prepare_key(material.verifying)
     checks: dict[str, Any] = {"algorithms": [material.alg], "issuer": ISSUER, "audience": AUDIENCE}
 

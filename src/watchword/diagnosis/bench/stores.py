@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from itertools import count, cycle, islice
@@ -35,14 +35,14 @@ def section(ask: Ask) -> Section:
     not_run: list[str] = []
     with ExitStack() as stack:
         where = stack.enter_context(places(ask, not_run))
-        loop = stack.enter_context(closing(asyncio.new_event_loop()))
+        runner = stack.enter_context(asyncio.Runner())
         steps = Steps(ask, "stores", len(where) + (2 + len(where)) * ask.setting.rounds)
         houses = []
         for place in where:
             steps(f"{SESSIONS} sessions in {place.name}")
-            houses.append((place, opened(place.url, loop, stack)))
-        plans = _plans([(place, ww, loop.run_until_complete(_filled(ww))) for place, ww in houses])
-        tables = [measured(plan, ask.setting, steps, loop) for plan in plans]
+            houses.append((place, opened(place.url, runner, stack)))
+        plans = _plans([(place, ww, runner.run(_filled(ww))) for place, ww in houses])
+        tables = [measured(plan, ask.setting, steps, runner) for plan in plans]
         steps.over()
     return Section(
         id="stores",
@@ -53,13 +53,13 @@ def section(ask: Ask) -> Section:
     )
 
 
-def opened(url: str, loop: asyncio.AbstractEventLoop, stack: ExitStack, **options: Any) -> Watchword:
-    """A whole Watchword on this loop, closed by the stack. What it heard is good for an hour, so that nobody asks."""
+def opened(url: str, runner: asyncio.Runner, stack: ExitStack, **options: Any) -> Watchword:
+    """A whole Watchword, open on this loop and closed by the stack. What it heard is good for an hour: nobody asks."""
     options.setdefault("ring", KeyRing.of(Key.generate("ES256"), Key.generate("HS256", use="mac")))
     options.setdefault("max_staleness", HOUR)
     ww = Watchword(url, issuer=ISSUER, audience=AUDIENCE, **options)
-    loop.run_until_complete(ww.open())
-    stack.callback(lambda: loop.run_until_complete(ww.close()))
+    runner.run(ww.open())
+    stack.callback(lambda: runner.run(ww.close()))
     return ww
 
 
