@@ -38,8 +38,8 @@ class Setting(NamedTuple):
     """Of each row of passwords."""
 
 
-FULL = Setting(rounds=21, slice_ms=10.0, sizes=(1_000, 10_000, 100_000, 1_000_000), lags=100, hashes=11)
-QUICK = Setting(rounds=5, slice_ms=3.0, sizes=(1_000, 10_000, 100_000), lags=10, hashes=3)
+FULL = Setting(rounds=41, slice_ms=20.0, sizes=(1_000, 10_000, 100_000, 1_000_000), lags=200, hashes=11)
+QUICK = Setting(rounds=9, slice_ms=5.0, sizes=(1_000, 10_000, 100_000), lags=10, hashes=3)
 SAMPLE_MS = 0.3
 
 

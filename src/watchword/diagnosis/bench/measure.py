@@ -58,13 +58,17 @@ def turn_about(
     cuts = [_cut(clock, case.call, turn, slice_ms, sample_ms) for case, turn in zip(cases, turns, strict=True)]
     found: list[list[Sample]] = [[] for _ in cases]
     order = list(range(len(cases)))
-    for _ in range(rounds):
-        told()
-        gc.collect()
-        for index in order:
-            size, count = cuts[index]
-            found[index] += clock.samples(cases[index].call, turns[index], size, count)
-        order.reverse()
+    gc.freeze()  # what is there already is not looked through before each round
+    try:
+        for _ in range(rounds):
+            told()
+            gc.collect()
+            for index in order:
+                size, count = cuts[index]
+                found[index] += clock.samples(cases[index].call, turns[index], size, count)
+            order.reverse()
+    finally:
+        gc.unfreeze()
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,8 +54,7 @@ def bench(
     check_loopback(postgres, redis)
     began, clock = time.perf_counter(), SystemClock()
     at, facts = rfc3339(clock.now()), machine()
-    with TemporaryDirectory(prefix="watchword-bench-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what other libraries say of their own future
+    with TemporaryDirectory(prefix="watchword-bench-") as folder, _quiet():
         ask = Ask(
             setting=QUICK if quick else FULL,
             folder=Path(folder),
@@ -71,3 +72,17 @@ def bench(
         machine=facts | {"load_after": load()},
         sections=sections,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what other libraries say of their own future, and what we log of places that nobody relies on."""
+    log = logging.getLogger("watchword")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
