@@ -24,7 +24,7 @@ LARGEST = 1024
 """MiB that one hash may take, at most, and never more than an eighth of the machine's memory."""
 MEMORIES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, LARGEST)
 MOST_PASSES = 10
-SEARCHES = 12
+SEARCHES = 16
 """Hashes that the search makes, at most."""
 MOST_MS = 2_000
 
@@ -53,7 +53,7 @@ RECOMMENDED = "recommended"
 
 
 def section(ask: Ask) -> Section:
-    """One table. Twelve hashes of ``argon2_ms`` at most are made in search of the recommendation, then a few of each
+    """One table. Sixteen hashes of ``argon2_ms`` at most are made in search of the recommendation, then a few of each
     row: about 20 times ``argon2_ms`` in all. At most 1 GiB, or an eighth of the machine's memory.
 
     Raises: ConfigurationError for an ``argon2_ms`` that is not from 1 to 2000.

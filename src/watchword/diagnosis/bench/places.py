@@ -136,10 +136,11 @@ def _schema(url: str) -> Iterator[str]:
 
 @contextmanager
 def _prefix(url: str) -> Iterator[str]:
-    """The URL with a prefix of our own before every key. Raises: ConfigurationError, StoreUnavailableError."""
+    """The URL with a prefix of our own before every key. Raises: ConfigurationError."""
     parts, name = urlsplit(url), f"{OURS}_{token_hex(8)}"
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) | {"prefix": name}
     mine = urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+    _unlink(mine, f"{{{name}}}:*")  # nothing yet; whether the server answers
     try:
         yield mine
     finally:
@@ -147,7 +148,7 @@ def _prefix(url: str) -> Iterator[str]:
 
 
 def _unlink(url: str, pattern: str) -> None:
-    """Remove every key of that pattern, which has no letter that means another."""
+    """Remove every key of that pattern, which has no letter that means another. Raises: ConfigurationError."""
     from ...stores.redis.address import read_address
     from ...stores.redis.lane import talk
     from ...stores.redis.wire import LostError, dial
@@ -162,7 +163,9 @@ def _unlink(url: str, pattern: str) -> None:
                 if cursor == b"0":
                     return
     except LostError:
-        raise ConfigurationError(f"the Redis went away before {pattern} was removed from it") from None
+        raise ConfigurationError(
+            f"it does not answer; if it did before, the keys {pattern} may be left in it"
+        ) from None
 
 
 def _for_libpq(url: str) -> str:

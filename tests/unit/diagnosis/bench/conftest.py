@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from watchword.diagnosis.bench import passwords, run, stores
+from watchword.diagnosis.bench import passwords, revocation, run, stores
 from watchword.diagnosis.bench.base import Ask, Setting, Step
 
 TINY = Setting(rounds=2, slice_ms=0.01, sizes=(10, 200), lags=2, hashes=1)
@@ -18,6 +18,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is that of a second."""
     monkeypatch.setattr(run, "QUICK", TINY)
     monkeypatch.setattr(stores, "SESSIONS", 40)
+    monkeypatch.setattr(revocation, "REVOKED", 40)
     monkeypatch.setattr(passwords, "SHOWN", passwords.SHOWN[:1])
 
 
