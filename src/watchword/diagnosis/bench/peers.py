@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from msgspec import Struct
@@ -187,6 +188,14 @@ PASETO_PEERS: Mapping[str, Callable[[Material], Peer]] = {"pyseto": _pyseto}
 
 USUAL = ("PyJWT", "joserfc", "jwcrypto", "pyseto")
 """Whose absence is worth a word; the others, in Rust, join where they are."""
+
+
+def present(module: str) -> bool:
+    """Whether it is installed; it is not imported."""
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # what finds it says no
+        return False
 
 
 def peers_for(name: str) -> Mapping[str, Callable[[Material], Peer]]:

@@ -1,7 +1,7 @@
 """requests: what knowing its caller adds to a whole request of a bare ASGI application.
 
-The application is called as a server calls it, in this process; the CPU time is that of all that runs between the
-first byte of the scope and the last message of the answer. A server and its sockets add the same to each.
+First the application is called as a server calls it, in this process: the CPU time is that of all that runs between
+the scope and the last message of the answer. Then, where uvicorn is installed, over loopback, see ``loopback``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...integrations.asgi import App, Message
 from ...keys.key import Key
 from ...keys.ring import KeyRing
 from ...web.cookies import SESSION_COOKIE
-from . import apps
+from . import apps, loopback
 from .base import Ask, Entry, Plan, Steps, measured
 from .formats import without_memory
 from .peers import Material
@@ -42,21 +42,27 @@ _SCOPE = {
 
 
 def section(ask: Ask) -> Section:
-    """One table; a few MiB, and ten seconds of the longest run."""
+    """Three tables; four processes of about 60 MB, and 30 s of the longest run."""
     not_run: list[str] = []
     with ExitStack() as stack:
         where = stack.enter_context(places(ask, not_run))
         runner = stack.enter_context(asyncio.Runner())
-        steps = Steps(ask, "requests", 1 + ask.setting.rounds)
+        servers = loopback.installed()
+        units = loopback.units(ask.setting) if servers else 0
+        steps = Steps(ask, "requests", 1 + ask.setting.rounds + units)
         steps("callers and their tokens")
         plan = _plan(where, runner, stack, not_run)
-        table = measured(plan, ask.setting, steps, runner)
+        tables = [measured(plan, ask.setting, steps, runner)]
+        if servers:
+            tables += loopback.tables(ask, runner, steps, not_run)
+        else:
+            not_run.append("Requests over loopback want uvicorn: pip install 'watchword[server]'.")
         steps.over()
     return Section(
         id="requests",
         title="Whole requests",
         words="What a request costs when the application knows who is calling, and what it costs when nobody asks.",
-        tables=[table],
+        tables=tables,
         not_run=not_run,
     )
 

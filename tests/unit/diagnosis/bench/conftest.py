@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from watchword.diagnosis.bench import passwords, revocation, run, stores
+from watchword.diagnosis.bench import loopback, passwords, revocation, run, stores
 from watchword.diagnosis.bench.base import Ask, Setting, Step
 
 TINY = Setting(rounds=2, slice_ms=0.01, sizes=(10, 200), lags=2, hashes=1)
@@ -19,7 +19,14 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "QUICK", TINY)
     monkeypatch.setattr(stores, "SESSIONS", 40)
     monkeypatch.setattr(revocation, "REVOKED", 40)
+    monkeypatch.setattr(loopback, "installed", lambda: False)
     monkeypatch.setattr(passwords, "SHOWN", passwords.SHOWN[:1])
+
+
+@pytest.fixture
+def servers(tiny: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are sent over loopback as well, for which four processes have to start."""
+    monkeypatch.setattr(loopback, "installed", lambda: True)
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ RUN = """
 import sys, threading
 from watchword.diagnosis.bench.run import bench
 try:
-    bench(only=[sys.argv[1]], progress=lambda step: print(step.done, flush=True))
+    bench(quick=True, only=[sys.argv[1]], progress=lambda step: print(step.done, flush=True))
 finally:
     print("threads", threading.active_count(), flush=True)
 """
@@ -41,7 +43,28 @@ def test_a_run_that_is_broken_off_leaves_no_thread_and_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("section", "at"), [("stores", b"5"), ("revocation", b"3")])
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize("at", [3, 5])
+def test_no_server_runs_on(at: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off before they answer, and while they are asked."""
+    started: list[subprocess.Popen[str]] = []
+
+    class Kept(subprocess.Popen[str]):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            started.append(self)
+
+    def told(step: Step) -> None:
+        if step.done == at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Kept)
+    with suppress(KeyboardInterrupt):
+        bench(quick=True, only=["requests"], progress=told)
+    assert [one.poll() for one in started] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("section", "at"), [("stores", b"5"), ("revocation", b"3"), ("requests", b"13")])
 def test_ctrl_c_ends_the_process(section: str, at: bytes, tmp_path: Path) -> None:
     """In the middle of a slice, or of a wait for the feed: wherever the loop is."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", RUN, section]
@@ -65,3 +88,12 @@ def test_ctrl_c_ends_the_process(section: str, at: bytes, tmp_path: Path) -> Non
     assert b"ResourceWarning" not in errors
     assert process.returncode == -signal.SIGINT
     assert list(tmp_path.iterdir()) == []
+    here = [link for link in Path("/proc").glob("[0-9]*/cwd") if _target(link) == str(tmp_path)]
+    assert here == [], "a process that it started runs on"
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""

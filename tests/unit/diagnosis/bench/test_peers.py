@@ -47,11 +47,19 @@ def test_without_peers_we_are_measured_beside_the_primitive_alone(ask: Callable[
         assert all(row.ours or row.name.startswith("the raw primitive") for row in table.rows), table.id
 
 
-@pytest.mark.usefixtures("no_peers")
+@pytest.mark.usefixtures("no_peers", "servers")
 def test_whole_requests_do_without_peers(ask: Callable[..., Ask]) -> None:
     section = requests.section(ask())
     assert "PyJWT is not installed" in section.not_run[-1]
-    assert "PyJWT in a middleware" not in {row.name for row in section.tables[0].rows}
+    assert len(section.tables) == 3
+    for table in section.tables:
+        assert "PyJWT in a middleware" not in {row.name for row in table.rows}
+
+
+def test_without_uvicorn_nothing_is_sent_over_loopback(ask: Callable[..., Ask]) -> None:
+    section = requests.section(ask())
+    assert [table.id for table in section.tables] == ["requests.asgi"]
+    assert "pip install 'watchword[server]'" in section.not_run[-1]
 
 
 def peer(read: Callable[[str], Any]) -> Callable[[Material], Peer]:
@@ -116,3 +124,10 @@ def test_the_primitive_is_called_with_what_our_signature_covers(name: str) -> No
     key.verify(signature, message)
     with pytest.raises(WatchwordError):
         key.verify(signature, message + b"x")
+
+
+@pytest.mark.usefixtures("no_peers")
+def test_what_is_installed_is_found_without_being_imported() -> None:
+    assert peers.present("uvicorn")
+    assert not peers.present("jwt")
+    assert not peers.present("no_such_module")
