@@ -112,8 +112,10 @@ def places(ask: Ask, not_run: list[str]) -> Iterator[list[Place]]:
             try:
                 mine = stack.enter_context(own(url))
                 store = open_store(mine)
-                store.open_blocking()
-                store.close_blocking()
+                try:
+                    store.open_blocking()
+                finally:
+                    store.close_blocking()
                 found.append(Place(name.lower(), name, mine))
             except WatchwordError as error:
                 not_run.append(f"{name} could not be measured: {error}")
@@ -124,14 +126,14 @@ def places(ask: Ask, not_run: list[str]) -> Iterator[list[Place]]:
 def _schema(url: str) -> Iterator[str]:
     """The URL with a schema of our own as its search path. Raises: ConfigurationError."""
     name = f"{OURS}_{token_hex(8)}"
-    _run(url, f"CREATE SCHEMA {name}")
     try:
+        _run(url, f"CREATE SCHEMA {name}")
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         query["options"] = f"{query.get('options', '')} -csearch_path={name}".strip()
         yield urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
     finally:
-        _run(url, f"DROP SCHEMA {name} CASCADE")
+        _run(url, f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
 
 @contextmanager
@@ -182,5 +184,5 @@ def _run(url: str, statement: str) -> None:
         with psycopg.connect(_for_libpq(url), autocommit=True, connect_timeout=5) as connection:
             connection.execute(statement)
     except psycopg.Error as error:
-        why = f"SQLSTATE {error.sqlstate}" if error.sqlstate else "it does not answer, or lets nobody in"
-        raise ConfigurationError(f"{' '.join(statement.split()[:2])}: {why}") from None
+        refused = f"{' '.join(statement.split()[:2])}: SQLSTATE {error.sqlstate}"
+        raise ConfigurationError(refused if error.sqlstate else "it does not answer, or lets nobody in") from None

@@ -58,8 +58,8 @@ def opened(url: str, runner: asyncio.Runner, stack: ExitStack, **options: Any) -
     options.setdefault("ring", KeyRing.of(Key.generate("ES256"), Key.generate("HS256", use="mac")))
     options.setdefault("max_staleness", HOUR)
     ww = Watchword(url, issuer=ISSUER, audience=AUDIENCE, **options)
+    stack.callback(lambda: runner.run(ww.close()))  # before it is open: a Ctrl-C comes when it likes
     runner.run(ww.open())
-    stack.callback(lambda: runner.run(ww.close()))
     return ww
 
 
