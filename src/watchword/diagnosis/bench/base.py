@@ -39,7 +39,7 @@ class Setting(NamedTuple):
 
 
 FULL = Setting(rounds=41, slice_ms=20.0, sizes=(1_000, 10_000, 100_000, 1_000_000), lags=200, hashes=11)
-QUICK = Setting(rounds=9, slice_ms=5.0, sizes=(1_000, 10_000, 100_000), lags=10, hashes=3)
+QUICK = Setting(rounds=7, slice_ms=5.0, sizes=(1_000, 10_000, 100_000), lags=10, hashes=3)
 SAMPLE_MS = 0.3
 
 

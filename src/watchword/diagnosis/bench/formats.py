@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 def section(ask: Ask) -> Section:
-    """Fifteen tables; holds a few MiB, and takes about two minutes of the longest run."""
+    """Fifteen tables; holds a few MiB, and takes about a minute of the longest run."""
     count = 2 * len(SIGNED) + 2 * len(SEALED) + 1
     steps = Steps(ask, "formats", 1 + count * ask.setting.rounds)
     steps("keys and tokens")
@@ -85,7 +85,7 @@ def _signed(name: str, not_run: list[str]) -> tuple[Plan, Plan]:
         writing.insert(number, Entry(called, raw.sign, given, note=raw.name))
     for peer in _present(peers_for(name), lambda make: _fair(make(material), material, tokens, other), not_run):
         theirs = [(spelled(token, peer, material),) for token in tokens]
-        reading.append(Entry(peer.name, peer.read, theirs))
+        reading.append(Entry(peer.name, peer.read, theirs, bytes=len(theirs[0][0])))
         writing.append(Entry(peer.name, peer.write, written, bytes=len(str(peer.write(written[0][0])))))
     title = TITLES.get(name, name)
     return (
@@ -114,7 +114,7 @@ def _sealed(name: str, not_run: list[str]) -> tuple[Plan, Plan]:
     reading = [opened, Entry(OURS, box.open, tokens, ours=True, bytes=size)]
     writing = [sealed, Entry(OURS, box.seal, [(text,)], ours=True, bytes=size)]
     for peer in _present(makers, lambda make: _same(make(key, name), str(tokens[0][0])), not_run):
-        reading.append(Entry(peer.name, peer.open, tokens))
+        reading.append(Entry(peer.name, peer.open, tokens, bytes=size))
         writing.append(Entry(peer.name, peer.seal, [(text,)], bytes=len(str(peer.seal(text)))))
     title = TITLES[name]
     return (

@@ -52,14 +52,16 @@ SHOWN = (
 RECOMMENDED = "recommended"
 
 
+def check(argon2_ms: float) -> None:
+    """Raise ConfigurationError unless it is from 1 to 2000."""
+    if not 1 <= argon2_ms <= MOST_MS:
+        raise ConfigurationError(f"a password may take from 1 to {MOST_MS} ms, not {argon2_ms:g}")
+
+
 def section(ask: Ask) -> Section:
     """One table. Sixteen hashes of ``argon2_ms`` at most are made in search of the recommendation, then a few of each
     row: about 20 times ``argon2_ms`` in all. At most 1 GiB, or an eighth of the machine's memory.
-
-    Raises: ConfigurationError for an ``argon2_ms`` that is not from 1 to 2000.
     """
-    if not 1 <= ask.argon2_ms <= MOST_MS:
-        raise ConfigurationError(f"a password may take from 1 to {MOST_MS} ms, not {ask.argon2_ms:g}")
     tries, steps = ask.setting.hashes, Steps(ask, "passwords", len(SHOWN) + 2)
     rows: list[Row] = []
     for name, cost, note in SHOWN:

@@ -1,4 +1,4 @@
-"""stores: the round trip to where records are kept: a session read, a record written, 32 lookups at once.
+"""stores: the round trip to where records are kept: a session read, a record written, 32 of them at once.
 
 Wall time, one call after the other, so what is waited for counts. Each store holds a thousand sessions of about half
 a kilobyte.
@@ -7,7 +7,7 @@ a kilobyte.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
@@ -31,12 +31,12 @@ HOUR = timedelta(hours=1)
 
 
 def section(ask: Ask) -> Section:
-    """Two tables, and one more for each store; a few MiB in each, and half a minute of the longest run at most."""
+    """Two tables, and two more for each store; a few MiB in each, and half a minute of the longest run at most."""
     not_run: list[str] = []
     with ExitStack() as stack:
         where = stack.enter_context(places(ask, not_run))
         runner = stack.enter_context(asyncio.Runner())
-        steps = Steps(ask, "stores", len(where) + (2 + len(where)) * ask.setting.rounds)
+        steps = Steps(ask, "stores", len(where) + (1 + 2 * len(where)) * ask.setting.rounds)
         houses = []
         for place in where:
             steps(f"{SESSIONS} sessions in {place.name}")
@@ -73,6 +73,7 @@ async def _filled(ww: Watchword) -> list[tuple[str]]:
     return tokens
 
 
+Call = Callable[[], Awaitable[object]]
 Filled = tuple[Place, Watchword, list[tuple[str]]]
 
 
@@ -81,7 +82,7 @@ def _plans(filled: list[Filled]) -> list[Plan]:
         Entry(place.name, partial(ww.sessions.authenticate, current=True), tokens, ours=True)
         for place, ww, tokens in filled
     ]
-    writing = [Entry(place.name, _writing(ww), ours=True) for place, ww, _ in filled]
+    writing = [Entry(place.name, _writing(ww, "alone"), ours=True) for place, ww, _ in filled]
     return [
         Plan(id="stores.read", title="A session, read", cases=reading, over="memory", waits=True),
         Plan(
@@ -92,17 +93,18 @@ def _plans(filled: list[Filled]) -> list[Plan]:
             note="SQLite waits for its disk; PostgreSQL and Redis for as much as they are set to.",
             waits=True,
         ),
-        *map(_coalesced, filled),
+        *(_reads_at_once(*one) for one in filled),
+        *(_writes_at_once(place, ww) for place, ww, _ in filled if place.id != "memory"),
     ]
 
 
-def _writing(ww: Watchword) -> Callable[[], Awaitable[object]]:
+def _writing(ww: Watchword, key: str) -> Call:
     """One record, again and again: nothing grows."""
     versions = count()
 
     async def write() -> None:
         version = next(versions)
-        record = Record(kind=KIND, key="one", data=DATA, expires_at=SystemClock().now() + 3600)
+        record = Record(kind=KIND, key=key, data=DATA, expires_at=SystemClock().now() + 3600)
         if version == 0:
             await ww.store.put(record)
         elif not await ww.store.swap(record, version=version):
@@ -111,23 +113,35 @@ def _writing(ww: Watchword) -> Callable[[], Awaitable[object]]:
     return write
 
 
-def _coalesced(one: Filled) -> Plan:
-    place, ww, tokens = one
-    turning = cycle(tokens)
-    read = partial(ww.sessions.authenticate, current=True)
+def _reads_at_once(place: Place, ww: Watchword, tokens: list[tuple[str]]) -> Plan:
+    reads = [partial(ww.sessions.authenticate, token, current=True) for (token,) in tokens]
+    turning = cycle(reads)
+    calls: list[Call] = [lambda: next(turning)(), lambda: _together(islice(turning, AT_ONCE))]
+    return _at_once("coalesced", f"A session read from {place.name}", place, calls)
 
-    async def at_once() -> None:
-        await asyncio.gather(*(read(*token) for token in islice(turning, AT_ONCE)))
 
+def _writes_at_once(place: Place, ww: Watchword) -> Plan:
+    writes = [_writing(ww, f"{number} of {AT_ONCE}") for number in range(AT_ONCE)]
+    turning = cycle(writes)
+    calls: list[Call] = [lambda: next(turning)(), lambda: _together(writes)]
+    return _at_once("coalesced_writes", f"A record written to {place.name}", place, calls)
+
+
+async def _together(calls: Iterable[Call]) -> None:
+    await asyncio.gather(*(call() for call in calls))
+
+
+def _at_once(id: str, title: str, place: Place, calls: list[Call]) -> Plan:
+    one, many = calls
     cases = [
-        Entry("one after the other", read, tokens, ours=True),
-        Entry(f"{AT_ONCE} at once", at_once, ours=True, per=AT_ONCE),
+        Entry("one after the other", one, ours=True),
+        Entry(f"{AT_ONCE} at once", many, ours=True, per=AT_ONCE),
     ]
     return Plan(
-        id=f"stores.coalesced.{place.id}",
-        title=f"A session read from {place.name}: one after the other, and {AT_ONCE} at once",
+        id=f"stores.{id}.{place.id}",
+        title=f"{title}: one after the other, and {AT_ONCE} at once",
         cases=cases,
         over=cases[0].name,
-        note=f"The time of {AT_ONCE} reads that share what they can, divided by {AT_ONCE}.",
+        note=f"The time of {AT_ONCE} that share what they can, divided by {AT_ONCE}.",
         waits=True,
     )

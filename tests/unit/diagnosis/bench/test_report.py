@@ -24,7 +24,10 @@ IDS = {
         *(f"formats.{name}.{verb}" for name in ("v4_local", "jwe_dir") for verb in ("decrypt", "encrypt")),
         "formats.again",
     ],
-    "stores": ["stores.read", "stores.write", "stores.coalesced.memory", "stores.coalesced.sqlite"],
+    "stores": [
+        *("stores.read", "stores.write"),
+        *("stores.coalesced.memory", "stores.coalesced.sqlite", "stores.coalesced_writes.sqlite"),
+    ],
     "revocation": ["revocation.lag", "revocation.blocklist", "revocation.growth"],
     "requests": ["requests.asgi", "requests.cpu", "requests.wait"],
     "passwords": ["passwords.argon2id"],
@@ -160,7 +163,7 @@ def test_servers_that_are_given_are_measured(
         "PyJWT, and a GET through redis.asyncio",
     }
     assert "watchword, a session read from Redis each time" in rows(report, "requests.asgi")
-    assert [step.done for step in steps if step.section == "stores"] == list(range(4 + 6 * 2 + 1))
+    assert [step.done for step in steps if step.section == "stores"] == list(range(4 + 9 * 2 + 1))
     assert caplog.records == []
 
 
