@@ -2,7 +2,7 @@
 
 base64url without padding and with zero spare bits (RFC 4648 §3.5, §5), JSON objects without duplicate names, NaN or
 deep nesting (RFC 8259, RFC 8725 §2.4), RFC 3339 times, base62 of a fixed width, and PASETO's
-pre-authentication encoding (PAE). And the one form of a person's name, which is compared and not read.
+pre-authentication encoding (PAE). And the one form of a person's name, and of an address, in which they are compared.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import re
 from binascii import b2a_base64
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from math import isinf
 from typing import Any, NoReturn
 from unicodedata import normalize
@@ -216,3 +217,13 @@ def _zoned_seconds(text: str) -> int:
 def folded(name: str) -> str:
     """The one form of a name for all its spellings in either case (Unicode §3.13, canonical caseless matching)."""
     return normalize("NFC", normalize("NFC", name).casefold())
+
+
+def neighbourhood(address: str | None) -> str | None:
+    """The network that an address is in, ``203.0.113.0/24``: /24 of IPv4, /56 of IPv6; None for what is no address."""
+    try:
+        found = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return None
+    plain = getattr(found, "ipv4_mapped", None) or found
+    return str(ip_network(f"{plain}/{24 if plain.version == 4 else 56}", strict=False))

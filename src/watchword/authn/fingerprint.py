@@ -7,10 +7,9 @@ a fresh sign-in, and never by itself a reason to call a token bad.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..crypto.digest import new_id, same
-from ..encoding import b64url
+from ..encoding import b64url, neighbourhood
 from ..errors import ConfigurationError, WatchwordError
 from ..keys.key import Key
 from ..keys.ring import KeyRing
@@ -41,15 +40,7 @@ def _agent(connection: Connection) -> str | None:
 
 
 def _network(connection: Connection) -> str | None:
-    """The /24 (IPv4) or /56 (IPv6) that the peer's address lies in."""
-    try:
-        address = ip_address((connection.ip or "").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    kept = 24 if isinstance(address, IPv4Address) else 56
-    return f"{int(address) >> (address.max_prefixlen - kept)}/{kept}"
+    return neighbourhood(connection.ip)
 
 
 SIGNALS: dict[str, Callable[[Connection], str | None]] = {"device": device_id, "agent": _agent, "network": _network}

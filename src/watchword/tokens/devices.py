@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from ..clock import Clock, SystemClock
+from ..encoding import neighbourhood
 from ..revocation.event import event
 from ..revocation.feed import catch_up
 from ..revocation.view import View
@@ -97,16 +97,6 @@ class Devices:
         return True
 
 
-def coarse(address: str | None) -> str | None:
-    """The network of an address, /24 of IPv4 and /56 of IPv6; None for what is no address."""
-    try:
-        found = ip_address(address or "")
-    except ValueError:
-        return None
-    plain = getattr(found, "ipv4_mapped", None) or found
-    return str(ip_network(f"{plain}/{24 if plain.version == 4 else 56}", strict=False))
-
-
 def _session(info: Any, families: builtins.list[Any], current: str | None) -> Device:
     return Device(
         handle=info.session_id,
@@ -115,7 +105,7 @@ def _session(info: Any, families: builtins.list[Any], current: str | None) -> De
         created_at=info.created_at,
         last_seen=max([info.last_seen, *(one.rotated_at for one in families)]),
         expires_at=info.expires_at,
-        address=coarse(info.ip),
+        address=neighbourhood(info.ip),
         client_id=None,
         current=current is not None and current in {info.session_id, *(one.family_id for one in families)},
     )
@@ -129,7 +119,7 @@ def _family(info: Any, current: str | None) -> Device:
         created_at=info.created_at,
         last_seen=info.rotated_at,
         expires_at=info.expires_at,
-        address=coarse(info.ip),
+        address=neighbourhood(info.ip),
         client_id=info.client_id,
         current=current == info.family_id,
     )

@@ -17,14 +17,13 @@ plain digest, from which somebody who reads the store can guess an address for a
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
 from unicodedata import normalize
 
 from msgspec import Struct
 
 from ..clock import Clock, SystemClock
 from ..crypto.digest import digest
-from ..encoding import folded
+from ..encoding import folded, neighbourhood
 from ..errors import ConfigurationError, RateLimitedError, StoreConflictError
 from ..stores.base import Record, Store
 from ..stores.whole import Shape, read
@@ -209,11 +208,5 @@ def _account(account: str) -> str:
 
 
 def _address(address: str) -> str:
-    """The address; of IPv6 the first 56 bits, which one subscriber has. What is no address counts as it is written."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or IPv6Address(int(found) >> 72 << 72)
-    return str(found)
+    """Its network, which one subscriber has or can rent. What is no address counts as it is written."""
+    return neighbourhood(address) or address

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from watchword import FrozenClock, Watchword
+from watchword.encoding import neighbourhood
 from watchword.errors import ConfigurationError, TokenRevokedError
-from watchword.tokens.devices import Device, coarse
+from watchword.tokens.devices import Device
 from watchword.tokens.sessions import SessionInfo, Sessions
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +103,7 @@ async def test_no_handle_opens_anything(ww: Watchword) -> None:
     ],
 )
 def test_an_address_is_shown_coarse(address: str | None, shown: str | None) -> None:
-    assert coarse(address) == shown
+    assert neighbourhood(address) == shown
 
 
 # Ending
