@@ -90,7 +90,7 @@ def _plans(filled: list[Filled]) -> list[Plan]:
             title="A record, replaced and durable",
             cases=writing,
             over="memory",
-            note="SQLite waits for its disk; PostgreSQL and Redis for as much as they are set to.",
+            note="SQLite waits for the disk of temporary files (TMPDIR), the servers for what they are set to.",
             waits=True,
         ),
         *(_reads_at_once(*one) for one in filled),
