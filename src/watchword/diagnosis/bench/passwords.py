@@ -137,5 +137,6 @@ def _advice(best: Cost, ms: float, most_ms: float) -> str:
         why = "this machine has no time for more" if ms > most_ms / 2 else "there is no memory for more"
         return f"{best}: the floor; {why}"
     written = f"time_cost={best.passes}, memory_cost={best.memory_kib}, parallelism={best.lanes}"
+    busy = "; it took longer this time, so measure again on a quiet machine" if ms > most_ms else ""
     phc = f"$argon2id$v=19$m={best.memory_kib},t={best.passes},p={best.lanes}$"
-    return f"{best}: write argon2-cffi's PasswordHasher({written}), which begins {phc}"
+    return f"{best}: write argon2-cffi's PasswordHasher({written}), which begins {phc}{busy}"

@@ -88,3 +88,15 @@ def test_the_recommendation_says_what_to_write(ask: Callable[..., Ask], monkeypa
 def test_a_time_that_makes_no_sense_is_an_error(target: float) -> None:
     with pytest.raises(ConfigurationError, match="from 1 to 2000 ms"):
         bench(quick=True, only=["passwords"], argon2_ms=target)
+
+
+def test_a_recommendation_that_was_too_slow_when_measured_again_says_so(
+    ask: Callable[..., Ask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(0.001)
+    busy = Machine(1.0)
+    monkeypatch.setattr(passwords, "calibrated", lambda *given, **more: calibrated(given[0], machine))
+    monkeypatch.setattr(passwords, "timed", busy)
+    assert "measure again on a quiet machine" in passwords.section(ask()).tables[0].rows[-1].note
+    monkeypatch.setattr(passwords, "timed", machine)
+    assert "quiet" not in passwords.section(ask()).tables[0].rows[-1].note
