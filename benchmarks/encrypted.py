@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from watchword.crypto.paseto import v4_open, v4_seal
+from watchword.diagnosis.bench.base import AUDIENCE, ISSUER
+from watchword.diagnosis.bench.peers import Box, jwe_boxes, local_boxes
 from watchword.formats import jwe, paseto
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 
 from .measure import Case, Ratio, Table
-from .peers import AUDIENCE, ISSUER, Box, jwe_boxes, local_boxes
 
 CLAIMS = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "order": "o-1", "amount": 1200, "note": "x" * 90}
 TEXT = json.dumps(CLAIMS).encode()

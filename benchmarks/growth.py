@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.command import Run
 from benchmarks.measure import Case, Ratio, Table
 from benchmarks.signed import TOKENS, issued, tokens_of, without_memory
-from benchmarks.stateful import DATA, PAGE, driven, revoked, view_of
+from benchmarks.stateful import DATA, driven
 from watchword.app import drive
 from watchword.crypto.digest import digest, new_id
+from watchword.diagnosis.bench.sights import PAGE, revoked, view_of
 from watchword.formats import opaque
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing

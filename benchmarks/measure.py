@@ -1,27 +1,22 @@
 """Timing: all cases of a table turn about in one run, so that whatever disturbs the machine disturbs them alike.
 
-Each round times every case once, over a batch that takes about ``slice_ms``, in thread CPU time with the garbage
-collector off; every other round runs in the opposite order. A row is the median over the rounds, its quietest round
+``watchword.diagnosis.bench.measure`` does it. Each round times every case once, over one batch that takes about
+``slice_ms``, in thread CPU time with the garbage collector off. A row is the median over the rounds, its quietest round
 and, for work that waits, the wall time. Ratios are taken between rows of one table, never between tables.
 """
 
 from __future__ import annotations
 
-import gc
-import os
-import platform
 import subprocess
 import sys
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from itertools import cycle, islice, starmap
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from msgspec import Struct
+
+from watchword.diagnosis.bench import measure as bench
+from watchword.diagnosis.bench.machine import machine as facts
 
 LIBRARIES = (
     "cryptography",
@@ -42,14 +37,10 @@ LIBRARIES = (
 )
 
 
-class Case(Struct, frozen=True):
-    """One thing to time: ``call(*one)`` for each of ``inputs`` in turn, for ever round."""
+class Case(bench.Case, frozen=True):
+    """One thing to time, and what the design wants of its microseconds."""
 
-    name: str
-    call: Callable[..., object]
-    inputs: Sequence[tuple[Any, ...]] = ((),)
     goal: str = ""
-    """What the design wants of its microseconds."""
 
 
 class Ratio(Struct, frozen=True):
@@ -99,48 +90,16 @@ class Measured(Struct, frozen=True):
 
 def measure(table: Table, *, rounds: int, slice_ms: float) -> Measured:
     """Time every case of the table ``rounds`` times, turn about."""
-    turns: list[Iterator[tuple[Any, ...]]] = [cycle(case.inputs) for case in table.cases]
-    sizes = [_batch(case, turn, slice_ms) for case, turn in zip(table.cases, turns, strict=True)]
-    times: list[list[tuple[float, float]]] = [[] for _ in table.cases]
-    order = list(range(len(table.cases)))
-    for _ in range(rounds):
-        gc.collect()
-        for index in order:
-            batch = list(islice(turns[index], sizes[index]))
-            cpu, wall = _time(table.cases[index].call, batch)
-            times[index].append((cpu / sizes[index], wall / sizes[index]))
-        order.reverse()
-    rows = [_row(case, found) for case, found in zip(table.cases, times, strict=True)]
+    found = bench.turn_about(table.cases, rounds=rounds, slice_ms=slice_ms)
+    rows = [_row(case, samples) for case, samples in zip(table.cases, found, strict=True)]
     by_name = {row.name: row for row in rows}
     ratios = [_quotient(ratio, by_name) for ratio in table.ratios]
     return Measured(table.name, table.note, table.waits, rows, ratios)
 
 
-def _time(call: Callable[..., object], batch: list[tuple[Any, ...]]) -> tuple[float, float]:
-    """(CPU, wall) microseconds of the whole batch; the loop itself runs in C."""
-    gc.disable()
-    try:
-        wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
-        deque(starmap(call, batch), maxlen=0)
-        cpu, wall = time.thread_time_ns() - cpu, time.perf_counter_ns() - wall
-    finally:
-        gc.enable()
-    return cpu / 1000, wall / 1000
-
-
-def _batch(case: Case, turn: Iterator[tuple[Any, ...]], slice_ms: float) -> int:
-    """How many calls fill a slice, from trials that also warm up."""
-    trial = 8
-    while True:
-        cpu = min(_time(case.call, list(islice(turn, trial)))[0] for _ in range(3))
-        if cpu >= slice_ms * 100:
-            return max(4, int(trial * slice_ms * 1000 / cpu))
-        trial *= 4
-
-
-def _row(case: Case, times: list[tuple[float, float]]) -> Row:
-    cpu = [one for one, _ in times]
-    return Row(case.name, median(cpu), min(cpu), median(one for _, one in times), case.goal)
+def _row(case: Case, samples: list[bench.Sample]) -> Row:
+    cpu = [one.cpu for one in samples]
+    return Row(case.name, median(cpu), min(cpu), median(one.wall for one in samples), case.goal)
 
 
 def _quotient(ratio: Ratio, rows: dict[str, Row]) -> Quotient:
@@ -150,33 +109,7 @@ def _quotient(ratio: Ratio, rows: dict[str, Row]) -> Quotient:
 
 def machine() -> dict[str, Any]:
     """The facts without which no figure means anything."""
-    from cryptography.hazmat.backends.openssl import backend
-
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "load": [round(one, 2) for one in os.getloadavg()] if hasattr(os, "getloadavg") else None,
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "openssl": backend.openssl_version_text(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
-    }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return found[0] if found else platform.processor() or "unknown"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    return facts(LIBRARIES)
 
 
 def commit(root: Path) -> str | None:

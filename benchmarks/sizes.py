@@ -7,13 +7,13 @@ from typing import Any
 
 from watchword.app import drive
 from watchword.crypto.digest import new_id
+from watchword.diagnosis.bench.base import AUDIENCE, ISSUER
 from watchword.formats import jwe, paseto
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
 from watchword.stores.base import open_store
 from watchword.tokens.sessions import Sessions
 
-from .peers import AUDIENCE, ISSUER
 from .signed import tokens_of
 
 SIGNED = ("HS256", "ES256", "RS256", "Ed25519", "ML-DSA-44", "v4.public", "v3.public")

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import time
 import tracemalloc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from watchword.app import Watchword, drive
+from watchword.diagnosis.bench.base import AUDIENCE, ISSUER
+from watchword.diagnosis.bench.sights import principals, revoked, view_of
 from watchword.keys.key import Key
 from watchword.keys.ring import KeyRing
-from watchword.principal import Principal
-from watchword.revocation.event import event
-from watchword.revocation.view import View
-from watchword.stores.base import Event, Feed
 from watchword.tokens.refresh import RefreshTokens
 
 from .measure import Case, Ratio, Table
-from .peers import AUDIENCE, ISSUER
 from .signed import TOKENS, issued, tokens_of, without_memory
 
 SESSIONS = 1000
-PAGE = 10_000
 DATA = {"plan": "pro", "cart": [1, 2, 3]}
 
 
@@ -43,17 +37,6 @@ def tables(only: Callable[[str], bool], sizes: tuple[int, int], folder: Path, st
         yield _session(folder, stack)
     if only("refresh"):
         yield _refresh(folder, stack)
-
-
-def view_of(events: Iterable[Event] = ()) -> View:
-    """A view that has heard these events page by page, and whose lease outlasts the run."""
-    view, seq, done, left = View(max_staleness=timedelta(days=1)), 0, False, iter(events)
-    while not done:
-        page = list(islice(left, PAGE))
-        done = len(page) < PAGE
-        asked, seq = seq, seq + len(page)
-        view.hear(Feed("benchmark", seq, page), asked_after=asked, sent_at=view.clock.monotonic(), complete=done)
-    return view
 
 
 def _seen() -> Table:
@@ -75,40 +58,6 @@ def _seen() -> Table:
     return Table("seen again", cases, [Ratio(hit, "seen before, no View"), Ratio(cold_name, hit)])
 
 
-def revoked(count: int) -> Iterator[Event]:
-    """What a busy service has revoked: tokens, sessions, families, and the subjects of the principals below."""
-    now = int(time.time())
-    for number in range(count):
-        what = ("token", "token", "token", "session", "family", "subject")[number % 6]
-        value = f"user-{number // 6}" if what == "subject" else f"{what}-{number:018d}"
-        yield event(what, value, now=now)
-
-
-def _principals(view: View, cut: int, count: int = 4096) -> list[tuple[Principal, str]]:
-    """Callers in good standing, each with ids of its own.
-
-    Every fourth was cut off once, as one of ``cut`` subjects, and has signed in again since.
-    """
-    now, often = int(time.time()), 4 if cut else count
-    return [
-        (
-            Principal(
-                subject=f"caller-{number}" if number % often else f"user-{number * 7919 % max(cut, 1)}",
-                kind="access",
-                token_id=f"live-{number:018d}",
-                issued_at=now,
-                expires_at=now + 900,
-                session_id=f"session-live-{number:012d}",
-                family_id=f"family-live-{number:013d}",
-                client_id="mobile",
-                rev=view.rev,
-            ),
-            "key-1",
-        )
-        for number in range(count)
-    ]
-
-
 def _revocation(sizes: tuple[int, int]) -> Table:
     """``View.check``, and a whole verification of a token seen before, with few and with many revocations."""
     few, many = sizes
@@ -119,7 +68,7 @@ def _revocation(sizes: tuple[int, int]) -> Table:
     tracemalloc.stop()
     ring, cases = KeyRing.generate("ES256"), []
     for count, view in ((0, none), (few, small), (many, large)):
-        cases.append(Case(f"check, {count:,} revocations", view.check, _principals(view, count // 6), "≤ 0.5 µs"))
+        cases.append(Case(f"check, {count:,} revocations", view.check, principals(view, count // 6), "≤ 0.5 µs"))
         access = tokens_of(ring, view=view)
         tokens = [(token,) for token in issued(access, session_id="s" * 22, family_id="f" * 22)]
         for (token,) in tokens:

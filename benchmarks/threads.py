@@ -10,9 +10,9 @@ from threading import Barrier, Thread
 
 from msgspec import Struct
 
+from watchword.diagnosis.bench.peers import spelled
 from watchword.keys.ring import KeyRing
 
-from .peers import spelled
 from .signed import COLD, algorithms, issued, peers_of, tokens_of, without_memory
 
 THREADS = 2

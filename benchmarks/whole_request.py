@@ -32,10 +32,10 @@ from msgspec import Struct
 
 from benchmarks import whole_apps as apps
 from benchmarks.command import ROOT, Run, print_table
-from benchmarks.load import AT_ONCE, Load
 from benchmarks.measure import Measured, Quotient, Row
 from tests.services.valkey import Server, program
 from watchword import Watchword
+from watchword.diagnosis.bench.load import AT_ONCE, Load
 from watchword.web.cookies import SESSION_COOKIE
 
 TABLES = ("whole request, CPU", "whole request, throughput")

@@ -1,4 +1,4 @@
-"""Requests over real connections, ``AT_ONCE`` at a time, each sent when the answer to the last one has come."""
+"""Requests over real connections, so many at a time, each sent when the answer to the last one has come."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ AT_ONCE = 32
 
 
 class Load:
-    """Keep-alive connections to one server, which stay open between the slices."""
+    """Keep-alive connections to one server of this machine, which stay open between the slices.
 
-    def __init__(self, requests: list[bytes], *, answer: bytes) -> None:
-        self.requests, self.answer = cycle(requests), answer
+    Parameters: requests: whole ones, sent in turn for ever. answer: how each right answer ends.
+    """
+
+    def __init__(self, requests: list[bytes], *, answer: bytes, at_once: int = AT_ONCE) -> None:
+        self.requests, self.answer, self._at_once = cycle(requests), answer, at_once
         self.left = self.under_way = 0
         self._connections: list[_Connection] = []
         self._over: asyncio.Future[None] | None = None
 
     async def connect(self, port: int) -> None:
         loop = asyncio.get_running_loop()
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
             self._connections.append(connection)
 
