@@ -24,6 +24,8 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 URL = "http://localhost:8080"
 _PROGRESS = re.compile(r"\r\x1b\[2K[^\r\n]*\r")
 """A line that was written over."""
+_WIPED = "\x1b[2K"
+"""What a bar of progress ends with: it is no more on the screen."""
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -55,6 +57,7 @@ PICTURES = {
     "advise": Picture("advise --client web --needs none", width=120, lines=90),
     "doctor": Picture("doctor --config watchword.toml", width=120, lines=16),
     "demo": Picture("demo --tour", width=130),
+    "bench": Picture("bench --quick --only revocation", width=80),
 }
 
 
@@ -71,7 +74,7 @@ def main() -> None:
             if name == "doctor":  # last of all that reads the keys: now it has something to find
                 (folder / "watchword.db.keys").chmod(0o644)
             _, said = shown(*one.words.split(), typed=one.typed, folder=folder, columns=one.width)
-            said = _PROGRESS.sub("", said).replace(made, "/srv/app")
+            said = _PROGRESS.sub("", said).rpartition(_WIPED)[2].replace(made, "/srv/app")
             (folder / "watchword.db.keys").chmod(0o600)
             lines = "\n".join(said.splitlines()[: one.lines])
             (FOLDER / f"{name}.svg").write_text(picture(f"watchword {one.words}", lines, one.width))
