@@ -160,7 +160,7 @@ class Follower:
             self._servers.pop(name).stop()
         for one in typed(block):
             if one.command:
-                self._servers[name] = server = Process(f"exec {one.command}", self._folder)
+                self._servers[name] = server = Process(one.command, self._folder)
                 server.wait_for(pattern(one.seen))
 
     def _browse(self, action: str) -> None:
