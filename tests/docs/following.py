@@ -73,7 +73,7 @@ class Process:
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "120"}
         environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._process = subprocess.Popen(
-            ["sh", "-c", command],
+            ["bash", "-c", command],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,
@@ -122,7 +122,7 @@ class Follower:
 
     def __init__(self, folder: Path, page: Callable[[], Page]) -> None:
         self._page, self._folder, self._ports = page, folder, dict[str, str]()
-        self._shell = Process("exec sh", folder)
+        self._shell = Process("exec bash", folder)
         self._servers: dict[str, Process] = {}
 
     def follow(self, text: str) -> None:
