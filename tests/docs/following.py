@@ -173,11 +173,17 @@ def _fill(page: Page, what: str) -> None:
     page.get_by_label(label).fill(value)
 
 
+def _ask(page: Page, what: str) -> None:
+    expression, _, answer = what.partition(" => ")
+    assert page.evaluate(f"String({expression})") == answer
+
+
 BROWSER: Final[dict[str, Callable[[Page, str], object]]] = {
     "open": lambda page, url: page.goto(url),
     "fill": _fill,
     "press": lambda page, name: page.get_by_role("button", name=name, exact=True).click(),
     "see": lambda page, text: expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PATIENCE * 1000),
+    "ask": _ask,
     "reload": lambda page, _: page.reload(),
 }
-"""What somebody does with a browser."""
+"""What somebody does with a browser; ``ask`` is for its console: ``ask document.title => Orders``."""
