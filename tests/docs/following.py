@@ -111,7 +111,11 @@ class Process:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
             self._process.stdin.close()
-        self._process.wait(PATIENCE)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise
         self._reader.join(PATIENCE)
         self._process.stdin.close()
         self._process.stdout.close()
