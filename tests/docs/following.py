@@ -135,8 +135,9 @@ class Follower:
                 for action in step["browser"].split("; "):
                     self._browse(action)
             elif step["kept"]:
-                with (self._folder / step["file"]).open("w" if step["kept"] == "file" else "a") as file:
-                    file.write(step["text"])
+                mode, space = ("w", "") if step["kept"] == "file" else ("a", "\n\n")
+                with (self._folder / step["file"]).open(mode) as file:
+                    file.write(space + step["text"])
             elif step["terminal"]:
                 self._serve(step["terminal"], step["typed"])
             else:
