@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.cli.at_terminal import at_terminal
 from tests.cli.processes import COMMAND, environment, run
+from tests.cli.terminal import at_terminal
 from tests.services.valkey import Server
 from watchword.diagnosis.bench.reading import report_of
 from watchword.diagnosis.bench.result import Report

@@ -20,12 +20,15 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")])
 SNIPPET = re.compile(r"<!-- snippet: (?P<name>[a-z-]+) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
 SNIPPETS = {found["name"]: found["code"] for page in PAGES for found in SNIPPET.finditer(page.read_text())}
+PROGRAM = re.compile(r"<!-- (?:file|append): \S+ -->\n```python\n")
+"""Of a tutorial, where ``test_tutorials`` runs it."""
 FRAMEWORK = {"fastapi"}
 
 
-def test_every_python_block_is_a_snippet() -> None:
+def test_every_python_block_runs() -> None:
     blocks = sum(page.read_text().count("```python") for page in PAGES)
-    assert blocks == len(SNIPPETS)
+    programs = sum(len(PROGRAM.findall(page.read_text())) for page in (ROOT / "docs/tutorial").glob("*.md"))
+    assert blocks == len(SNIPPETS) + programs
 
 
 @pytest.mark.parametrize("name", sorted(SNIPPETS.keys() - FRAMEWORK))
