@@ -88,5 +88,5 @@ def test_every_public_name_is_documented() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)#: ]+)(?:#[^) ]*)?(?: \"[^\"]*\")?\)", page.read_text()):
         assert (page.parent / target).exists(), target
