@@ -23,7 +23,8 @@ Each answer is true of watchword, and is a link to the test that shows it; the t
 - **PASETO v4.public** is the same token in another format.
 - **Encrypted** are sealed tokens, and the access tokens of one service that issues and verifies: v4.local, or a JWE.
 
-Which of them for which job: [the tree](which-token-for-which-job.md).
+Which of them for which job: [the tree](which-token-for-which-job.md). How each travels:
+[the three flows](three-flows.md).
 """
 TAIL: Final = """\
 

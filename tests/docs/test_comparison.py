@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.docs.comparison import AUDIENCE, ISSUER, PAGE, ROOT, cells, page, sizes
 from tests.docs.comparison_rows import COLUMNS, ROWS
+from tests.docs.links import TO_TESTS, names_in
 from watchword import FrozenClock, Watchword
-
-
-@cache
-def names_in(path: str) -> frozenset[str]:
-    """The tests that pytest would collect from a file below ``tests/``: functions of the module and of its classes."""
-    tree = ast.parse((ROOT / "tests" / path).read_text())
-    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
-    functions = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return frozenset(node.name for node in functions if node.name.startswith("test_"))
 
 
 def test_the_page_is_that_of_the_rows() -> None:
@@ -35,13 +25,13 @@ def test_there_is_enough_to_decide_by() -> None:
 @pytest.mark.parametrize("test", sorted({cell.test for cell in cells()}))
 def test_each_answer_leads_to_a_test(test: str) -> None:
     path, _, name = test.partition("::")
-    assert (ROOT / "tests" / path).name.startswith("test_")
-    assert name in names_in(path)
+    assert Path(path).name.startswith("test_")
+    assert name in names_in(ROOT / "tests" / path)
 
 
 def test_no_link_of_the_page_leads_past_the_rows() -> None:
     """What is written is what was checked: each link to a test has the name of that test in that file."""
-    links = re.findall(r'\]\(\.\./\.\./tests/(\S+\.py) "(\w+)"\)', PAGE.read_text())
+    links = [(path.removeprefix("../../tests/"), name) for path, name in TO_TESTS.findall(PAGE.read_text())]
     assert len(links) == len(cells())
     assert {f"{path}::{name}" for path, name in links} == {cell.test for cell in cells()}
 
