@@ -24,7 +24,7 @@ Each answer is true of watchword, and is a link to the test that shows it; the t
 - **Encrypted** are sealed tokens, and the access tokens of one service that issues and verifies: v4.local, or a JWE.
 
 Which of them for which job: [the tree](which-token-for-which-job.md). How each travels:
-[the three flows](three-flows.md).
+[the three flows](three-flows.md). What is left to you: [what neither format solves](what-neither-format-solves.md).
 """
 TAIL: Final = """\
 
