@@ -207,7 +207,7 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
             Cell("{session}", SIZE),
             Cell("{jwt}, and each claim makes it longer", SIZE),
             Cell("{paseto}", SIZE),
-            Cell("{local} and {jwe}", SIZE),
+            Cell("{local} as v4.local, {jwe} as a JWE", SIZE),
         ),
         Row(
             "Must `exp` be there?",
