@@ -49,7 +49,7 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
                 "unit/runtime/test_feed_follower.py::test_paseto_tokens_of_the_issuer_with_the_same_view",
             ),
             Cell(
-                "the same; a sealed one also by `void`, or by being redeemed",
+                "the same: with its user, its key or everything",
                 "unit/tokens/test_sealed.py::test_it_falls_with_its_user_its_key_and_everything",
             ),
         ),
@@ -60,7 +60,7 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
                 "faults/test_two_processes.py::test_past_max_staleness_no_session_that_is_kept_near_is_accepted",
             ),
             Cell(
-                "never later than `max_staleness`; usually milliseconds",
+                "never later than `max_staleness`",
                 "faults/test_two_processes.py::test_past_max_staleness_nothing_revoked_is_accepted",
             ),
             Cell(
@@ -229,7 +229,7 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
             "When a clock is wrong?",
             Cell(
                 "what has ended stays ended where the clock goes back",
-                "unit/tokens/test_sessions.py::test_an_ended_time_stays_ended",
+                "unit/test_clock.py::test_what_is_signed_has_the_time_of_the_clock_and_what_is_kept_has_ended_for_good",
             ),
             Cell(
                 "`nbf` and `iat` may be 10 s ahead; seconds since 1970",
@@ -281,7 +281,7 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
         Row(
             "Taken for another kind?",
             Cell(
-                "its prefix names the kind, and its digest too",
+                "its prefix names the kind, and each kind wants its own",
                 "hostile/test_opaque_kinds.py::test_no_opaque_kind_takes_the_token_of_another",
             ),
             Cell("`typ` is wanted and compared", "hostile/test_jwt_profiles.py::test_t18_only_the_diagonal"),
@@ -396,11 +396,11 @@ ROWS: Final[dict[str, tuple[Row, ...]]] = {
                 "unit/diagnosis/test_nodes.py::test_two_nodes_with_a_store_each",
             ),
             Cell(
-                "they share keys and feed; verifiers have public keys alone",
+                "they share the keys; a node with its own is refused elsewhere",
                 "unit/diagnosis/test_nodes.py::test_two_nodes_with_keys_each",
             ),
             Cell(
-                "the same",
+                "the same; who only verifies has the public halves alone",
                 "properties/test_rotation.py::test_with_real_keys_a_token_outlives_the_rotation",
             ),
             Cell(
