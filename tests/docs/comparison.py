@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from tests.docs.comparison_rows import COLUMNS, ROWS, Cell, Row
+from tests.docs.comparison_rows.base import COLUMNS, Cell, Row
+from tests.docs.comparison_rows.table import ROWS
 from watchword import AccessTokens, FrozenClock, KeyRing
 from watchword.formats import opaque
 

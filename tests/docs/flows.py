@@ -7,7 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from tests.docs.flow_steps import JWT, PASETO, SESSION
+from tests.docs.flow_steps.jwt import JWT
+from tests.docs.flow_steps.paseto import PASETO
+from tests.docs.flow_steps.session import SESSION
 from tests.docs.sequence import Part, Step, svg
 
 ROOT: Final = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.comparison import AUDIENCE, ISSUER, PAGE, ROOT, cells, page, sizes
-from tests.docs.comparison_rows import COLUMNS, ROWS
+from tests.docs.comparison_rows.base import COLUMNS
+from tests.docs.comparison_rows.table import ROWS
 from tests.docs.links import TO_TESTS, names_in
 from watchword import FrozenClock, Watchword
 
