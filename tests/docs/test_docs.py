@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import watchword
+from tests.docs.links import TO_TESTS, names_in
 from watchword.config import Settings
 from watchword.errors import WatchwordError
 
@@ -91,5 +92,11 @@ def test_every_public_name_is_documented() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)#: ]+)(?:#[^) ]*)?(?: \"[^\"]*\")?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_tests_name_one_that_is_there(page: Path) -> None:
+    for target, name in TO_TESTS.findall(page.read_text()):
+        assert name in names_in(page.parent / target), target

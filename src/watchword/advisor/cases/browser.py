@@ -15,7 +15,7 @@ RULES = (
         question="client",
         says={"browser": Says(rejects={"local-storage": READ_BY_SCRIPT})},
         why="what script can read, foreign script can send away; HttpOnly stops the theft, though not misuse meanwhile",
-        sources=("NIST SP 800-63B-4 §5.1", "ASVS 14.3.3"),
+        sources=("NIST SP 800-63B-4 §5.1", "draft-ietf-oauth-browser-based-apps §8", "ASVS 10.1.1"),
     ),
     Rule(
         id="no-signed-session",
