@@ -12,18 +12,18 @@ from .questions import QUESTIONS
 from .rules import RULES
 from .spans import span
 
-WIDTH = 500
-"""Narrow, so that a telephone still shows letters of ten pixels."""
-_LEFT, _RIGHT, _GAP = 244, 206, 22
-"""Widths of a condition and of an answer, and the arrow between them."""
-_LINE, _PAD, _MARGIN = 17, 9, 14
+WIDTH = 380
+"""Narrow, so that a telephone still shows letters of twelve pixels."""
+_MARGIN, _INDENT, _GAP = 14, 34, 14
+"""Around all of it, before an answer, and between two rules."""
+_LINE, _PAD = 17, 7
 _CHARACTER, _BOLD = 7.0, 7.9
 """Pixels of one character on average, at 13 px."""
 _STYLE = """
-  :root { --paper: #ffffff; --ink: #1c2430; --quiet: #5b6675; --box: #f1f4f8; --line: #b8c1cd; --yes: #e3f2ec;
+  :root { --paper: #ffffff; --ink: #1c2430; --quiet: #5b6675; --box: #f1f4f8; --line: #8b96a5; --yes: #e3f2ec;
           --edge: #1f5f4b; }
   @media (prefers-color-scheme: dark) {
-    :root { --paper: #12161c; --ink: #e8ebf0; --quiet: #9aa5b4; --box: #1b212a; --line: #465063; --yes: #16302a;
+    :root { --paper: #12161c; --ink: #e8ebf0; --quiet: #9aa5b4; --box: #1b212a; --line: #6c788a; --yes: #16302a;
             --edge: #6fcfae; }
   }
   text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--ink); }
@@ -34,6 +34,7 @@ _STYLE = """
   .box { fill: var(--box); stroke: var(--line); }
   .yes { fill: var(--yes); stroke: var(--edge); }
   .arrow { stroke: var(--line); fill: none; }
+  .dashed { stroke-dasharray: 3 4; }
   .tip { fill: var(--line); }
 """
 Lines = list[tuple[str, str]]
@@ -59,62 +60,78 @@ def svg(rules: Iterable[Rule] = RULES.values()) -> str:
 
 
 def _section(parts: list[str], name: str, job: Job, rules: Sequence[Rule], y: int) -> int:
-    """One job; the y after it."""
+    """One job; the y after it. The line on the left leads from a condition that does not hold to the next."""
     parts.append(f'<text class="job" x="{_MARGIN}" y="{y + 18}">{escape(job.name)}</text>')
     y += 32
-    for number, rule in enumerate(rules):
+    for number, rule in enumerate(rules, 1):
         condition, answer = _condition(rule), _answer(name, job, rule)
-        height = _PAD * 2 + _LINE * max(len(condition), len(answer))
-        if number:
-            parts.append(_down(y - 12, y))
-        parts.append(_box("box", _MARGIN, y, _LEFT, height, condition))
-        parts.append(_across(y + height // 2))
+        below = y + _height(condition)
+        beside = below + 6
+        after = beside + _height(answer) + _GAP
         recommended = rule.says[name].recommends
-        parts.append(_box("box" if recommended == NONE else "yes", _MARGIN + _LEFT + _GAP, y, _RIGHT, height, answer))
-        y += height + 12
-    return y + 18
+        parts.append(_box("box", _MARGIN, y, condition))
+        parts.append(_into(below, beside + _height(answer) // 2))
+        parts.append(_box("box" if recommended == NONE else "yes", _MARGIN + _INDENT, beside, answer))
+        if number < len(rules):
+            parts.append(_down(below, after))
+        y = after
+    return y + 14
 
 
 def _condition(rule: Rule) -> Lines:
     lines: Lines = []
     for word, condition in (("", rule.when), ("not ", rule.unless)):
         for question, words in condition.items():
-            says = [QUESTIONS[question].choices[choice] for choice in words.split()]
-            chosen = " or ".join(says) if len(says) <= 2 else ", ".join(words.split())
             also = "and " if lines else ""
-            lines += [(line, "") for line in _wrapped(f"{also}{word}{question}: {chosen}", _LEFT)]
+            text = f"{also}{word}{QUESTIONS[question].holds} {_chosen(question, words.split())}"
+            lines += [(line, "") for line in _wrapped(text, _MARGIN)]
     return [*(lines or [("otherwise", "")]), (rule.id, "quiet")]
+
+
+def _chosen(question: str, words: list[str]) -> str:
+    """What one or two answers say; of more, how they are called."""
+    if len(words) <= 2:
+        return " or ".join(QUESTIONS[question].choices[word] for word in words)
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _answer(name: str, job: Job, rule: Rule) -> Lines:
     says = rule.says[name]
-    chosen = job.alternatives[str(says.recommends)]
-    lines: Lines = [(line, "strong") for line in _wrapped(chosen.what, _RIGHT, _BOLD)]
+    chosen, x = job.alternatives[str(says.recommends)], _MARGIN + _INDENT
+    lines: Lines = [(line, "strong") for line in _wrapped(chosen.what, x, _BOLD)]
     if says.recommends != NONE:
-        lives = f"{span(chosen.lifetime)}: " if chosen.lifetime is not None else ""
-        lines += [(line, "quiet") for line in _wrapped(f"{lives}{chosen.format}", _RIGHT)]
+        lives = f"; lives {span(chosen.lifetime)}" if chosen.lifetime is not None else ""
+        lines += [(line, "quiet") for line in _wrapped(f"{chosen.format}{lives}", x)]
     for offered in says.offers:
-        lines += [(line, "quiet") for line in _wrapped(f"also good: {job.alternatives[offered].what}", _RIGHT)]
+        lines += [(line, "quiet") for line in _wrapped(f"also good: {job.alternatives[offered].what}", x)]
     return lines
 
 
-def _wrapped(text: str, width: int, character: float = _CHARACTER) -> list[str]:
-    return wrap(text, int((width - 2 * _PAD) / character), break_on_hyphens=False)
+def _height(lines: Lines) -> int:
+    return _PAD * 2 + _LINE * len(lines)
 
 
-def _box(kind: str, x: int, y: int, width: int, height: int, lines: Lines) -> str:
+def _wrapped(text: str, x: int, character: float = _CHARACTER) -> list[str]:
+    """As it fits into a box that begins at ``x``."""
+    return wrap(text, int((WIDTH - _MARGIN - x - 2 * _PAD) / character), break_on_hyphens=False)
+
+
+def _box(kind: str, x: int, y: int, lines: Lines) -> str:
     texts = "".join(
         f'<text class="{style}" x="{x + _PAD}" y="{y + _PAD + 13 + number * _LINE}">{escape(line)}</text>'
         for number, (line, style) in enumerate(lines)
     )
-    return f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>{texts}'
+    size = f'width="{WIDTH - _MARGIN - x}" height="{_height(lines)}"'
+    return f'<rect class="{kind}" x="{x}" y="{y}" {size} rx="6"/>{texts}'
 
 
-def _across(y: int) -> str:
-    x = _MARGIN + _LEFT
-    return f'<path class="arrow" d="M{x} {y}h{_GAP - 6}"/><path class="tip" d="M{x + _GAP} {y}l-8 -4v8z"/>'
+def _into(before: int, middle: int) -> str:
+    """From a condition to its answer, if it holds."""
+    x, to = _MARGIN + 20, _MARGIN + _INDENT
+    return f'<path class="arrow" d="M{x} {before}V{middle}H{to - 6}"/><path class="tip" d="M{to} {middle}l-8 -4v8z"/>'
 
 
 def _down(before: int, after: int) -> str:
-    x = _MARGIN + 24
-    return f'<path class="arrow" d="M{x} {before}V{after}"/>'
+    """From a condition to the next one, if it does not hold."""
+    x = _MARGIN + 8
+    return f'<path class="arrow dashed" d="M{x} {before}V{after}"/>'
