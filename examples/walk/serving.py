@@ -25,7 +25,7 @@ class Server:
     async def start(self) -> None:
         if self._listener.fileno() < 0:  # it was stopped, which closed it
             self._listener = socket.create_server(self._place)
-        config = uvicorn.Config(self._make(), log_level="critical", proxy_headers=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(self._make(), log_level="critical", proxy_headers=False, timeout_graceful_shutdown=0)
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server.serve([self._listener]))
         while not self._server.started:

@@ -20,7 +20,7 @@ from watchword.integrations.revocations import SCOPE
 
 API = "https://api.example"
 """The audience of the access tokens."""
-BOUND = timedelta(seconds=2)
+BOUND = timedelta(seconds=5)
 """How old the last word about revocations may be, as the services declare it."""
 
 S = TypeVar("S", bound=Server)

@@ -27,7 +27,7 @@ def test_an_example_runs(page: Path) -> None:
     found = re.search(r"^    (python .*)$", page.read_text(), re.MULTILINE)
     assert found is not None
     command = [sys.executable, "-W", "error", *shlex.split(found[1])[1:]]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     said = [line for line in done.stdout.splitlines() if not line.startswith("== ")]  # titles
     assert said
