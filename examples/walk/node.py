@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from watchword import Watchword
 from watchword.crypto.digest import same
 from watchword.integrations.revocations import RevocationFeedApp
 from watchword.integrations.starlette import Auth
+from watchword.stores.base import Feed, Name
 
 ACCOUNTS = {"ada": "correct horse battery staple"}
 """In the place of your user table, which has hashes."""
@@ -34,6 +35,19 @@ class Node(Server):
     def reads(self) -> int:
         """Sessions that were read from the store."""
         return self.ww.metrics().caches["near.session"].misses
+
+    def count_questions(self) -> Callable[[], int]:
+        """How often the store is asked about one credential, from now on: with ``on_stale="ask"``."""
+        ask, asked = self.ww.view.ask, 0
+        assert ask is not None
+
+        async def counting(names: Sequence[Name], *, now: int) -> Feed:
+            nonlocal asked
+            asked += 1
+            return await ask(names, now=now)
+
+        self.ww.view.ask = counting
+        return lambda: asked
 
 
 def make_app(ww: Watchword) -> Starlette:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from examples.walk.services import jwts, service
@@ -18,6 +19,8 @@ async def walk(stage: Stage) -> None:
     key = await feed_key(nodes)
     naive = stage.caller(await stage.start(Server(lambda: service(jwts(balancer.url)))))
     told = stage.caller(await stage.start(Server(lambda: service(jwts(balancer.url, feed_key=key)))))
+    api = await stage.node("api", balancer.url, stage.store, max_staleness=timedelta(0), on_stale="ask")
+    listed, questions = stage.caller(api, "/me"), api.count_questions()
     ada = stage.browser(balancer)
     say("ada signs in", [await ada.sign_in()], [204])
     token = await ada.token("jwt")
@@ -29,9 +32,12 @@ async def walk(stage: Stage) -> None:
     say("six to one that follows the revocations as well", good[1], [200] * 6)
     asked = sum(node.reads for node in nodes) - before
     line("sessions read from the store for these twelve", asked, asked == 0)
+    say("six to one that reads a list of revocations for each", await times(6, partial(listed.show, token)), [200] * 6)
+    line("reads of the list", questions(), questions() == 6)
 
     say("ada signs out", [await ada.sign_out()], [204])
     say("her JWT, where the keys are all that is known", await times(3, partial(naive.show, token)), [200] * 3)
+    say("where the list is read", [await listed.show(token)], [401])
     await heard("and where the View hears of it", partial(told.show, token), BOUND)
 
     await ada.sign_in()

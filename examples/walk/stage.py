@@ -34,13 +34,12 @@ class Stage:
     async def nodes(self, *names: str, store: str, sticky: bool = False, **options: Any) -> tuple[Balancer, list[Node]]:
         """Nodes with a Watchword each, over this store, behind a balancer, which is their address and issuer."""
         balancer = Balancer(sticky=sticky)
-        keys = None if store == "memory:" else self.home / "app.keys"
-
-        def made() -> Watchword:
-            return Watchword(store, issuer=balancer.url, audience=API, keys=keys, **options)
-
-        balancer.nodes = [await self.start(Node(name, made)) for name in names]
+        balancer.nodes = [await self.node(name, balancer.url, store, **options) for name in names]
         return await self.start(balancer), list(balancer.nodes)
+
+    async def node(self, name: str, issuer: str, store: str, **options: Any) -> Node:
+        keys = None if store == "memory:" else self.home / "app.keys"
+        return await self.start(Node(name, lambda: Watchword(store, issuer=issuer, audience=API, keys=keys, **options)))
 
     async def start(self, server: S) -> S:
         """It is stopped at the end of the station."""
@@ -50,8 +49,8 @@ class Stage:
     def browser(self, server: Server) -> Browser:
         return Browser(self._http, server.url)
 
-    def caller(self, server: Server) -> Caller:
-        return Caller(self._http, server.url)
+    def caller(self, server: Server, path: str = "/orders") -> Caller:
+        return Caller(self._http, server.url + path)
 
 
 async def feed_key(nodes: Sequence[Node]) -> str:

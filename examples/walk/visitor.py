@@ -55,7 +55,7 @@ class Caller:
     async def show(self, token: str) -> int:
         """The status with which the service answers."""
         headers = {"authorization": f"Bearer {token}"}
-        return (await self._http.get(f"{self._url}/orders", headers=headers)).status_code
+        return (await self._http.get(self._url, headers=headers)).status_code
 
 
 async def times(count: int, ask: Callable[[], Awaitable[int]]) -> list[int]:
