@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -43,3 +47,13 @@ def test_the_picture_stands_on_its_page() -> None:
     shown = (DOCS / "explanation/which-token-for-which-job.md").read_text()
     assert f"]({PICTURE.name})" in shown
     assert "how-to/choose-tokens.md" in (DOCS / "index.md").read_text()
+
+
+def test_what_the_page_shows_is_what_it_tells() -> None:
+    """Off a terminal, for the options of the page's own command."""
+    page = (DOCS / "how-to/choose-tokens.md").read_text()
+    [(options, shown)] = re.findall(r"<!-- told: (.+?) -->\n```\n(.*?)```", page, re.DOTALL)
+    assert f"watchword advise {options} " in page
+    command = [sys.executable, "-m", "watchword", "advise", *shlex.split(options)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"\n\n{shown}\n" in told

@@ -12,10 +12,10 @@ LINE, PAD, MARGIN = 17, 9, 14
 CHARACTER, BOLD = 7.0, 7.9
 """Pixels of one character on average, at 13 px."""
 STYLE = """
-  :root { --paper: #ffffff; --ink: #1c2430; --quiet: #5b6675; --box: #f1f4f8; --line: #b8c1cd; --yes: #e3f2ec;
+  :root { --paper: #ffffff; --ink: #1c2430; --quiet: #5b6675; --box: #f1f4f8; --line: #8b96a5; --yes: #e3f2ec;
           --edge: #1f5f4b; }
   @media (prefers-color-scheme: dark) {
-    :root { --paper: #12161c; --ink: #e8ebf0; --quiet: #9aa5b4; --box: #1b212a; --line: #465063; --yes: #16302a;
+    :root { --paper: #12161c; --ink: #e8ebf0; --quiet: #9aa5b4; --box: #1b212a; --line: #6c788a; --yes: #16302a;
             --edge: #6fcfae; }
   }
   text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--ink); }
@@ -32,13 +32,13 @@ Lines = list[tuple[str, str]]
 """Each with its class."""
 
 
-def framed(parts: Iterable[str], height: int, *, title: str, says: str, style: str = "") -> str:
+def framed(parts: Iterable[str], height: int, *, title: str, says: str, style: str = "", width: int = WIDTH) -> str:
     """The whole picture: named and described for who does not see it. ``style`` comes on top of ours."""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" '
         'aria-labelledby="t d">\n'
         f'<title id="t">{escape(title)}</title>\n<desc id="d">{escape(says)}</desc>\n<style>{STYLE}{style}</style>\n'
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<rect class="paper" width="{width}" height="{height}"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
 
 

@@ -12,6 +12,8 @@ class Question(Struct, frozen=True, kw_only=True):
 
     id: str
     asks: str
+    holds: str
+    """How a condition on it begins, before the answer."""
     choices: Mapping[str, str]
     """Answer -> what it says."""
     default: tuple[str, ...]
@@ -24,6 +26,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="client",
             asks="Who are the clients?",
+            holds="client:",
             choices={
                 "web": "a server-rendered web application",
                 "spa": "a single-page application with a back end of its own",
@@ -42,6 +45,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="stop",
             asks="Must it be stopped before it expires (sign-out, lost device, disabled user), and how fast?",
+            holds="to be stopped",
             choices={
                 "no": "no: it may live until it expires",
                 "minutes": "within minutes",
@@ -53,6 +57,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="verify",
             asks="Who verifies access tokens?",
+            holds="verified by",
             choices={
                 "one": "one application alone",
                 "central": "several services, which may ask a central one",
@@ -63,12 +68,14 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="unreadable",
             asks="Must what a token says be unreadable to who holds it?",
+            holds="unreadable to its holder:",
             choices={"no": "no: ids and scopes are no secret", "yes": "yes"},
             default=("no",),
         ),
         Question(
             id="party",
             asks="Is somebody else's system in the path?",
+            holds="in the path:",
             choices={
                 "idp": "an identity provider that signs users in",
                 "gateway": "a gateway or proxy that verifies tokens",
@@ -80,6 +87,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="layers",
             asks="Does every layer (framework, proxy, gateway) pass the format?",
+            holds="every layer passes the format:",
             choices={
                 "any": "yes: none of them looks inside",
                 "jwt": "some of them know JWT alone",
@@ -90,12 +98,14 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="ends",
             asks="Does one party own both ends, who issues and who verifies?",
+            holds="one party owns both ends:",
             choices={"one": "yes", "several": "no: others issue or verify as well"},
             default=("one",),
         ),
         Question(
             id="threat",
             asks="What is to be feared most?",
+            holds="to be feared most:",
             choices={
                 "xss": "foreign script in our pages",
                 "replay": "stolen tokens that are used elsewhere",
@@ -107,6 +117,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="nodes",
             asks="How many processes answer requests?",
+            holds="answered by",
             choices={
                 "process": "one, and a restart may sign everybody out",
                 "one": "one machine, and restarts change nothing",
@@ -117,12 +128,14 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="devices",
             asks="Is one user signed in on several devices?",
+            holds="several devices of a user:",
             choices={"one": "no", "several": "yes, and may end each of them"},
             default=("several",),
         ),
         Question(
             id="team",
             asks="Who runs it at 2 AM?",
+            holds="run by",
             choices={
                 "open": "people who can learn either format",
                 "small": "few people, who want what is best known",
@@ -134,6 +147,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="existing",
             asks="Is there a JWT system already?",
+            holds="a JWT system already:",
             choices={
                 "none": "no",
                 "sound": "yes, and it is sound: one algorithm, exp, iss, aud, strong keys, a maintained library",
@@ -144,6 +158,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="level",
             asks="Which level of protection is asked for?",
+            holds="protection of",
             choices={
                 "ordinary": "an ordinary application",
                 "regulated": "personal data or money under regulation (NIST AAL2, ASVS level 2)",
@@ -154,6 +169,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             id="needs",
             asks="What else is handed out?",
+            holds="handed out:",
             choices={
                 "api-keys": "API keys",
                 "email": "links by e-mail: verification, password reset",
