@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: docs tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ tree: $(VENV)/.ready ## draw the decision tree of watchword advise, and write do
 
 runbook: $(VENV)/.ready ## write docs/runbook/: what ails, by symptom
 	@$(BIN)/python -m tests.docs.runbook
+
+docs: $(VENV)/.ready ## write docs/ out as a site: build/docs/index.html; a broken link is an error
+	@$(BIN)/python -m tests.docs.site build/docs
 
 bench: $(VENV)/.ready ## measure formats, the hot path and whole requests against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)
