@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs defaults tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: docs defaults api tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
 
 tree: $(VENV)/.ready ## draw the decision tree of watchword advise, and write docs/reference/advice.md
 	@$(BIN)/python -m tests.docs.advice_pages
+
+api: $(VENV)/.ready ## write docs/reference/api.md: the signatures and docstrings of the public names
+	@$(BIN)/python -m tests.docs.api
 
 defaults: $(VENV)/.ready ## write docs/reference/defaults.md: each default, what changes it, and whose advice it is
 	@$(BIN)/python -m tests.docs.defaults
