@@ -43,14 +43,17 @@ def write() -> str:
 
 def _entry(name: str, what: Any) -> str:
     parts = [f"## {name}\n", f"`from watchword import {name}` (`{what.__module__}`)\n"]
-    if (
-        inspect.isclass(what) and not issubclass(what, Enum) and not getattr(what, "_is_protocol", False)
-    ) or inspect.isfunction(what):
+    if inspect.isfunction(what) or _is_made(what):
         parts.append(_call(name, what))
     parts.append(_prose(what))
     if inspect.isclass(what):
         parts += [_verb(name, verb, member) for verb, member in verbs(what) if _told(member)]
     return "\n".join(parts)
+
+
+def _is_made(what: Any) -> bool:
+    """A class that one calls: no enum, no protocol."""
+    return inspect.isclass(what) and not issubclass(what, Enum) and not getattr(what, "_is_protocol", False)
 
 
 def _told(member: Any) -> bool:
@@ -84,7 +87,7 @@ def _call(name: str, what: Any, *, skip: bool = False) -> str:
 
 
 def _parameter(one: inspect.Parameter) -> str:
-    stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+    stars = "*" if one.kind is one.VAR_POSITIONAL else "**" if one.kind is one.VAR_KEYWORD else ""
     kind = "" if one.annotation is one.empty else f": {_type(one.annotation)}"
     default = "" if one.default is one.empty else f" = {_value(one.default)}"
     return f"{stars}{one.name}{kind}{default}"
