@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+ROOT = Path(__file__).parents[2]
 PAGES = {
     "index": "docs/index",
     "tutorial": "docs/tutorial/first-steps",
     "how-to": "docs/how-to/use-a-gateway",
     "wide tables": "docs/reference/faults",
     "long words": "docs/reference/configuration",
-    "a picture": "docs/explanation/which-token-for-which-job",
     "pictures of a terminal": "docs/how-to/inspect-a-token",
     "runbook": "docs/runbook/index",
     "code": "source/examples/fastapi",
-}
+} | {page.stem: f"docs/explanation/{page.stem}" for page in (ROOT / "docs/explanation").glob("*.md")}
 WIDTHS = {"desk": 1280, "telephone": 390}
 
 CONTRAST = """() => {
