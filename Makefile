@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: tree comparison flows taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: docs defaults api tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -61,14 +61,17 @@ events: $(VENV)/.ready ## write docs/reference/events.md: what dies of what
 tree: $(VENV)/.ready ## draw the decision tree of watchword advise, and write docs/reference/advice.md
 	@$(BIN)/python -m tests.docs.advice_pages
 
-comparison: $(VENV)/.ready ## write docs/explanation/sessions-jwt-paseto.md: each answer with the test that shows it
-	@$(BIN)/python -m tests.docs.comparison
+api: $(VENV)/.ready ## write docs/reference/api.md: the signatures and docstrings of the public names
+	@$(BIN)/python -m tests.docs.api
 
-flows: $(VENV)/.ready ## draw the three flows, and write docs/explanation/three-flows.md: each step with its stage and its file
-	@$(BIN)/python -m tests.docs.flows
+defaults: $(VENV)/.ready ## write docs/reference/defaults.md: each default, what changes it, and whose advice it is
+	@$(BIN)/python -m tests.docs.defaults
 
 runbook: $(VENV)/.ready ## write docs/runbook/: what ails, by symptom
 	@$(BIN)/python -m tests.docs.runbook
+
+docs: $(VENV)/.ready ## write docs/ out as a site: build/docs/index.html; a broken link is an error
+	@$(BIN)/python -m tests.docs.site build/docs
 
 bench: $(VENV)/.ready ## measure formats, the hot path and whole requests against other libraries
 	@$(BIN)/python benchmarks/formats.py $(ARGS)

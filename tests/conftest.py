@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,6 +51,16 @@ def vectors() -> Path:
     """The folder with the published test vectors."""
     folder = (ROOT / os.environ.get("WATCHWORD_VECTORS", "../shared/vectors")).resolve()
     return require("vectors", folder if folder.is_dir() else None, f"no folder {folder}; set WATCHWORD_VECTORS")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the documentation as a site, as `make docs` writes it."""
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "tests.docs.site", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ class FrozenClock:
         return self._monotonic
 
     def advance(self, by: float | timedelta) -> None:
+        """Move both on, by a timedelta or by seconds."""
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
         self._now += seconds
         self._monotonic += seconds

@@ -16,6 +16,9 @@ from ..errors import KeyUseError, WeakKeyError
 
 Check = Callable[[Any], None]
 
+LEAST_RSA, MOST_RSA = 2048, 8192
+"""Bits."""
+
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
 _Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -120,8 +123,8 @@ def check_rsa(public: Any) -> None:
     if not isinstance(public, rsa.RSAPublicKey):
         raise KeyUseError("this algorithm wants an RSA key")
     numbers = public.public_numbers()
-    if not 2048 <= public.key_size <= 8192 or not 65537 <= numbers.e < 1 << 64 or numbers.e % 2 == 0:
-        raise WeakKeyError("an RSA key has 2048 to 8192 bits and an odd exponent from 65537 to 64 bits")
+    if not LEAST_RSA <= public.key_size <= MOST_RSA or not 65537 <= numbers.e < 1 << 64 or numbers.e % 2 == 0:
+        raise WeakKeyError(f"an RSA key has {LEAST_RSA} to {MOST_RSA} bits and an odd exponent from 65537 to 64 bits")
     if gcd(numbers.n, _SMALL_FACTORS) != 1:
         raise WeakKeyError("the modulus of this RSA key has a small factor: it is no RSA key at all")
     if _roca(numbers.n):

@@ -188,6 +188,7 @@ class KeyRing:
         return [slot.key for slot in self if slot.key.use == use and slot.verifies(now)]
 
     def ensure_open(self) -> None:
+        """Raise ConfigurationError while the keys of this ring have not been read."""
         if not self.opened:
             raise ConfigurationError("open it first: 'async with ww:' or 'await ww.open()' reads the keys")
 

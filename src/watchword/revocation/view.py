@@ -219,6 +219,7 @@ class View:
         self._any = len(self) > 0
 
     def fresh(self) -> bool:
+        """Whether the lease holds: the last word is not older than ``max_staleness``."""
         return self.clock.monotonic() < self.lease_until
 
     def ensure_fresh(self) -> None:

@@ -340,6 +340,8 @@ CARRIERS: dict[str, str] = {
 def open_store(url: str, *, migrate: str = "auto", carrier: str | None = None, **options: Any) -> Store:
     """Make the store that a URL names; no I/O happens until its ``open``.
 
+    A scheme that is none of ours is looked for among the entry points ``watchword.stores`` of installed packages.
+
     Parameters: url: ``memory:``, ``sqlite:///path.db`` (four slashes for an absolute path),
     ``postgresql://user:password@host/database``, ``redis://user:password@host``. migrate: ``never`` refuses to open a
     database that lacks a migration, ``auto`` applies it. carrier: the URL of a Redis beside an SQL store, with
@@ -364,7 +366,7 @@ def _scheme(url: str) -> str:
 
 
 def _case(scheme: str, table: Mapping[str, str], example: str) -> Any:
-    target = table.get(scheme)
+    target = table.get(scheme) or (_published(scheme) if table is SCHEMES else None)
     if target is None:
         known = ", ".join(sorted(table))
         raise ConfigurationError(f"no store for the URL scheme {scheme!r}; use one of: {known}, as in {example}")
@@ -372,5 +374,16 @@ def _case(scheme: str, table: Mapping[str, str], example: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except ImportError as error:
+        if scheme not in table:
+            raise ConfigurationError(f"{scheme}: its package is not whole: {target} ({error})") from error
         extra = "redis" if table is CARRIERS else module.rpartition(".")[2]
         raise ConfigurationError(f"{scheme}: needs a driver: pip install 'watchword[{extra}]' ({error})") from error
+
+
+def _published(scheme: str) -> str | None:
+    """The dotted name that an installed package gives for a scheme."""
+    from importlib.metadata import entry_points  # here: it reads every package's metadata
+
+    return (
+        next((point.value for point in entry_points(group="watchword.stores", name=scheme)), None) if scheme else None
+    )
