@@ -14,7 +14,7 @@ SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs defaults api tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
+.PHONY: docs defaults api comparison flows tree taxonomy events runbook help demo test check lint types bench soak models faults fuzz cost conformance test-all-pythons clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,12 @@ tree: $(VENV)/.ready ## draw the decision tree of watchword advise, and write do
 
 api: $(VENV)/.ready ## write docs/reference/api.md: the signatures and docstrings of the public names
 	@$(BIN)/python -m tests.docs.api
+
+comparison: $(VENV)/.ready ## write docs/explanation/sessions-jwt-paseto.md: each answer with the test that shows it
+	@$(BIN)/python -m tests.docs.comparison
+
+flows: $(VENV)/.ready ## draw the three flows, and write docs/explanation/three-flows.md: each step with its stage and its file
+	@$(BIN)/python -m tests.docs.flows
 
 defaults: $(VENV)/.ready ## write docs/reference/defaults.md: each default, what changes it, and whose advice it is
 	@$(BIN)/python -m tests.docs.defaults
