@@ -36,10 +36,10 @@ def outline(text: str) -> dict[str, list[str]]:
 
 def _tree(heading: str, pages: list[str]) -> str:
     caption = f":caption: {heading}\n" if heading else ""
-    return "\n\n```{toctree}\n:hidden:\n" + caption + "\n" + "\n".join(pages) + "\n```\n"
+    return "\n\n```{toctree}\n:hidden:\n:titlesonly:\n" + caption + "\n" + "\n".join(pages) + "\n```\n"
 
 
-FOLDER = "\n\n```{toctree}\n:glob:\n\n*\n```\n"
+FOLDER = "\n\n```{toctree}\n:glob:\n:titlesonly:\n\n*\n```\n"
 
 
 def front_door(app: Sphinx, broken: Exception | None) -> None:
