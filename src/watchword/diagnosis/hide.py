@@ -13,7 +13,7 @@ LONGEST = 300
 """Characters of one text."""
 MOST = 100
 """Members of one object or list."""
-_SECRET_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
+SECRET_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 """What is secret in a JWK (RFC 7518 §6, RFC 7517 §9.2)."""
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*", re.DOTALL)
 _redactor = Redactor()
@@ -40,7 +40,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         key = "kty" in value
         return {
-            plain(str(name), 64): HIDDEN if key and name in _SECRET_MEMBERS else _clean(inner)
+            plain(str(name), 64): HIDDEN if key and name in SECRET_MEMBERS else _clean(inner)
             for name, inner in list(value.items())[:MOST]
         }
     if isinstance(value, list):

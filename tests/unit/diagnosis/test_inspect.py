@@ -328,6 +328,21 @@ def test_a_sealed_jwt_is_opened_with_its_key_and_looked_at() -> None:
     assert (inner.form, inner.kind) == ("jws", "access")
 
 
+def test_a_token_that_stands_bare_in_a_link_is_found() -> None:
+    link, long = opaque.issue("ww_ot_"), opaque.issue("ww_ss_")
+    for url, where in (
+        (f"https://a.example/reset#{link}", "the fragment"),
+        (f"https://a.example/r/{link}", "the path"),
+    ):
+        report = look(url)
+        assert [(one.where, one.kind) for one in report.inside] == [(where, "one_time")]
+        assert link not in repr(report)
+        assert "in-url" not in {finding.id for one in report.all_inside() for finding in one.findings}
+    [inner] = look(f"https://a.example/{long}/x").inside
+    assert "in-url" in found(inner)
+    assert look("https://a.example/reset/now#top").inside == ()
+
+
 @pytest.mark.parametrize("format", ["paseto", "jwe"])
 def test_what_was_sealed_is_shown_to_who_has_the_key_the_purpose_and_the_user(format: str) -> None:
     ring = KeyRing.of(Key.generate("v4.local"), Key.generate("A256GCM"), clock=CLOCK)
