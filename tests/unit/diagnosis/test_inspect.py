@@ -346,11 +346,12 @@ def test_a_token_that_stands_bare_in_a_link_is_found() -> None:
 @pytest.mark.parametrize("format", ["paseto", "jwe"])
 def test_what_was_sealed_is_shown_to_who_has_the_key_the_purpose_and_the_user(format: str) -> None:
     ring = KeyRing.of(Key.generate("v4.local"), Key.generate("A256GCM"), clock=CLOCK)
-    data = {"order": "o-1", "to": "ada@example.org", "copy": jwt()}
+    secret = jwt()
+    data = {"order": "o-1", "to": "ada@example.org", "copy": secret}
     token = SealedTokens(ring).seal(data, purpose="payment", bound_to="user-7", format=format).token
     report = look(token, ring=ring, kind="sealed", purpose="payment", bound_to="user-7")
     assert (report.stopped, report.left, report.claims["data"]["order"]) == (None, 300, "o-1")
-    assert jwt() not in repr(report)
+    assert secret not in repr(report)
     assert "personal" not in found(report), "nobody else reads it"
     assert "encrypted" not in " ".join(report.unverified)
     for other in ({"bound_to": "user-8"}, {"purpose": "handover"}):
