@@ -376,6 +376,9 @@ def test_a_stranger_that_is_encrypted_for_nobody_in_particular_opens_with_its_ke
     assert report.claims["sub"] == "user-7"
     assert report.stopped is not None
     assert report.stopped.stage is Stage.CLAIMS
+    bare = look(paseto.encrypt(b"{}", key)).stopped
+    assert bare is not None
+    assert (bare.stage, bare.says) == (Stage.PARSE, "there is no footer; here it names the key")
     bound = look(paseto.encrypt(b"{}", key, footer=named, assertion=b"x"), ring=KeyRing.of(key, clock=CLOCK))
     assert (bound.stopped, bound.claims) == (None, {})
 
