@@ -11,12 +11,11 @@ from itsdangerous import URLSafeTimedSerializer
 
 from watchword import AccessTokens, Key, KeyRing, SealedTokens, ServiceTokens, Watchword, open_store
 from watchword.bff.routes import Route
-from watchword.blocking import Watchword as Blocking
 from watchword.compat.itsdangerous import TimedReader
 from watchword.errors import ConfigurationError, MalformedTokenError, WrongAudienceError, WrongIssuerError
 from watchword.formats import paseto
 from watchword.insecure import CROSS_SITE_COOKIE
-from watchword.integrations.flask import Auth
+from watchword.integrations.visit import current
 from watchword.policy.rbac import RBAC
 from watchword.tokens.api_keys import ApiKeys
 from watchword.tokens.one_time import OneTimeTokens
@@ -85,7 +84,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
         "so write https://; http is for localhost alone",
     ),
     "a verb of an Auth that is on no application": (
-        lambda: Auth(Blocking("memory:", **WHO)).who,
+        current,
         "auth.attach(app) (FastAPI, Starlette, Flask), app = auth.attach(app) (ASGI, WSGI)",
     ),
     "never opened": (lambda: Watchword("memory:", **WHO).access.issue("u"), "open it first: 'async with ww:'"),

@@ -16,7 +16,7 @@ LONGEST = 300
 """Characters of one text."""
 MOST = 100
 """Members of one object or list."""
-_SECRET_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
+SECRET_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 """What is secret in a JWK (RFC 7518 §6, RFC 7517 §9.2)."""
 _SECRET_WORDS = re.compile(r"passw(?:or)?d|passphrase|pwd|secret|privatekey")
 """In the name of a member, in small letters and without signs between them."""
@@ -70,6 +70,6 @@ def _member(value: dict[Any, Any], name: Any) -> Any:
     inner = value[name]
     long = isinstance(inner, str) and _KEY_MATERIAL.fullmatch(inner) is not None
     secret = _SECRET_WORDS.search(re.sub(r"[^a-z]", "", str(name).lower())) is not None
-    if (secret and inner) or (name in _SECRET_MEMBERS and ("kty" in value or long)) or (name == "key" and long):
+    if (secret and inner) or (name in SECRET_MEMBERS and ("kty" in value or long)) or (name == "key" and long):
         return HIDDEN
     return _clean(inner)

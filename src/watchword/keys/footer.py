@@ -24,6 +24,8 @@ def read_footer(raw: bytes, *, limit: int = MAX_FOOTER) -> dict[str, str]:
     """
     if len(raw) > limit:
         malformed(f"the footer is longer than {limit} bytes", "too_large")
+    if not raw:
+        malformed("there is no footer; here it names the key")
     footer = json_object(raw)
     if len(footer) > MAX_NAMES:
         malformed(f"the footer has more than {MAX_NAMES} names", "too_large")

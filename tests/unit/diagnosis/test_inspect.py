@@ -329,14 +329,30 @@ def test_a_sealed_jwt_is_opened_with_its_key_and_looked_at() -> None:
     assert (inner.form, inner.kind) == ("jws", "access")
 
 
+def test_a_token_that_stands_bare_in_a_link_is_found() -> None:
+    link, long = opaque.issue("ww_ot_"), opaque.issue("ww_ss_")
+    for url, where in (
+        (f"https://a.example/reset#{link}", "the fragment"),
+        (f"https://a.example/r/{link}", "the path"),
+    ):
+        report = look(url)
+        assert [(one.where, one.kind) for one in report.inside] == [(where, "one_time")]
+        assert link not in repr(report)
+        assert "in-url" not in {finding.id for one in report.all_inside() for finding in one.findings}
+    [inner] = look(f"https://a.example/{long}/x").inside
+    assert "in-url" in found(inner)
+    assert look("https://a.example/reset/now#top").inside == ()
+
+
 @pytest.mark.parametrize("format", ["paseto", "jwe"])
 def test_what_was_sealed_is_shown_to_who_has_the_key_the_purpose_and_the_user(format: str) -> None:
     ring = KeyRing.of(Key.generate("v4.local"), Key.generate("A256GCM"), clock=CLOCK)
-    data = {"order": "o-1", "to": "ada@example.org", "copy": jwt()}
+    secret = jwt()
+    data = {"order": "o-1", "to": "ada@example.org", "copy": secret}
     token = SealedTokens(ring).seal(data, purpose="payment", bound_to="user-7", format=format).token
     report = look(token, ring=ring, kind="sealed", purpose="payment", bound_to="user-7")
     assert (report.stopped, report.left, report.claims["data"]["order"]) == (None, 300, "o-1")
-    assert jwt() not in repr(report)
+    assert secret not in repr(report)
     assert "personal" not in found(report), "nobody else reads it"
     assert "encrypted" not in " ".join(report.unverified)
     for other in ({"bound_to": "user-8"}, {"purpose": "handover"}):
@@ -361,6 +377,9 @@ def test_a_stranger_that_is_encrypted_for_nobody_in_particular_opens_with_its_ke
     assert report.claims["sub"] == "user-7"
     assert report.stopped is not None
     assert report.stopped.stage is Stage.CLAIMS
+    bare = look(paseto.encrypt(b"{}", key)).stopped
+    assert bare is not None
+    assert (bare.stage, bare.says) == (Stage.PARSE, "there is no footer; here it names the key")
     bound = look(paseto.encrypt(b"{}", key, footer=named, assertion=b"x"), ring=KeyRing.of(key, clock=CLOCK))
     assert (bound.stopped, bound.claims) == (None, {})
 

@@ -90,6 +90,9 @@ def test_a_store_in_memory(tmp_path: Path) -> None:
     one, many = examine([path], environ={}), examine([path], environ={}, workers=4)
     assert (ids(one), one.failed) == ({"config.memory"}, False)
     assert (ids(many), many.failed) == ({"config.memory-workers"}, True)
+    for said in ("workers = 2", "machines = 2"):
+        path = made(tmp_path, HEALTHY.replace("sqlite:///{folder}/app.db", "memory:") + f"[deployment]\n{said}\n")
+        assert ids(examine([path], environ={})) == {"config.memory-workers"}
 
 
 def test_a_password_that_others_can_read(tmp_path: Path) -> None:

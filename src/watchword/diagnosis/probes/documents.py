@@ -11,12 +11,12 @@ from ...keys.key import Key
 from ...keys.ring import RotationPolicy, State
 from ...runtime.fetch import max_age
 from ..canary import visiting
+from ..hide import SECRET_MEMBERS
 from ..patient import Answer, Patient
 from ..tokens import said_by
 from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
 from .key_files import slots_of
 
-_SECRET = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 _PRIVATE_PASERK = (".secret.", ".local.", ".seal.", ".secret-", ".local-")
 
 
@@ -118,7 +118,7 @@ def _entries(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _is_secret(entry: dict[str, Any]) -> bool:
-    return bool(_SECRET & entry.keys()) or any(part in str(entry.get("paserk", "")) for part in _PRIVATE_PASERK)
+    return bool(SECRET_MEMBERS & entry.keys()) or any(part in str(entry.get("paserk", "")) for part in _PRIVATE_PASERK)
 
 
 def published(case: Case, kid: str) -> Key:

@@ -87,11 +87,9 @@ def _sprawl(case: Case) -> Iterator[Sign]:
     services = {(one.said.issuer, one.said.audience, one.said.url) for one in case.configs}
     shared = [(name.rpartition(" ")[0], found) for name, found in holders.items() if len(found) > 1]
     if shared and len(services) > 1:
-        sorts, places = (
-            ", ".join(sorted({sort for sort, _ in shared})),
-            sorted({one for _, two in shared for one in two}),
-        )
-        yield Sign("keys.shared", f"{sorts} in {' and '.join(places)}")
+        sorts = ", ".join(sorted({sort for sort, _ in shared}))
+        places = " and ".join(sorted({place for _, found in shared for place in found}))
+        yield Sign("keys.shared", f"{sorts} in {places}")
 
 
 def _fingerprint(key: Key) -> str:

@@ -30,10 +30,12 @@ def _agrees(case: Case) -> Iterator[Sign]:
 
 
 def _memory(case: Case) -> Iterator[Sign]:
-    if not case.config.said.url.startswith("memory:"):
+    said = case.config.said
+    if not said.url.startswith("memory:"):
         return
-    if case.workers > 1:
-        yield Sign("config.memory-workers", f"url is memory:, and there are {case.workers} workers")
+    workers = max(case.workers, said.deployment.workers * said.deployment.machines)
+    if workers > 1:
+        yield Sign("config.memory-workers", f"url is memory:, and there are {workers} workers")
     else:
         yield Sign("config.memory", "url is memory:")
 

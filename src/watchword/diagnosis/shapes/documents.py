@@ -8,12 +8,11 @@ from typing import Any
 from ...errors import ConfigurationError, KeyUseError, MalformedTokenError, WeakKeyError
 from ...keys.discovery import read_paseto_keys
 from ...keys.key import Key
-from ..hide import plain
+from ..hide import SECRET_MEMBERS, plain
 from ..reading import LONGEST_JSON, json_of
 from ..walk import Trust, Walk
 from .base import Look, Piece
 
-SECRET = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 _TOKENS = ("access_token", "refresh_token", "id_token", "token", "api_key", "assertion", "client_assertion")
 
 
@@ -49,7 +48,7 @@ def _jwk(value: dict[str, Any]) -> Look:
     facts: list[tuple[str, str]] = [
         (name, plain(str(value[name]), 128)) for name in ("kty", "crv", "alg", "use", "kid") if name in value
     ]
-    symmetric, private = value.get("kty") == "oct", not SECRET.isdisjoint(value)
+    symmetric, private = value.get("kty") == "oct", not SECRET_MEMBERS.isdisjoint(value)
     flags = {"bare-key"} if private else set()
     flags |= {"key-without-alg"} if "alg" not in value else set()
     flags |= {"key-without-kid"} if "kid" not in value else set()
