@@ -8,6 +8,7 @@ import click
 
 from .. import __version__
 from .advise import advise
+from .bench import bench
 from .commands import Commands, examples, json_option, say_json
 from .completion import completion
 from .config import config
@@ -47,5 +48,5 @@ def version(as_json: bool) -> None:
         click.echo(f"watchword {__version__}")
 
 
-for command in (advise, completion, config, db, demo, doctor, init, inspect, keys, revoke, serve, users):
+for command in (advise, bench, completion, config, db, demo, doctor, init, inspect, keys, revoke, serve, users):
     watchword.add_command(command)

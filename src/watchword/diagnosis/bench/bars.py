@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .figures import number, ratio, times
+from .figures import is_floor, number, ratio, times
 from .markup import Markup, join, tag
 from .plots import described, gridlines, percent
 from .result import Row, Table
@@ -29,8 +29,8 @@ def bars(id: str, table: Table, rows: Sequence[Row], before: Mapping[str, float]
 
 
 def look(table: Table, row: Row) -> str:
-    """The class of a mark: ``ours``, ``floor`` for what the others are over, ``peer``."""
-    return "ours" if row.ours else "floor" if row.name == table.over else "peer"
+    """The class of a mark."""
+    return "ours" if row.ours else "floor" if is_floor(table, row) else "peer"
 
 
 def _row(table: Table, row: Row, scale: Scale, top: int, before: float | None) -> Markup:

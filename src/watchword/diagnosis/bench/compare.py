@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -52,8 +52,8 @@ def compare(old: Report, new: Report) -> Comparison:
     return Comparison(
         against=text(f"watchword {old.watchword}, {old.at}"),
         differs=[*_differences(old, new), *(text(f"{one}: measured in another unit, not compared") for one in other)],
-        only_old=[_words(place) for place in before if place not in after],
-        only_new=[_words(place) for place in after if place not in before],
+        only_old=list(_only(before, after)),
+        only_new=list(_only(after, before)),
         changes=[_change(place, before[place], after[place]) for place in both],
     )
 
@@ -105,6 +105,11 @@ def _rows(report: Report) -> Iterator[tuple[Place, Row]]:
             yield (table.id, row.name, row.at), row
 
 
-def _words(place: Place) -> str:
-    table, name, at = place
-    return text(f"{table}: {name}" + ("" if at is None else f" at {count(at)}"))
+def _only(these: Mapping[Place, Row], those: Mapping[Place, Row]) -> Iterator[str]:
+    """What the one run has and the other has not; a whole table by its id alone."""
+    tables = {table for table, _, _ in those}
+    yield from (text(table) for table in dict.fromkeys(place[0] for place in these) if table not in tables)
+    for place in these:
+        table, name, at = place
+        if table in tables and place not in those:
+            yield text(f"{table}: {name}" + ("" if at is None else f" at {count(at)}"))

@@ -20,6 +20,11 @@ def base(table: Table, row: Row) -> Row | None:
     return next((one for one in table.rows if table.over and one.name == table.over), None)
 
 
+def is_floor(table: Table, row: Row) -> bool:
+    """Whether it is what the others are over, or a second one of that kind: ``the raw primitive in cryptography``."""
+    return bool(table.over) and not row.ours and row.name.startswith(table.over)
+
+
 def ratio(table: Table, row: Row) -> float | None:
     """How many times the median of its base this row's is; 1 for the base itself, None where there is none."""
     found = base(table, row)
@@ -38,10 +43,12 @@ def number(value: float) -> str:
 
 
 def times(value: float | None) -> str:
-    """1.06×, 31.4×, 412×."""
+    """0.0061×, 1.06×, 31.4×, 412×."""
     if value is None:
         return NOTHING
-    return f"{value:,.0f}×" if value >= 99.5 else f"{value:.1f}×" if value >= 9.95 else f"{value:.2f}×"
+    if value >= 99.5:
+        return f"{value:,.0f}×"
+    return f"{value:.{1 if value >= 9.95 else 2 if value >= 0.0995 else 4}f}×"
 
 
 def count(value: int | None) -> str:

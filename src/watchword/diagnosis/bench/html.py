@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from hashlib import sha256
 from importlib.resources import files
 
 from .bars import bars, look
+from .cells import cells, columns
 from .compare import Comparison
-from .figures import NOTHING, count, facts, number, ratio, text, times
+from .figures import facts, text
+from .glance import glance
 from .lines import lines
 from .markup import Markup, join, raw, tag
-from .result import Report, Row, Section, Table
+from .result import Report, Section, Table
 
 _STYLE = files(__package__).joinpath("page.css").read_text("utf-8")
 _READ = (
@@ -30,6 +31,7 @@ def page(report: Report, *, command: str = "watchword bench", compared: Comparis
         "main",
         _head(report, command),
         _reading(compared),
+        _glance(report),
         *(_chapter(place, section, compared) for place, section in enumerate(report.sections)),
         *([_comparison(compared)] if compared else []),
         tag("footer", tag("p", "Made by ", tag("code", command), f", watchword {report.watchword}.")),
@@ -61,8 +63,8 @@ def _head(report: Report, command: str) -> Markup:
         if report.quick
         else Markup()
     )
-    measured = f"{text(report.at)}, for {report.seconds:.0f} s"
-    told = {"watchword": text(report.watchword), "measured": measured, **dict(facts(report.machine))}
+    run = {"watchword": report.watchword, "measured": report.at.replace("T", " "), "took": f"{report.seconds:.0f} s"}
+    told = run | dict(facts(report.machine))
     rows = [join(tag("dt", name.replace("_", " ")), tag("dd", said)) for name, said in sorted(told.items(), key=_long)]
     return tag(
         "header",
@@ -101,6 +103,22 @@ def _swatch(look: str) -> Markup:
     return tag("svg", mark, width=28, height=14, aria_hidden="true", class_="swatch")
 
 
+def _glance(report: Report) -> Markup:
+    """What is ours, in one table: each line's ratios are of its own table."""
+    found = list(glance(report))
+    if not found:
+        return Markup()
+    names = ("", "median", "beside what it is over", "the fastest other, over ours")
+    head = [tag("th", name, scope="col") for name in names]
+    rows = []
+    for one in found:
+        name = tag("th", one.table, *([tag("small", one.ours)] if one.ours else []), scope="row")
+        rows.append(tag("tr", name, *(tag("td", said) for said in (one.median, one.over, one.other))))
+    said = tag("table", tag("caption", "In short"), tag("thead", tag("tr", *head)), tag("tbody", *rows))
+    box = tag("div", said, class_="scroll", tabindex=0, role="region", aria_label="In short")
+    return tag("section", tag("h2", "In short"), tag("figure", box), class_="chapter glance")
+
+
 def _chapter(place: int, section: Section, compared: Comparison | None) -> Markup:
     cards = [_card(f"t{place}-{number}", table, compared) for number, table in enumerate(section.tables)]
     left_out = [tag("ul", *(tag("li", f"Not measured: {why}") for why in section.not_run), class_="left-out")]
@@ -134,37 +152,16 @@ def _card(id: str, table: Table, compared: Comparison | None) -> Markup:
 
 
 def _figures(table: Table, compared: Comparison | None) -> Markup:
-    columns = list(_columns(table, compared))
-    head = [tag("th", name, scope="col") for name in ("", *columns)]
+    names = columns(table, compared)
+    head = [tag("th", name, scope="col") for name in ("", *names)]
     rows = []
     for row in table.rows:
         name = join(row.name, *([" ", tag("small", row.note)] if row.note else []))
-        cells = _cells(table, row, compared)
-        said = [tag("td", cells[column]) for column in columns]
+        found = cells(table, row, compared)
+        said = [tag("td", found[column]) for column in names]
         rows.append(tag("tr", tag("th", name, scope="row"), *said, class_=look(table, row)))
     caption = tag("caption", f"{table.title}, {table.unit}")
     return tag("table", caption, tag("thead", tag("tr", *head)), tag("tbody", *rows))
-
-
-def _columns(table: Table, compared: Comparison | None) -> Iterator[str]:
-    """Those that this table has anything to say in."""
-    cells = [_cells(table, row, compared) for row in table.rows]
-    for name in ("entries", "median", "p99", "ratio", "bytes", "before", "factor"):
-        if any(row[name] not in ("", NOTHING) for row in cells):
-            yield name
-
-
-def _cells(table: Table, row: Row, compared: Comparison | None) -> dict[str, str]:
-    change = compared.of(table, row) if compared else None
-    return {
-        "entries": count(row.at),
-        "median": number(row.median),
-        "p99": number(row.p99),
-        "ratio": times(ratio(table, row)),
-        "bytes": count(row.bytes),
-        "before": number(change.old) if change else NOTHING,
-        "factor": times(change.factor) if change else NOTHING,
-    }
 
 
 def _comparison(compared: Comparison) -> Markup:
