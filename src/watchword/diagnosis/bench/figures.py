@@ -43,12 +43,12 @@ def number(value: float) -> str:
 
 
 def times(value: float | None) -> str:
-    """0.0061×, 1.06×, 31.4×, 412×."""
+    """0.0057×, 1.06×, 31.4×, 412×."""
     if value is None:
         return NOTHING
     if value >= 99.5:
         return f"{value:,.0f}×"
-    return f"{value:.{1 if value >= 9.95 else 2 if value >= 0.0995 else 4}f}×"
+    return f"{value:.{1 if value >= 9.95 else 2}f}×" if value >= 0.0995 else f"{value:.2g}×"
 
 
 def count(value: int | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from .figures import number, times
+from .figures import LEAST, number, quotient, times
 from .markup import Markup, join, tag
 from .plots import anchored, described, short
 from .result import Row, Table
@@ -42,7 +42,7 @@ def lines(id: str, table: Table, rows: Sequence[Row]) -> Markup:
 
 def _up(rows: Sequence[Row]) -> Scale:
     medians, p99s = [row.median for row in rows], [row.p99 for row in rows]
-    known = [value for value in medians if value > 0]
+    known = [value for value in medians if value >= LEAST]
     if known and max(known) / min(known) > _SPREAD:
         return logarithmic([*known, *p99s])
     return from_zero(medians, p99s, most=4)
@@ -58,8 +58,8 @@ def _class(series: Sequence[Row], place: int) -> str:
 
 
 def _legend(series: Sequence[Row], place: int, unit: str) -> Markup:
-    first, last = series[0].median, series[-1].median
-    grown = f"  {times(last / first)}" if first > 0 and len(series) > 1 else ""
+    last = series[-1].median
+    grown = f"  {times(quotient(last, series[0].median))}" if len(series) > 1 else ""
     y = LEGEND * place + 15
     return join(
         _sign("8", y - 4, place, _class(series, place)),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from .figures import LEAST
+
 
 class Scale(Struct, frozen=True):
     """From ``low`` to ``high``. Values outside stand at its ends."""
@@ -36,7 +38,7 @@ def from_zero(medians: Sequence[float], p99s: Sequence[float], most: int = 5) ->
 
 def logarithmic(values: Sequence[float], *, whole: bool = False) -> Scale:
     """From the power of ten below to the one above; ``whole``: with the values themselves as marks and ends."""
-    known = sorted({value for value in values if value > 0}) or [1.0]
+    known = sorted({value for value in values if value >= LEAST}) or [1.0]
     if whole and len(known) > 1:
         return Scale(known[0], known[-1], known, log=True)
     first, last = math.floor(math.log10(known[0])), math.ceil(math.log10(known[-1]))
