@@ -63,7 +63,7 @@ def _sections(context: click.Context, option: click.Parameter, named: tuple[str,
 @click.option("--compare", metavar="OLD.json", help="Show the medians of an older run, and how many times they are.")
 @click.option(
     "--argon2-ms",
-    type=click.FloatRange(10, 10_000),
+    type=click.FloatRange(1, 2_000),
     default=250,
     show_default=True,
     metavar="N",

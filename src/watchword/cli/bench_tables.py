@@ -107,7 +107,7 @@ def _glance(report: Report) -> Iterator[str]:
     for one in found:
         name = ": ".join(filter(None, (one.table, one.ours)))
         said = "; ".join(filter(None, (one.over, one.other and f"{one.other} ours")))
-        yield from _wrapped(f"{one.median:>{width}}  {name}", "  ")
+        yield from _wrapped(name, " " * (width + 4), f"  {one.median:>{width}}  ")
         yield from _wrapped(said, " " * (width + 6))
 
 
@@ -136,5 +136,6 @@ def _width() -> int:
     return min(100, max(60, get_terminal_size((WIDTH, 24)).columns)) if sys.stdout.isatty() else WIDTH
 
 
-def _wrapped(line: str, indent: str) -> list[str]:
-    return wrap(line, _width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+def _wrapped(line: str, indent: str, first: str | None = None) -> list[str]:
+    begin = indent if first is None else first
+    return wrap(line, _width(), initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from .figures import is_floor, number, ratio, times
 from .markup import Markup, join, tag
-from .plots import described, gridlines, percent
+from .plots import cut, described, gridlines, percent
 from .result import Row, Table
 from .scale import Scale, from_zero
 
 LINE = 42
 """Pixels of one row: its name, and the bar below."""
-_BAR, _TOP, _FOOT, _LONGEST = 12, 22, 24, 34
+_BAR, _TOP, _FOOT = 12, 22, 24
 
 
 def bars(id: str, table: Table, rows: Sequence[Row], before: Mapping[str, float]) -> Markup:
@@ -36,9 +36,8 @@ def look(table: Table, row: Row) -> str:
 def _row(table: Table, row: Row, scale: Scale, top: int, before: float | None) -> Markup:
     middle, found = top + _TOP + _BAR / 2, ratio(table, row)
     figure = f"{number(row.median)} {table.unit}" + ("" if found is None else f"  {times(found)}")
-    name = row.name if len(row.name) <= _LONGEST else f"{row.name[: _LONGEST - 1]}…"
     return join(
-        tag("text", name, x=0, y=top + 15, class_=f"name {look(table, row)}"),
+        tag("text", cut(row.name), x=0, y=top + 15, class_=f"name {look(table, row)}"),
         tag("text", figure, x="100%", y=top + 15, class_="figure"),
         tag(
             "rect",

@@ -48,7 +48,7 @@ def _over(table: Table, row: Row) -> str:
 
 def _other(table: Table, row: Row) -> str:
     peers = [one for one in table.rows if not one.ours and one.at is None and not is_floor(table, one)]
-    if not peers:
+    if not peers or base(table, row) in (None, row):
         return ""
     best = min(peers, key=lambda one: one.median)
     return f"{text(best.name)} {times(quotient(best.median, row.median))}"

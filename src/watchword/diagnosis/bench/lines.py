@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from .figures import LEAST, number, quotient, times
 from .markup import Markup, join, tag
-from .plots import anchored, described, short
+from .plots import anchored, cut, described, short
 from .result import Row, Table
 from .scale import Scale, from_zero, logarithmic
 
@@ -63,7 +63,7 @@ def _legend(series: Sequence[Row], place: int, unit: str) -> Markup:
     y = LEGEND * place + 15
     return join(
         _sign("8", y - 4, place, _class(series, place)),
-        tag("text", series[0].name, x=20, y=y, class_=f"name {'ours' if series[0].ours else 'peer'}"),
+        tag("text", cut(series[0].name), x=20, y=y, class_=f"name {'ours' if series[0].ours else 'peer'}"),
         tag("text", f"{number(last)} {unit}{grown}", x="100%", y=y, class_="figure"),
     )
 

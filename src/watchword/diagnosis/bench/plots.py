@@ -5,6 +5,9 @@ from __future__ import annotations
 from .markup import Markup, join, tag
 from .scale import Scale
 
+LONGEST = 32
+"""Characters of a name in a picture."""
+
 
 def described(id: str, title: str, says: str, height: int, *parts: Markup) -> Markup:
     """The picture, with its name and its figures for those who hear the page."""
@@ -26,6 +29,11 @@ def gridlines(scale: Scale, height: int, unit: str) -> Markup:
         said = f"{short(tick)} {unit}" if not share else short(tick)
         parts.append(tag("text", said, x=x, y=height + 16, text_anchor=anchored(share), class_="tick"))
     return join(*parts)
+
+
+def cut(name: str) -> str:
+    """A name with room for a figure beside it on a telephone; the whole of it stands in the table."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def anchored(share: float) -> str:

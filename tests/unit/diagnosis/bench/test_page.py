@@ -127,7 +127,7 @@ def test_bars_are_as_long_as_their_medians_and_told_apart() -> None:
     whiskers = shapes(drawn, "line", "whisker")
     assert float((whiskers[0]["x2"] or "").rstrip("%")) == pytest.approx(long[0] * 80.2 / 73.9, rel=1e-3)
     assert len(shapes(drawn, "path", "whisker")) == 1, "the one p99 that is beyond the axis ends in an arrow"
-    assert ">a library with a name that is muc…<" in drawn
+    assert ">a library with a name that is m…<" in drawn
     assert ">78.1 µs  1.06×<" in drawn
 
 
