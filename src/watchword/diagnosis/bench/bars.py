@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from .figures import is_floor, number, ratio, times
 from .markup import Markup, join, tag
-from .plots import cut, described, gridlines, percent
+from .plots import LINE, described, folded, gridlines, label, percent
 from .result import Row, Table
 from .scale import Scale, from_zero
 
-LINE = 42
-"""Pixels of one row: its name, and the bar below."""
+HEIGHT = 42
+"""Pixels of one row: one line of its name, and the bar below."""
 _BAR, _TOP, _FOOT = 12, 22, 24
 
 
@@ -19,13 +20,17 @@ def bars(id: str, table: Table, rows: Sequence[Row], before: Mapping[str, float]
     """``before``: medians of an older run by name, each a stroke across its bar."""
     medians = [*(row.median for row in rows), *before.values()]
     scale = from_zero(medians, [row.p99 for row in rows])
-    height = LINE * len(rows)
+    names = [folded(row.name) for row in rows]
+    tops = list(accumulate((HEIGHT + LINE * (len(lines) - 1) for lines in names), initial=0))
     says = "; ".join(f"{row.name} {number(row.median)} {table.unit}, p99 {number(row.p99)}" for row in rows)
     parts = [
-        gridlines(scale, height, table.unit),
-        *(_row(table, row, scale, LINE * place, before.get(row.name)) for place, row in enumerate(rows)),
+        gridlines(scale, tops[-1], table.unit),
+        *(
+            _row(table, row, lines, scale, top + LINE * (len(lines) - 1), before.get(row.name))
+            for row, lines, top in zip(rows, names, tops, strict=False)
+        ),
     ]
-    return described(id, f"{table.title}: medians as bars", says, height + _FOOT, *parts)
+    return described(id, f"{table.title}: medians as bars", says, tops[-1] + _FOOT, *parts)
 
 
 def look(table: Table, row: Row) -> str:
@@ -33,11 +38,11 @@ def look(table: Table, row: Row) -> str:
     return "ours" if row.ours else "floor" if is_floor(table, row) else "peer"
 
 
-def _row(table: Table, row: Row, scale: Scale, top: int, before: float | None) -> Markup:
+def _row(table: Table, row: Row, name: Sequence[str], scale: Scale, top: int, before: float | None) -> Markup:
     middle, found = top + _TOP + _BAR / 2, ratio(table, row)
     figure = f"{number(row.median)} {table.unit}" + ("" if found is None else f"  {times(found)}")
     return join(
-        tag("text", cut(row.name), x=0, y=top + 15, class_=f"name {look(table, row)}"),
+        label(name, 0, top + 15, f"name {look(table, row)}"),
         tag("text", figure, x="100%", y=top + 15, class_="figure"),
         tag(
             "rect",

@@ -108,7 +108,7 @@ def _glance(report: Report) -> Markup:
     found = list(glance(report))
     if not found:
         return Markup()
-    names = ("", "median", "beside what it is over", "the fastest other, over ours")
+    names = ("", "median", "ratio", "fastest peer, over ours")
     head = [tag("th", name, scope="col") for name in names]
     rows = []
     for one in found:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from .figures import LEAST, number, quotient, times
 from .markup import Markup, join, tag
-from .plots import anchored, cut, described, short
+from .plots import LINE, described, folded, label, short
 from .result import Row, Table
 from .scale import Scale, from_zero, logarithmic
 
@@ -30,10 +30,12 @@ def lines(id: str, table: Table, rows: Sequence[Row]) -> Markup:
     series = [sorted((row for row in rows if row.name == name), key=lambda row: row.at or 0) for name in names]
     across = logarithmic([float(row.at or 1) for row in rows], whole=True)
     up = _up(rows)
-    top = LEGEND * len(names) + 24
+    folds = [folded(name) for name in names]
+    bottoms = list(accumulate(LEGEND + LINE * (len(one) - 1) for one in folds))
+    top = bottoms[-1] + 24
     says = "; ".join(_said(one, table.unit) for one in series)
     parts = [
-        *(_legend(one, place, table.unit) for place, one in enumerate(series)),
+        *(_legend(one, folds[place], place, bottoms[place], table.unit) for place, one in enumerate(series)),
         *_axes(across, up, top, table.unit),
         *(_line(one, place, across, up, top) for place, one in enumerate(series)),
     ]
@@ -57,13 +59,13 @@ def _class(series: Sequence[Row], place: int) -> str:
     return f"{'ours' if series[0].ours else 'peer'} s{place % len(_SIGNS)}"
 
 
-def _legend(series: Sequence[Row], place: int, unit: str) -> Markup:
+def _legend(series: Sequence[Row], name: Sequence[str], place: int, bottom: int, unit: str) -> Markup:
     last = series[-1].median
     grown = f"  {times(quotient(last, series[0].median))}" if len(series) > 1 else ""
-    y = LEGEND * place + 15
+    y = bottom - LEGEND + 15
     return join(
         _sign("8", y - 4, place, _class(series, place)),
-        tag("text", cut(series[0].name), x=20, y=y, class_=f"name {'ours' if series[0].ours else 'peer'}"),
+        label(name, 20, y, f"name {'ours' if series[0].ours else 'peer'}"),
         tag("text", f"{number(last)} {unit}{grown}", x="100%", y=y, class_="figure"),
     )
 
@@ -76,8 +78,8 @@ def _axes(across: Scale, up: Scale, top: int, unit: str) -> list[Markup]:
         said = f"{short(tick)} {unit}" if tick == up.ticks[-1] else short(tick)
         parts.append(tag("text", said, x=0, y=y - 3, class_="tick"))
     for tick in across.ticks:
-        x, anchor = _x(across, tick), anchored(across.percent(tick))
-        parts.append(tag("text", short(tick), x=x, y=top + HEIGHT + 16, text_anchor=anchor, class_="tick"))
+        x = _x(across, tick)
+        parts.append(tag("text", short(tick), x=x, y=top + HEIGHT + 16, text_anchor="middle", class_="tick"))
     parts.append(tag("text", "entries", x="100%", y=top + HEIGHT + 32, text_anchor="end", class_="tick"))
     return parts
 
@@ -102,8 +104,8 @@ def _sign(x: str, y: float, place: int, look: str) -> Markup:
 
 
 def _x(scale: Scale, value: float) -> str:
-    """With room at the left for the figures of the other axis."""
-    return f"{10 + 0.87 * scale.percent(value):.2f}%"
+    """With room at the left for the figures of the other axis, and at the right for half of its own."""
+    return f"{10 + 0.84 * scale.percent(value):.2f}%"
 
 
 def _y(scale: Scale, value: float, top: int) -> float:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
+
+from .figures import text
 from .markup import Markup, join, tag
 from .scale import Scale
 
-LONGEST = 32
-"""Characters of a name in a picture."""
+LONGEST, MOST, LINE = 24, 3, 16
+"""Characters of a line of a name in a picture, lines of a name, and pixels of each."""
 
 
 def described(id: str, title: str, says: str, height: int, *parts: Markup) -> Markup:
@@ -31,9 +35,15 @@ def gridlines(scale: Scale, height: int, unit: str) -> Markup:
     return join(*parts)
 
 
-def cut(name: str) -> str:
-    """A name with room for a figure beside it on a telephone; the whole of it stands in the table."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+def folded(name: str) -> list[str]:
+    """A name in lines that leave room for a figure beside it on a telephone; the whole of it stands in the table."""
+    return wrap(text(name), LONGEST, max_lines=MOST, placeholder="…") or [""]
+
+
+def label(lines: Sequence[str], x: float, y: float, look: str) -> Markup:
+    """The lines below each other, the last of them at ``y``."""
+    first = y - LINE * (len(lines) - 1)
+    return join(*(tag("text", one, x=x, y=first + LINE * place, class_=look) for place, one in enumerate(lines)))
 
 
 def anchored(share: float) -> str:
