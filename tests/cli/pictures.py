@@ -21,6 +21,8 @@ from watchword.blocking import Watchword
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 URL = "http://localhost:8080"
+_WIPED = "\x1b[2K"
+"""What a bar of progress ends with: it is no more on the screen."""
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -45,9 +47,10 @@ def main() -> None:
             ("inspect", "inspect --file token.txt --config watchword.toml", 120),
             ("keys", "keys list", 155),
             ("config", "config show --origin", 90),
+            ("bench", "bench --quick --only requests", 80),
         ):
             _, said = at_terminal(*words.split(), folder=folder, COLUMNS=str(width))
-            lines = said.splitlines()
+            lines = said.rpartition(_WIPED)[2].splitlines()
             (PICTURES / f"{name}.svg").write_text(picture(f"watchword {words}", "\n".join(lines[:40]), width))
 
 

@@ -117,6 +117,6 @@ def test_commands_and_options_are_completed(line: str, wanted: set[str]) -> None
 
 def test_the_pictures_are_whole_in_themselves() -> None:
     pictures = sorted((ROOT / "docs/pictures").glob("*.svg"))
-    assert {"config.svg", "inspect.svg", "keys.svg"} <= {one.name for one in pictures}
+    assert {"bench.svg", "config.svg", "inspect.svg", "keys.svg"} <= {one.name for one in pictures}
     for one in pictures:
         assert not re.findall(r"@font-face|@import|<script|<image|href=|url\((?!#)", one.read_text()), one.name

@@ -54,9 +54,10 @@ def _section(section: Section, compared: Comparison | None) -> Iterator[str]:
     for table in section.tables:
         yield ""
         yield from _table(table, compared)
-    for why in section.not_run:
+    if section.not_run:
         yield ""
-        yield from _wrapped(f"not measured: {text(why)}", "")
+    for why in section.not_run:
+        yield from _wrapped(f"not measured: {text(why)}", "  ", "")
 
 
 def _table(table: Table, compared: Comparison | None) -> Iterator[str]:
