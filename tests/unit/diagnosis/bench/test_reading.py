@@ -59,6 +59,9 @@ def test_what_was_written_is_read() -> None:
 @example(b"")
 @example(b"[" * 100_000)
 @example(b'{"watchword":' * 100_000)
+@example(b'{"machine":{"a":' + b"[" * 100_000)
+@example(b'{"watchword":"\xff"}')
+@example(b'{"machine":{"\xff":1}}')
 @example(b"\xff\xfe\x00")
 @example(b"9" * 5000)
 def test_any_bytes_are_a_report_or_an_error(raw: bytes) -> None:
