@@ -47,7 +47,7 @@ def main() -> None:
             ("inspect", "inspect --file token.txt --config watchword.toml", 120),
             ("keys", "keys list", 155),
             ("config", "config show --origin", 90),
-            ("bench", "bench --quick --only requests", 80),
+            ("bench", "bench --quick --only revocation", 80),
         ):
             _, said = at_terminal(*words.split(), folder=folder, COLUMNS=str(width))
             lines = said.rpartition(_WIPED)[2].splitlines()
