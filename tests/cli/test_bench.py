@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,6 +213,22 @@ def test_a_password_of_a_store_is_nowhere(valkey: Server, tmp_path: Path) -> Non
     for said in (done.stdout, done.stderr, page, (tmp_path / "new.json").read_text()):
         assert "hunter2" not in said
         assert url not in said
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "url"), [("redis", "redis", "redis:"), ("psycopg", "postgres", "postgresql:")]
+)
+def test_a_driver_that_is_missing_is_named(package: str, extra: str, url: str) -> None:
+    code = (
+        "import sys\n"
+        f"sys.modules[{package!r}] = None\n"
+        f"sys.argv = ['watchword', 'bench', '--quick', '--only', 'stores', '--{extra}', '{url}//localhost:1/0']\n"
+        "from watchword.__main__ import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60)
+    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert f"pip install 'watchword[{extra}]'" in said
 
 
 def test_sections_are_completed() -> None:

@@ -24,6 +24,8 @@ _EXTRAS = {
     "rich": "cli",
     "httpx2": "server",
     "jinja2": "server",
+    "psycopg": "postgres",
+    "redis": "redis",
     "starlette": "server",
     "uvicorn": "server",
 }
