@@ -38,6 +38,7 @@ class Row(Struct, frozen=True):
 _TWICE = (("Password", PASSWORD), ("The same again", PASSWORD))
 ROWS = {
     "advise": Row("--client web", "a server-side session"),
+    "bench": Row("--quick --only passwords --argon2-ms 5", "Argon2"),
     "completion": Row("bash", "_WATCHWORD_COMPLETE=bash_complete"),
     "config show": Row("--origin", "sqlite:///watchword.db"),
     "db new-epoch": Row("--store sqlite:///{way}.db --keep", "nothing was ended"),

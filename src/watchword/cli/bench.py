@@ -59,8 +59,15 @@ def _sections(context: click.Context, option: click.Parameter, named: tuple[str,
     shell_complete=_complete,
     help="Measure this section: formats, stores, revocation, requests or passwords; again for another.",
 )
-@click.option("--output", metavar="FILE", help="Write the report there as JSON, too: what --compare reads.")
-@click.option("--html", metavar="FILE", help="Write the report there as one page with plots, which fetches nothing.")
+@click.option(
+    "--output", type=click.Path(), metavar="FILE", help="Write the report there as JSON, too: what --compare reads."
+)
+@click.option(
+    "--html",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the report there as one page with plots, which fetches nothing.",
+)
 @click.option("--compare", metavar="OLD.json", help="Show the medians of an older run, and how many times they are.")
 @click.option(
     "--argon2-ms",
