@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,17 +120,12 @@ def bench(
 def _measured(quick: bool, only: tuple[str, ...], argon2_ms: float, postgres: str | None, redis: str | None) -> Report:
     from ..diagnosis.bench.run import bench as measure
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
-        try:
-            with telling() as told:
-                return measure(
-                    quick=quick, only=only, argon2_ms=argon2_ms, progress=told, postgres=postgres, redis=redis
-                )
-        except KeyboardInterrupt:
-            pass  # what was under way goes here, in silence
-    click.echo("stopped: nothing is written", err=True)
-    raise SystemExit(130)
+    try:
+        with telling() as told:
+            return measure(quick=quick, only=only, argon2_ms=argon2_ms, progress=told, postgres=postgres, redis=redis)
+    except KeyboardInterrupt:
+        click.echo("stopped: nothing is written", err=True)
+        raise SystemExit(130) from None
 
 
 def _older(path: str | None) -> Report | None:

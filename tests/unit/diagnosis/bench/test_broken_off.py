@@ -67,9 +67,7 @@ def test_no_server_runs_on(at: int | None, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("section", "at"), [("stores", b"5"), ("revocation", b"3"), ("requests", b"13")])
 def test_ctrl_c_ends_the_process(section: str, at: bytes, tmp_path: Path) -> None:
     """In the middle of a slice, or of a wait for the feed: wherever the loop is."""
-    # Where the signal comes between the making of a coroutine and its first step, Python itself says that it was lost.
-    quiet = ("-W", "error", "-W", "ignore:coroutine:RuntimeWarning")
-    command = [sys.executable, "-X", "dev", *quiet, "-c", RUN, section]
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", RUN, section]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path
