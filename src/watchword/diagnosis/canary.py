@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,11 @@ from .patient import Answer, Pairs, Patient, UnreachableError
 
 VARIABLES = {"username": "WATCHWORD_CANARY_USERNAME", "password": "WATCHWORD_CANARY_PASSWORD"}
 Wanted = Annotated[str, Meta(pattern=r"^((GET|POST|PUT|PATCH|DELETE) /[!-~]*)?$")]
+
+
+SHORTEST = 16
+"""Characters of a cookie that may be a session: with fewer it can be guessed."""
+UNTOLD = 'which of its cookies is the session cannot be told: write cookie = "NAME" into the canary file'
 
 
 class Paths(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,10 +53,12 @@ class Canary(Struct, frozen=True, forbid_unknown_fields=True):
     """The account. ``max_staleness``: seconds within which a sign-out must reach every verifier.
 
     Unless said: what the configuration has, and without one 5.
+    ``cookie``: the name of the session's cookie; empty: it is found out, by what ``me`` wants.
     """
 
     username: str = ""
     password: str = ""
+    cookie: Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{0,128}$")] = ""
     max_staleness: Annotated[float, Meta(ge=0, le=60)] | None = None
     paths: Paths = Paths()
     fields: Fields = Fields()
@@ -91,20 +98,26 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 class Visit(Struct, frozen=True):
-    """One session of the canary. ``answer`` is that of its sign-in."""
+    """One session of the canary. ``answer`` is that of its sign-in; ``beside``: the other cookies that it set."""
 
     name: str
     token: str
     answer: Answer
     patient: Patient
     paths: Paths
+    beside: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         return "Visit(...)"
 
     @property
     def cookie(self) -> tuple[str, str]:
-        return "cookie", f"{self.name}={self.token}"
+        """What a browser sends."""
+        return self.cookie_of(self.token)
+
+    def cookie_of(self, token: str) -> tuple[str, str]:
+        """The same with another token as the session's."""
+        return _cookies({self.name: token, **self.beside})
 
     def own(self) -> list[tuple[str, str]]:
         """The headers of a page of the application itself."""
@@ -120,8 +133,10 @@ class Visit(Struct, frozen=True):
         if not self.paths.tokens:
             return {}
         answer = self.patient.ask(self.paths.tokens, headers=self.own(), json={"format": format})
-        found = answer.json() if answer.ok else {}
-        return {name: text for name in ("access_token", "refresh_token") if isinstance(text := found.get(name), str)}
+        if not answer.ok:
+            return {}
+        said = answer.json()
+        return {name: text for name in ("access_token", "refresh_token") if (text := said.text(name))}
 
     def sign_out(self, *more: tuple[str, str]) -> Answer:
         return self.patient.ask(self.paths.sign_out, headers=more or self.own())
@@ -149,22 +164,73 @@ def sign_in(canary: Canary, patient: Patient, headers: Pairs) -> Answer:
 def visiting(canary: Canary, patient: Patient) -> Iterator[Visit]:
     """A fresh session, ended afterwards. Raises: UnreachableError where the canary cannot sign in."""
     answer = sign_in(canary, patient, own_page(patient))
-    found = session_cookie(answer)
-    if found is None:
-        raise UnreachableError(
-            f"the canary could not sign in: status {answer.status}, and no cookie that is its session"
-        )
-    visit = Visit(*found, answer, patient, canary.paths)
+    visit = entered(canary, answer, patient)
+    if visit is None:
+        raise UnreachableError(f"the canary could not sign in: {not_entered(answer)}")
     try:
         yield visit
     finally:
-        if canary.paths.sign_out:
-            with suppress(UnreachableError):
-                visit.sign_out()
+        leave(visit)
 
 
-def session_cookie(answer: Answer) -> tuple[str, str] | None:
-    """Name and value of the cookie that holds the session: the longest value that was set."""
+def leave(visit: Visit | None) -> None:
+    """End it, where it began and can be ended."""
+    if visit is not None and visit.paths.sign_out:
+        with suppress(UnreachableError):
+            visit.sign_out()
+
+
+def not_entered(answer: Answer) -> str:
+    """Why a sign-in has begun nothing."""
+    if answer.status == 429:
+        return "limits of attempts stop it (429); let the canary pass, or wait"
+    if answer.status >= 500:
+        return f"the sign-in fails with {answer.status}, whatever the password"
+    return f"status {answer.status}, and no cookie that is its session"
+
+
+def entered(canary: Canary, answer: Answer, patient: Patient) -> Visit | None:
+    """The session that a sign-in began. Raises: UnreachableError where several cookies could be it."""
+    held = kept(answer)
+    if answer.status >= 400 or not held:
+        return None
+    name = canary.cookie or patient.session_cookie or _found_out(canary, held, patient)
+    if not (token := held.pop(name, "")):
+        return None
+    return Visit(name, token, answer, patient, canary.paths, held)
+
+
+def kept(answer: Answer) -> dict[str, str]:
+    """The cookies that an answer sets, as browsers keep them: of one name the last. What is emptied is none."""
     pairs = [line.partition(";")[0].partition("=") for line in answer.all("set-cookie")]
-    held = [(name.strip(), value.strip()) for name, _, value in pairs if len(value.strip()) >= 16]
-    return max(held, key=lambda pair: len(pair[1])) if held and answer.status < 400 else None
+    held = {name.strip(): value.strip() for name, _, value in pairs}
+    return {name: value for name, value in held.items() if value.strip('"')}
+
+
+def knows_cookies(canary: Canary, held: Mapping[str, str], patient: Patient) -> bool:
+    """Whether the protected page takes these cookies."""
+    shown = [_cookies(held)] if held else []
+    return patient.ask(canary.paths.me, headers=[*shown, *own_page(patient)]).ok
+
+
+def _found_out(canary: Canary, held: Mapping[str, str], patient: Patient) -> str:
+    """The name of the session's cookie: the one without which ``me`` is refused. Empty where there is none.
+
+    A framework may set others that are as long or longer, for CSRF.
+    """
+    known: Callable[[Mapping[str, str]], bool] = lambda some: knows_cookies(canary, some, patient)  # noqa: E731
+    long = [name for name, value in held.items() if len(value) >= SHORTEST]
+    good = bool(long) and known(held)
+    if len(long) > 1:
+        if not good or known({}):
+            raise UnreachableError(UNTOLD)
+        wanted = [one for one in long if not known({name: value for name, value in held.items() if name != one})]
+        long = wanted or [one for one in long if known({one: held[one]})]
+    found = max(long, key=lambda name: len(held[name]), default="")
+    if good:
+        patient.session_cookie = found
+    return found
+
+
+def _cookies(held: Mapping[str, str]) -> tuple[str, str]:
+    return "cookie", "; ".join(f"{name}={value}" for name, value in held.items())

@@ -16,7 +16,20 @@ from ..web.logging import Redactor
 from .canary import Canary
 from .hide import visible
 from .patient import Patient, UnreachableError
-from .probes import checks, clocks, cookies, csrf, documents, endings, key_files, nodes, reach, records, refreshes
+from .probes import (
+    beginnings,
+    checks,
+    clocks,
+    cookies,
+    csrf,
+    documents,
+    endings,
+    key_files,
+    nodes,
+    reach,
+    records,
+    refreshes,
+)
 from .probes import settings as settings_
 from .probes.base import NEEDS, Ailment, CannotRunError, Case, Configured, Family, Level, Measured, Need, Probe, Sign
 from .probes.key_files import slots_of
@@ -27,6 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     records.FAMILY,
     clocks.FAMILY,
     reach.FAMILY,
+    beginnings.FAMILY,
     documents.FAMILY,
     cookies.FAMILY,
     csrf.FAMILY,
@@ -44,6 +58,7 @@ AND = " and "
 SECONDS = 120.0
 """For all probes together; what is left then could not run."""
 _ACTING: frozenset[Need] = frozenset({"canary", "urls"})
+_ALWAYS: tuple[Need, ...] = ("answers",)
 
 Health = Literal["healthy", "ailing", "unknown"]
 
@@ -122,14 +137,16 @@ def examine(
         mounts=mounts,
     )
     until, results = case.clock.monotonic() + SECONDS, list[Result]()
-    dead: set[str] = set()
+    for patient in case.patients:
+        patient.ends = patient.clock.monotonic() + SECONDS
+    known: dict[str, set[str]] = {}
     for probe in probes:
         for one in _places(case, probe):
             told(probe.id)
             late = case.clock.monotonic() > until
-            result = _unknown(probe, one, "the time was up") if late else _looked(probe, one, dead)
+            result = _unknown(probe, one, "the time was up") if late else _looked(probe, one, known)
             results.append(result)
-            dead |= {finding.where for finding in result.findings if finding.id == "server.unreachable"}
+            known.setdefault(result.where, set()).update(finding.id for finding in result.findings)
     return Report(tuple(results))
 
 
@@ -150,11 +167,10 @@ _TOGETHER = frozenset({"config-clients", "clock-forward"})
 """Probes that look at all configurations at once."""
 
 
-def _looked(probe: Probe, case: Case, dead: set[str]) -> Result:
-    if (missing := _missing(probe, case)) is not None:
+def _looked(probe: Probe, case: Case, known: Mapping[str, set[str]]) -> Result:
+    """``known``: what was found before, by origin."""
+    if (missing := _missing(probe, case, known)) is not None:
         return _unknown(probe, case, NEEDS[missing])
-    if case.patient is not None and case.patient.origin in dead:
-        return _unknown(probe, case, "the server does not answer")
     if _ACTING & set(probe.needs) and not all(one.confidential for one in _asked(case)):
         return _unknown(probe, case, "the URL is http and of another machine: no credential is sent there")
     try:
@@ -163,14 +179,17 @@ def _looked(probe: Probe, case: Case, dead: set[str]) -> Result:
         return _unknown(probe, case, str(error))
     except (WatchwordError, OSError) as error:
         return _unknown(probe, case, f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001  # an answer that nobody thought of must not take the whole report away
+        return _unknown(probe, case, f"the probe itself failed ({type(error).__name__}): what it met is not foreseen")
     where = _where(probe, case)
     findings = tuple(_finding(probe, one.ailment, where, one.seen) for one in seen if isinstance(one, Sign))
     measured = tuple(_said(one.text) for one in seen if isinstance(one, Measured))
     return Result(probe.id, where, "ailing" if findings else "healthy", findings=findings, measured=measured)
 
 
-def _missing(probe: Probe, case: Case) -> Need | None:
+def _missing(probe: Probe, case: Case, known: Mapping[str, set[str]]) -> Need | None:
     patient = case.patient
+    ills = set[str]().union(*(known.get(one.origin, ()) for one in _asked(case)))
     has: dict[Need, bool] = {
         "config": bool(case.configs),
         "configs": len(case.configs) > 1,
@@ -180,8 +199,10 @@ def _missing(probe: Probe, case: Case) -> Need | None:
         "keys": _has_keys(case.config),
         "tls": patient is not None and patient.secure,
         "restart": case.restart is not None,
+        "answers": patient is None or "server.unreachable" not in ills,
+        "guarded": "session.unguarded" not in ills,
     }
-    return next((need for need in probe.needs if not has[need]), None)
+    return next((need for need in (*probe.needs, *_ALWAYS) if not has[need]), None)
 
 
 def _asked(case: Case) -> tuple[Patient, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
+from threading import Thread
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,10 +16,13 @@ from ..clock import Clock, SystemClock
 from ..encoding import json_object
 from ..errors import ConfigurationError, MalformedTokenError
 from ..web.messages import is_loopback
+from .untrusted import Untrusted
 
 MAX_BODY = 262_144
 SECONDS = 10.0
+"""For one exchange: from the connection to the last byte, however slowly they drip."""
 MOST_REQUESTS = 500
+WAITS = {"timeout": dict.fromkeys(("connect", "pool", "read", "write"), SECONDS)}
 Pairs = Iterable[tuple[str, str]]
 
 
@@ -48,12 +53,17 @@ class Answer(Struct, frozen=True):
         """All values of a header in one line; empty without one."""
         return ", ".join(self.all(name))
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Untrusted:
         """The object in the body; an empty one where there is none."""
         try:
-            return json_object(self.body)
+            return Untrusted(json_object(self.body))
         except MalformedTokenError:
-            return {}
+            return Untrusted({})
+
+    def readable_by(self, origin: str) -> bool:
+        """Whether CORS lets a page of that origin read it, though it was asked for with cookies."""
+        allowed = self.header("access-control-allow-origin") in (origin, "*")
+        return allowed and self.header("access-control-allow-credentials").lower() == "true"
 
     def holds(self, secret: str) -> bool:
         """Whether the text stands in the body or in a header other than a cookie's."""
@@ -66,6 +76,7 @@ class Patient:
 
     Parameters: url: the origin, ``https://app.example``. ca: a PEM file to trust instead of the system's.
     Raises: ConfigurationError for a URL that is more or less than an origin.
+    Its connections live on a loop of their own, in a thread: there an exchange can be ended in the middle of a wait.
     """
 
     def __init__(self, url: str, *, ca: str | None = None, clock: Clock | None = None) -> None:
@@ -74,14 +85,21 @@ class Patient:
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.secure = parts.scheme == "https"
         self.local = is_loopback(str(parts.hostname))
+        self.sibling = f"{parts.scheme}://watchword-doctor.{parts.hostname}"
+        """An origin of the same site that nobody has named."""
         self.asked = 0
+        self.session_cookie = ""
+        """Its name, once it has been found out."""
+        self.ends: float | None = None
+        """When the time for all is up, by the boot-time clock."""
         try:
-            tls: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca) if ca else True
+            tls = ssl.create_default_context(cafile=ca)
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(f"{ca} is no file of certificates: {type(error).__name__}") from error
-        self._http = httpx2.Client(
-            base_url=self.origin, follow_redirects=False, trust_env=False, timeout=SECONDS, verify=tls
-        )
+        self._http = httpx2.AsyncHTTPTransport(verify=tls, trust_env=False)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="watchword-patient", daemon=True)
+        self._thread.start()
 
     @property
     def confidential(self) -> bool:
@@ -89,7 +107,10 @@ class Patient:
         return self.secure or self.local
 
     def close(self) -> None:
-        self._http.close()
+        asyncio.run_coroutine_threadsafe(self._http.aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def ask(
         self,
@@ -107,31 +128,39 @@ class Patient:
         self.asked += 1
         if self.asked > MOST_REQUESTS:
             raise UnreachableError(f"{MOST_REQUESTS} requests were made, and that is enough")
+        seconds = SECONDS if self.ends is None else min(SECONDS, self.ends - self.clock.monotonic())
+        if seconds <= 0:
+            raise UnreachableError("the time was up")
         sent = [("accept-encoding", "identity"), ("user-agent", "watchword-doctor"), *headers]
         content = None
         if form is not None:
             content = urlencode(dict(form)).encode()
             sent.append(("content-type", "application/x-www-form-urlencoded"))
+        url = f"{self.origin}{path}{'?' if query else ''}{query}"
         try:
-            return self._sent(method, f"{path}?{query}" if query else path, sent, json, content)
+            asked = httpx2.Request(method, url, headers=sent, json=json, content=content, extensions=WAITS)
+            return asyncio.run_coroutine_threadsafe(self._sent(asked, seconds), self._loop).result()
+        except TimeoutError:
+            raise UnreachableError(f"{self.origin} did not end its answer within {seconds:.0f} s") from None
         except httpx2.HTTPError as error:
             raise UnreachableError(f"{self.origin} did not answer: {type(error).__name__}") from None
         except (ValueError, UnicodeError):
             raise UnreachableError("the request could not be written") from None
-        finally:
-            self._http.cookies.clear()
 
-    def _sent(self, method: str, url: str, sent: list[tuple[str, str]], json: Any, content: bytes | None) -> Answer:
+    async def _sent(self, asked: httpx2.Request, seconds: float) -> Answer:
         began = self.clock.monotonic()
         body = bytearray()
-        with self._http.stream(method, url, headers=sent, json=json, content=content) as response:
-            for chunk in response.iter_raw():
-                body += chunk
-                if len(body) > MAX_BODY or self.clock.monotonic() - began > SECONDS:
-                    break
-            headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-            status = response.status_code
-        return Answer(status, headers, bytes(body[:MAX_BODY]), began, self.clock.monotonic() - began)
+        async with asyncio.timeout(seconds):
+            response = await self._http.handle_async_request(asked)
+            try:
+                async for chunk in response.stream:  # type: ignore[union-attr]  # of an async transport it is async
+                    body += chunk
+                    if len(body) > MAX_BODY:
+                        break
+            finally:
+                await response.aclose()
+        headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
+        return Answer(response.status_code, headers, bytes(body[:MAX_BODY]), began, self.clock.monotonic() - began)
 
 
 def _origin(url: str) -> Any:

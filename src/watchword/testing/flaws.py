@@ -61,13 +61,14 @@ def written_jwt(one: Signed) -> str:
     return f"{message}.{b64url(one.key.sign(message.encode()))}"
 
 
-def _written_paseto(one: Signed) -> str:
+def written_paseto(one: Signed) -> str:
+    """It as a PASETO, signed by its key; its header is the footer."""
     claims = one.claims | {name: rfc3339(one.claims[name]) for name in TIMES if name in one.claims}
     return paseto.sign(dump_json(claims), one.key, footer=dump_json(one.head))
 
 
-def _unsigned(one: Signed) -> str:
-    head, body = one.headed(alg="none").head, one.token.split(".")[1]
+def _unsigned(alg: str, one: Signed) -> str:
+    head, body = one.headed(alg=alg).head, one.token.split(".")[1]
     return f"{b64url(dump_json(head))}.{body}."
 
 
@@ -109,11 +110,18 @@ def _tampered_paseto(token: str) -> str:
     return ".".join(parts)
 
 
+UNSIGNED = {
+    "unsigned": "none",
+    "unsigned_capitalized": "None",
+    "unsigned_in_capitals": "NONE",
+    "unsigned_in_mixed_case": "nOnE",
+}
+"""Flaw -> ``alg``: who refuses the one spelling, and compares no further, takes the others."""
 JWT_FLAWS: dict[str, Forge] = {
     **{name: partial(_changed, change, written_jwt) for name, change in CLAIMS.items()},
     "wrong_type": lambda one: written_jwt(one.headed(typ="logout+jwt")),
     "no_type": lambda one: written_jwt(one.headed(typ="JWT")),
-    "unsigned": _unsigned,
+    **{name: partial(_unsigned, alg) for name, alg in UNSIGNED.items()},
     "key_confusion": _confused,
     "embedded_key": _embedded,
     "unknown_key": lambda one: written_jwt(one.headed(kid="nobody").by(Key.generate(one.key.algorithm.name))),
@@ -122,9 +130,9 @@ JWT_FLAWS: dict[str, Forge] = {
     "no_signature": lambda one: one.token.rpartition(".")[0] + ".",
 }
 PASETO_FLAWS: dict[str, Forge] = {
-    **{name: partial(_changed, change, _written_paseto) for name, change in CLAIMS.items()},
-    "wrong_type": lambda one: _written_paseto(one.headed(typ="logout")),
-    "unknown_key": lambda one: _written_paseto(one.headed(kid="nobody").by(Key.generate(one.key.algorithm.name))),
+    **{name: partial(_changed, change, written_paseto) for name, change in CLAIMS.items()},
+    "wrong_type": lambda one: written_paseto(one.headed(typ="logout")),
+    "unknown_key": lambda one: written_paseto(one.headed(kid="nobody").by(Key.generate(one.key.algorithm.name))),
     "tampered_payload": lambda one: _other_subject(one.token, 2),
     "tampered_signature": lambda one: _tampered_paseto(one.token),
     "wrong_purpose": lambda one: one.token.replace(".public.", ".local.", 1),

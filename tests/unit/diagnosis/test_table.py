@@ -21,6 +21,7 @@ from watchword.diagnosis.patient import Answer, Patient, UnreachableError
 from watchword.diagnosis.probes.base import CannotRunError, Case, Configured, Probe, Sign
 from watchword.diagnosis.sarif import sarif
 from watchword.diagnosis.tokens import said_by
+from watchword.diagnosis.untrusted import Untrusted
 from watchword.errors import ConfigurationError
 
 HERE = Path(__file__).parent
@@ -206,4 +207,4 @@ def test_no_path_leads_to_another_origin(path: str) -> None:
 def test_what_holds_secrets_shows_none() -> None:
     answer = Answer(200, (("set-cookie", "sid=secret"),), b"secret")
     assert "secret" not in repr((answer, Canary(username="u", password="secret"), said_by("eyJhIjoic2VjcmV0In0.e30.")))
-    assert said_by("x").claims == said_by("a.b").claims == said_by("ww_at_1").claims == {}
+    assert said_by("x").claims == said_by("a.b").claims == said_by("ww_at_1").claims == Untrusted({})

@@ -13,7 +13,7 @@ from watchword.blocking import Watchword
 from watchword.clock import FrozenClock
 from watchword.errors import ConfigurationError, TokenError
 from watchword.testing import mint
-from watchword.testing.flaws import JWT_FLAWS, PASETO_FLAWS, _written_paseto, flawed, written_jwt
+from watchword.testing.flaws import JWT_FLAWS, PASETO_FLAWS, UNSIGNED, flawed, written_jwt, written_paseto
 from watchword.testing.mint import ISSUE
 
 SIGNED: dict[str, type[TokenError]] = {
@@ -25,7 +25,7 @@ SIGNED: dict[str, type[TokenError]] = {
     "foreign_key": errors.SignatureError,
     "wrong_type": errors.WrongTypeError,
     "no_type": errors.WrongTypeError,
-    "unsigned": errors.MalformedTokenError,
+    **dict.fromkeys(UNSIGNED, errors.MalformedTokenError),
     "key_confusion": errors.AlgorithmError,
     "embedded_key": errors.MalformedTokenError,
     "unknown_key": errors.UnknownKeyError,
@@ -54,7 +54,7 @@ def test_a_signed_token_has_the_flaw_of_its_name(ww: Watchword, format: str, fla
 def test_what_is_taken_apart_and_written_again_unchanged_is_good(
     ww: Watchword, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table, write = (JWT_FLAWS, written_jwt) if format == "jwt" else (PASETO_FLAWS, _written_paseto)
+    table, write = (JWT_FLAWS, written_jwt) if format == "jwt" else (PASETO_FLAWS, written_paseto)
     monkeypatch.setitem(table, "none", write)
     token = flawed(ww.core, ww.access.issue("ada", scopes=["a"], format=format).token, "none")
     assert ww.access.verify(token).scopes == {"a"}

@@ -149,7 +149,7 @@ def test_the_page_of_the_documentation_is_such_a_project(tmp_path: Path) -> None
 def test_a_project_with_a_broken_endpoint_reads_why(tmp_path: Path) -> None:
     done = run(tmp_path, BROKEN)
     assert done.returncode == 1
-    assert "GET /me was shown 69 hostile credentials: " in done.stdout
+    assert "GET /me was shown 72 hostile credentials: " in done.stdout
     assert "got in: a JWT: wrong audience: 200" in done.stdout
     assert "got in: a JWT: expired" not in done.stdout
 

@@ -13,7 +13,7 @@ from ..canary import Canary, Visit
 from ..patient import Patient
 
 Level = Literal["failure", "warning"]
-Need = Literal["config", "configs", "url", "urls", "canary", "keys", "tls", "restart"]
+Need = Literal["config", "configs", "url", "urls", "canary", "keys", "tls", "restart", "answers", "guarded"]
 
 NEEDS: dict[Need, str] = {
     "config": "needs a configuration: --config watchword.toml",
@@ -24,6 +24,8 @@ NEEDS: dict[Need, str] = {
     "keys": "needs the server's own keys: give --config on the machine that has its key file",
     "restart": "needs a command that restarts the server: --restart COMMAND",
     "tls": "the URL is not https, and nothing is promised there",
+    "answers": "the server does not answer",
+    "guarded": "the path of me answers who shows nothing at all, so it tells nothing: see session-wanted",
 }
 
 

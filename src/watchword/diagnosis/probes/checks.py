@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ...app import Watchword
 from ...errors import WatchwordError
-from ...keys.key import Key
 from ...keys.ring import KeyRing
-from ...testing.flaws import JWT_FLAWS, Signed, written_jwt
+from ...testing.flaws import Signed, written_jwt
 from ..canary import Visit, bearer, visiting
 from ..tokens import said_by
-from .base import Ailment, CannotRunError, Case, Family, Probe, Sign
-from .documents import published
+from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, ensure_known
+from .forging import FORGED, JWT, PASETO, SIGNED, Format, taken_apart
 from .key_files import slots_of
 
-FORGED: Mapping[str, str] = {
-    "unsigned": "token.unsigned",
-    "no_signature": "token.unsigned",
-    "key_confusion": "token.confused-key",
-    "embedded_key": "token.embedded-key",
-    "foreign_key": "token.unverified",
-    "unknown_key": "token.unverified",
-    "tampered_payload": "token.unverified",
-    "tampered_signature": "token.unverified",
-}
-"""A flaw that anybody can write who has seen a token -> the ailment of who lets it in."""
-SIGNED: Mapping[str, str] = {
-    "wrong_audience": "token.audience",
-    "wrong_issuer": "token.issuer",
-    "wrong_type": "token.type",
-    "no_type": "token.type",
-    "expired": "token.late",
-    "just_expired": "token.late",
-    "not_yet_valid": "token.early",
-    "soon_valid": "token.early",
-    "no_expiry": "token.endless",
-}
-"""The same for what the server's own key has signed: another service of the house could hold it."""
-FLAWS: Mapping[str, Callable[[Signed], str]] = {
-    **JWT_FLAWS,
-    "just_expired": lambda one: written_jwt(one.saying(iat=one.now - 990, nbf=one.now - 990, exp=one.now - SKEW)),
-    "soon_valid": lambda one: written_jwt(one.saying(nbf=one.now + SKEW)),
-}
-SKEW = 90
-"""Seconds. No clock that is kept is off by so much, and 60 s of leeway are the most."""
 LONGEST = 3600
 LONG = 3072
 """Bytes that a claim is made longer by: the token has some 4.6 KiB then, of the 8 that we allow."""
@@ -54,81 +23,78 @@ def _good(case: Case) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
         token = _token(visit)
         answer = case.server.ask(case.canary.paths.me, headers=[bearer(token)])
-        claims = said_by(token).claims
     if answer.status == 401 and "error" not in answer.header("www-authenticate"):
         yield Sign("token.dropped", "a bearer token is answered as if nothing had been presented")
     elif not answer.ok:
         yield Sign("token.refused", f"a fresh access token is refused with {answer.status}")
-    life = claims.get("exp", 0) - claims.get("iat", 0) if isinstance(claims.get("exp"), int) else None
-    if life is None or life > LONGEST:
-        yield Sign("token.long", f"it lives for {life} s" if life else "it never expires")
+    claims = said_by(token).claims
+    begins, ends = claims.number("iat"), claims.number("exp")
+    if ends is None:
+        yield Sign("token.long", "it never expires")
+    elif (life := ends - (case.clock.now() if begins is None else begins)) > LONGEST:
+        yield Sign("token.long", f"it lives for {life} s")
 
 
-def _forged(case: Case) -> Iterator[Sign]:
+def _forged(case: Case, format: Format) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
-        token = _token(visit)
-        key = published(case, str(said_by(token).head.get("kid")))
-        yield from _shown(case, FORGED, _taken_apart(case, token, key))
+        token = _accepted(visit, format)
+        key = format.key(case, format.read(token))
+        yield from _shown(visit, format, FORGED, taken_apart(case, format, token, key))
 
 
-def _signed(case: Case) -> Iterator[Sign]:
+def _signed(case: Case, format: Format) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
-        yield from _shown(case, SIGNED, _own(case, _token(visit)))
+        yield from _shown(visit, format, SIGNED, _own(case, format, _accepted(visit, format)))
 
 
 def _whole(case: Case) -> Iterator[Sign]:
     """A token as long as one with many roles."""
     with visiting(case.canary, case.server) as visit:
-        token = _token(visit)
-        if not case.server.ask(case.canary.paths.me, headers=[bearer(token)]).ok:
-            raise CannotRunError("a short token is refused: see token-good")
-        long = written_jwt(_own(case, token).saying(doctor="x" * LONG))
+        token = _accepted(visit, JWT)
+        long = written_jwt(_own(case, JWT, token).saying(doctor="x" * LONG))
         if not (answer := case.server.ask(case.canary.paths.me, headers=[bearer(long)])).ok:
             yield Sign("token.cut", f"a good token of {len(long)} bytes is answered with {answer.status}")
 
 
-def _own(case: Case, token: str) -> Signed:
+def _own(case: Case, format: Format, token: str) -> Signed:
     """The token, to be signed anew by the server's own key. Raises: CannotRunError."""
-    slot = KeyRing(slots_of(case.config), clock=case.clock).find(str(said_by(token).head.get("kid")))
+    slot = KeyRing(slots_of(case.config), clock=case.clock).find(format.read(token).head.text("kid"))
     if slot is None or not slot.key.can_sign:
         raise CannotRunError(f"the key file of {case.config.path} is not this server's")
-    return _taken_apart(case, token, slot.key)
+    return taken_apart(case, format, token, slot.key)
 
 
-def _taken_apart(case: Case, token: str, key: Key) -> Signed:
-    said = said_by(token)
-    return Signed(token, said.head, said.claims, key, case.clock.now())
-
-
-def _shown(case: Case, table: Mapping[str, str], good: Signed) -> Iterator[Sign]:
+def _shown(visit: Visit, format: Format, table: Mapping[str, str], good: Signed) -> Iterator[Sign]:
     let_in: dict[str, list[str]] = {}
     for flaw, ailment in table.items():
+        if flaw not in format.flaws:
+            continue
         try:
-            written = FLAWS[flaw](good)
+            written = format.flaws[flaw](good)
         except WatchwordError:
             continue  # not of this algorithm
-        if case.server.ask(case.canary.paths.me, headers=[bearer(written)]).ok:
+        if visit.patient.ask(visit.paths.me, headers=[bearer(written)]).ok:
             let_in.setdefault(ailment, []).append(flaw.replace("_", " "))
     for ailment, flaws in let_in.items():
-        yield Sign(ailment, f"let in: {', '.join(flaws)}")
+        yield Sign(ailment, f"let in, as {format.shown}: {', '.join(flaws)}")
 
 
 def _kinds(case: Case) -> Iterator[Sign]:
     """Each token of the canary where another kind is wanted."""
     with visiting(case.canary, case.server) as visit:
+        ensure_known(visit)
         minted = visit.mint()
+        token = _accepted(visit, JWT, minted)
         shots = {
             "a session's token as bearer": [bearer(visit.token)],
-            "a refresh token as bearer": [bearer(minted.get("refresh_token", "ww_rt_none"))],
-            "an access token in the session's cookie": [
-                ("cookie", f"{visit.name}={minted.get('access_token', 'none')}"),
-                ("sec-fetch-site", "same-origin"),
-            ],
+            "an access token in the session's cookie": [visit.cookie_of(token), ("sec-fetch-site", "same-origin")],
         }
+        if refresh := minted.get("refresh_token"):
+            shots["a refresh token as bearer"] = [bearer(refresh)]
         taken = [what for what, headers in shots.items() if case.server.ask(visit.paths.me, headers=headers).ok]
         if taken:
             yield Sign("token.kind", f"let in: {' and '.join(taken)}")
-        if (token := minted.get("access_token")) and case.server.ask(visit.paths.me, query=f"access_token={token}").ok:
+        if case.server.ask(visit.paths.me, query=f"access_token={token}").ok:
             yield Sign("token.in-url", "an access token in the query gets in (RFC 6750 section 2.3 is not to be used)")
 
 
@@ -141,21 +107,28 @@ def _drift(case: Case) -> Iterator[Sign]:
         raise CannotRunError(f"{case.config.path} cannot be used") from None
     with visiting(case.canary, case.server) as visit:
         claims = said_by(_token(visit)).claims
-    aud = claims.get("aud")
-    found = {
-        "issuer": (claims.get("iss"), said.issuer),
-        "audience": (set(aud) if isinstance(aud, list) else {aud}, audiences),
-        "access.lifetime": (claims.get("exp", 0) - claims.get("iat", 0), said.access.lifetime),
+    found: dict[str, tuple[object, object]] = {
+        "issuer": (claims.text("iss"), said.issuer),
+        "audience": (claims.texts("aud"), audiences),
+        "access.lifetime": ((claims.number("exp") or 0) - (claims.number("iat") or 0), said.access.lifetime),
     }
     if other := [name for name, (runs, wanted) in found.items() if runs != wanted]:
         yield Sign("token.other-settings", f"its tokens have another {' and '.join(other)} than {case.config.path}")
 
 
-def _token(visit: Visit) -> str:
-    """Raises: CannotRunError where no JWT is issued."""
-    token = visit.mint().get("access_token", "")
-    if not said_by(token).claims:
-        raise CannotRunError("no JWT is issued at the path of tokens")
+def _token(visit: Visit, format: Format = JWT, minted: Mapping[str, str] | None = None) -> str:
+    """Raises: CannotRunError where none of the format is issued."""
+    token = (visit.mint(format.name) if minted is None else minted).get("access_token", "")
+    if not format.read(token).claims:
+        raise CannotRunError(f"no {format.shown} is issued at the path of tokens")
+    return token
+
+
+def _accepted(visit: Visit, format: Format, minted: Mapping[str, str] | None = None) -> str:
+    """A fresh token that gets in. Raises: CannotRunError: where good ones are refused, a refusal says nothing."""
+    token = _token(visit, format, minted)
+    if not visit.patient.ask(visit.paths.me, headers=[bearer(token)]).ok:
+        raise CannotRunError(f"a good {format.shown} is refused, so a refusal says nothing: see token-good")
     return token
 
 
@@ -284,15 +257,29 @@ FAMILY = Family(
         Probe(
             id="token-forged",
             asks="is refused what anybody could write: alg none, key confusion, no signature",
-            needs=("url", "canary"),
-            run=_forged,
+            needs=("url", "canary", "guarded"),
+            run=lambda case: _forged(case, JWT),
             finds=("token.unsigned", "token.confused-key", "token.embedded-key", "token.unverified"),
+        ),
+        Probe(
+            id="token-forged-paseto",
+            asks="is a PASETO that anybody could write",
+            needs=("url", "canary", "guarded"),
+            run=lambda case: _forged(case, PASETO),
+            finds=("token.unverified",),
         ),
         Probe(
             id="token-signed",
             asks="are aud, iss, typ, exp and nbf compared",
-            needs=("url", "canary", "keys"),
-            run=_signed,
+            needs=("url", "canary", "keys", "guarded"),
+            run=lambda case: _signed(case, JWT),
+            finds=("token.audience", "token.issuer", "token.type", "token.late", "token.early", "token.endless"),
+        ),
+        Probe(
+            id="token-signed-paseto",
+            asks="are they in a PASETO",
+            needs=("url", "canary", "keys", "guarded"),
+            run=lambda case: _signed(case, PASETO),
             finds=("token.audience", "token.issuer", "token.type", "token.late", "token.early", "token.endless"),
         ),
         Probe(
@@ -305,7 +292,7 @@ FAMILY = Family(
         Probe(
             id="token-kinds",
             asks="is every kind refused where another is wanted, and in a URL",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_kinds,
             finds=("token.kind", "token.in-url"),
         ),

@@ -19,7 +19,7 @@ def _date(case: Case) -> Iterator[Sign | Measured]:
     answer = case.server.ask(case.canary.paths.health or case.canary.paths.page)
     try:
         there = int(parsedate_to_datetime(answer.header("date")).timestamp())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise CannotRunError("its answers have no readable Date") from None
     apart = _outside(there, before, case.clock.now())
     yield Measured(f"its clock is {apart:+d} s from this machine's")
@@ -31,7 +31,7 @@ def _issuing(case: Case) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
         before = case.clock.now()
         claims = said_by(visit.mint().get("access_token", "")).claims
-        if not isinstance(at := claims.get("iat"), int):
+        if (at := claims.number("iat")) is None:
             raise CannotRunError("it issues no JWT to the canary")
         apart = _outside(at, before, case.clock.now())
     if abs(apart) > MOST_SKEW:

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
 
-from ..canary import bearer, visiting
+from ..canary import Visit, bearer, entered, leave, own_page, sign_in, visiting
 from ..patient import Answer
 from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
 
+LONGEST_AGE = 30 * 86_400
+"""Seconds that a session may be kept by a browser (NIST SP 800-63B section 4.1.3)."""
+
 
 def _flags(case: Case) -> Iterator[Sign]:
+    """Each line that holds the session, or sets its cookie once more: of one name browsers keep the last."""
     with visiting(case.canary, case.server) as visit:
-        line, name = _line(visit.answer, visit.name), visit.name
-    flags = {one.partition("=")[0].strip().lower(): one.partition("=")[2].strip() for one in line.split(";")[1:]}
+        pass
+    found: dict[str, Sign] = {}
+    for line in _holding(visit):
+        name, flags = _read(line)
+        copy = "" if name == visit.name else f"a copy of it in the cookie {name[:40]!a}: "
+        for one in _amiss(name, flags, case.clock.now()):
+            found.setdefault(one.ailment, Sign(one.ailment, f"{copy}{one.seen}"))
+    yield from found.values()
+
+
+def _holding(visit: Visit) -> list[str]:
+    """The lines of Set-Cookie that a browser's session depends on."""
+    lines = visit.answer.all("set-cookie")
+    return [one for one in lines if _read(one)[0] == visit.name or visit.token in unquote(one.partition(";")[0])]
+
+
+def _read(line: str) -> tuple[str, dict[str, str]]:
+    """Name, and attributes in lower case: of one attribute the last, as browsers do (RFC 6265bis section 5.6)."""
+    pair, _, rest = line.partition(";")
+    told = (one.partition("=") for one in rest.split(";"))
+    return pair.partition("=")[0].strip(), {name.strip().lower(): value.strip() for name, _, value in told}
+
+
+def _amiss(name: str, flags: Mapping[str, str], now: int) -> Iterator[Sign]:
     if not name.startswith("__Host-"):
         yield Sign("cookie.no-prefix", "its name does not begin with __Host-")
     if "secure" not in flags:
@@ -23,54 +51,67 @@ def _flags(case: Case) -> Iterator[Sign]:
         yield Sign("cookie.any-site", f"SameSite is {flags.get('samesite', '').lower()[:10] or 'missing'}")
     if "domain" in flags or flags.get("path", "") != "/":
         yield Sign("cookie.wide", "it has a Domain, or another Path than /: browsers drop a __Host- cookie that has")
+    if (age := _age(flags, now)) > LONGEST_AGE:
+        yield Sign("cookie.long", f"browsers keep it for {age // 86_400} days")
+
+
+def _age(flags: Mapping[str, str], now: int) -> int:
+    """Seconds that a browser keeps it; 0 where it ends with the browser. Max-Age wins over Expires."""
+    said = flags.get("max-age", "")
+    if said.isascii() and said.isdigit():
+        return int(said[:12])
+    try:
+        return max(0, int(parsedate_to_datetime(flags.get("expires", "")).timestamp()) - now)
+    except (ValueError, TypeError, OverflowError):
+        return 0
 
 
 def _cleared(case: Case) -> Iterator[Sign]:
     endpoint(case.canary.paths.sign_out, "sign_out")
     with visiting(case.canary, case.server) as visit:
         answer = visit.sign_out()
-        line = _line(answer, visit.name)
-        value = line.partition(";")[0].partition("=")[2].strip(' "')
-        if answer.status < 400 and (not line or value):
+        lines = _lines(answer, visit.name)
+        value = lines[-1].partition(";")[0].partition("=")[2].strip(' "') if lines else "left"
+        if answer.status < 400 and value:
             yield Sign("cookie.stays", "the answer to a sign-out does not clear it")
 
 
 def _spared(case: Case) -> Iterator[Sign]:
-    """A request that is refused leaves the cookie alone: the winner of a race keeps what it was given."""
-    paths = case.canary.paths
+    """A refusal leaves the cookie alone, so that the winner of a race keeps what it was given; and does not show it."""
     with visiting(case.canary, case.server) as visit:
-        refused: list[tuple[str, Answer]] = []
-        if paths.refresh:
-            spent = {"grant_type": "refresh_token", "refresh_token": "ww_rt_spent"}
-            refused.append(("a refresh that lost", case.server.ask(paths.refresh, headers=visit.own(), form=spent)))
-        evil = [visit.cookie, ("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]
-        if paths.tokens:
-            refused.append(("a request from another site", case.server.ask(paths.tokens, headers=evil, json={})))
-        refused.append(("two credentials", case.server.ask(paths.me, headers=[visit.cookie, bearer("none")])))
-        for what, answer in refused:
-            if answer.status >= 400 and _line(answer, visit.name):
-                yield Sign("cookie.taken", f"the refusal of {what} ({answer.status}) sets or clears it")
-                return
+        refused = {what: one for what, one in _refused(case, visit) if one.status >= 400}
+    if taken := next((what for what, one in refused.items() if _lines(one, visit.name)), ""):
+        yield Sign("cookie.taken", f"the refusal of {taken} ({refused[taken].status}) sets or clears it")
+    if shown := [what for what, one in refused.items() if one.holds(visit.token)]:
+        yield Sign("cookie.repeated", f"its token stands in the refusal of {' and of '.join(shown)}")
+
+
+def _refused(case: Case, visit: Visit) -> Iterator[tuple[str, Answer]]:
+    paths = case.canary.paths
+    if paths.refresh:
+        spent = {"grant_type": "refresh_token", "refresh_token": "ww_rt_spent"}
+        yield "a refresh that lost", case.server.ask(paths.refresh, headers=visit.own(), form=spent)
+    evil = [visit.cookie, ("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]
+    if paths.tokens:
+        yield "a request from another site", case.server.ask(paths.tokens, headers=evil, json={})
+    yield "two credentials", case.server.ask(paths.me, headers=[visit.cookie, bearer("none")])
+    yield "a page that is not there", case.server.ask("GET /watchword-doctor-looks-for-nothing", headers=visit.own())
 
 
 def _fresh(case: Case) -> Iterator[Sign]:
     """A session that was there before a sign-in is over afterwards, and its name is not used again (fixation)."""
-    from ..canary import own_page, session_cookie, sign_in
-
     with visiting(case.canary, case.server) as visit:
         answer = sign_in(case.canary, case.server, [visit.cookie, *own_page(case.server)])
-        found = session_cookie(answer)
-        if found is None:
+        other = entered(case.canary, answer, case.server)
+        if other is None:
             raise CannotRunError(f"a second sign-in of the same browser gave {answer.status}")
-        kept = found[1] == visit.token
+        kept = other.token == visit.token
         try:
             if kept or visit.knows().ok:
                 seen = "the same session goes on" if kept else "the session from before is still good"
                 yield Sign("cookie.fixed", f"after a sign-in {seen}")
         finally:
-            case.server.ask(
-                case.canary.paths.sign_out, headers=[("cookie", f"{found[0]}={found[1]}"), *own_page(case.server)]
-            )
+            leave(other)
 
 
 def _private(case: Case) -> Iterator[Sign]:
@@ -81,8 +122,8 @@ def _private(case: Case) -> Iterator[Sign]:
         yield Sign("cookie.cached", "an answer for one user declares itself fit for everybody's cache")
 
 
-def _line(answer: Answer, name: str) -> str:
-    return next((one for one in answer.all("set-cookie") if one.partition("=")[0].strip() == name), "")
+def _lines(answer: Answer, name: str) -> list[str]:
+    return [one for one in answer.all("set-cookie") if _read(one)[0] == name]
 
 
 FAMILY = Family(
@@ -124,6 +165,13 @@ FAMILY = Family(
             mend="proxy_cookie_domain off; proxy_cookie_path off;   # nginx",
         ),
         Ailment(
+            id="cookie.long",
+            level="warning",
+            symptom="A lost or shared browser is signed in months later.",
+            cause="Max-Age or Expires keeps the cookie for more than 30 days.",
+            mend="CookiePolicy()   # without max_age it ends with the browser, and the session by session.absolute",
+        ),
+        Ailment(
             id="cookie.stays",
             level="warning",
             symptom="After signing out the browser goes on sending a dead session, and sees refusals.",
@@ -136,6 +184,12 @@ FAMILY = Family(
             "winner's cookie.",
             cause="An error handler clears the session cookie on every refusal.",
             mend='grep -rn "delete_cookie" .   # take it out of error handlers; auth.sign_out clears it when it is due',
+        ),
+        Ailment(
+            id="cookie.repeated",
+            symptom="Sessions stand in error pages, and so in trackers and screenshots.",
+            cause="An error handler repeats the request, with its Cookie.",
+            mend="DEBUG=false   # and remove the handler that prints the request; then: watchword revoke --everything",
         ),
         Ailment(
             id="cookie.fixed",
@@ -156,7 +210,14 @@ FAMILY = Family(
             asks="does the browser get it as it was written",
             needs=("url", "canary"),
             run=_flags,
-            finds=("cookie.no-prefix", "cookie.insecure", "cookie.readable", "cookie.any-site", "cookie.wide"),
+            finds=(
+                "cookie.no-prefix",
+                "cookie.insecure",
+                "cookie.readable",
+                "cookie.any-site",
+                "cookie.wide",
+                "cookie.long",
+            ),
         ),
         Probe(
             id="cookie-cleared",
@@ -167,15 +228,15 @@ FAMILY = Family(
         ),
         Probe(
             id="cookie-spared",
-            asks="does a refusal leave it alone",
+            asks="does a refusal leave it alone, and keep it to itself",
             needs=("url", "canary"),
             run=_spared,
-            finds=("cookie.taken",),
+            finds=("cookie.taken", "cookie.repeated"),
         ),
         Probe(
             id="cookie-fresh",
             asks="does a sign-in begin a new session, and end the one before",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_fresh,
             finds=("cookie.fixed",),
         ),

@@ -4,38 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..canary import session_cookie, sign_in, visiting
+from ..canary import Visit, entered, leave, sign_in, visiting
+from ..patient import Patient
 from .base import Ailment, Case, Family, Probe, Sign, endpoint, ensure_known
 
 EVIL = "https://evil.example"
-CROSSING = {
-    "csrf.cross-site": (("sec-fetch-site", "cross-site"), ("origin", EVIL)),
-    "csrf.foreign-origin": (("origin", EVIL),),
-    "csrf.null-origin": (("origin", "null"),),
-}
-"""Ailment -> what a browser would send from that other page."""
+Headers = tuple[tuple[str, str], ...]
+
+
+def crossings(patient: Patient) -> dict[str, Headers]:
+    """Ailment -> what a browser would send from that other page."""
+    return {
+        "csrf.cross-site": (("sec-fetch-site", "cross-site"), ("origin", EVIL)),
+        "csrf.sibling": (("sec-fetch-site", "same-site"), ("origin", patient.sibling)),
+        "csrf.foreign-origin": (("origin", EVIL),),
+        "csrf.null-origin": (("origin", "null"),),
+    }
 
 
 def _crossing(case: Case) -> Iterator[Sign]:
     endpoint(case.canary.paths.sign_out, "sign_out")
-    for ailment, headers in CROSSING.items():
+    for ailment, headers in crossings(case.server).items():
         with visiting(case.canary, case.server) as visit:
             ensure_known(visit)
-            status = visit.sign_out(visit.cookie, *headers).status
-            if status < 400 or not visit.knows().ok:
-                yield Sign(
-                    ailment, f"a sign-out with {' and '.join(name for name, _ in headers)} of another site: {status}"
-                )
+            if done := list(_done(visit, headers)):
+                named = " and ".join(name for name, _ in headers)
+                yield Sign(ailment, f"{' and '.join(done)}, with {named} of another site")
+
+
+def _done(visit: Visit, headers: Headers) -> Iterator[str]:
+    """What such a page got through."""
+    sent = [visit.cookie, *headers]
+    if visit.paths.tokens and (status := visit.patient.ask(visit.paths.tokens, headers=sent, json={}).status) < 400:
+        yield f"tokens were issued ({status})"
+    status = visit.sign_out(*sent).status
+    if status < 400 or not visit.knows().ok:
+        yield f"it was signed out ({status})"
+
+
+def _reading_elsewhere(case: Case) -> Iterator[Sign]:
+    """With the user's cookie: CORS is often written for refusals otherwise than for answers."""
+    with visiting(case.canary, case.server) as visit:
+        ensure_known(visit)
+        for origin in (EVIL, "null"):
+            answer = case.server.ask(visit.paths.me, headers=[visit.cookie, ("origin", origin)])
+            if answer.readable_by(origin):
+                yield Sign("csrf.any-reader", f"an answer to the user's cookie may be read by the origin {origin}")
+                return
 
 
 def _sign_in(case: Case) -> Iterator[Sign]:
-    answer = sign_in(case.canary, case.server, CROSSING["csrf.cross-site"])
-    found = session_cookie(answer)
-    if found is not None:
+    answer = sign_in(case.canary, case.server, crossings(case.server)["csrf.cross-site"])
+    visit = entered(case.canary, answer, case.server)
+    if visit is not None and visit.knows().ok:
         yield Sign("csrf.sign-in", f"another site's page can sign a browser in: status {answer.status}")
-        case.server.ask(
-            case.canary.paths.sign_out, headers=[("cookie", f"{found[0]}={found[1]}"), ("origin", case.server.origin)]
-        )
+    leave(visit)
 
 
 def _reading(case: Case) -> Iterator[Sign]:
@@ -53,10 +76,8 @@ def _own(case: Case) -> Iterator[Sign]:
     answer = sign_in(case.canary, case.server, [("origin", case.server.origin)])
     if answer.status == 403:
         yield Sign("csrf.own-refused", f"a sign-in from {case.server.origin} itself is refused as from another site")
-    elif (found := session_cookie(answer)) is not None:
-        case.server.ask(
-            case.canary.paths.sign_out, headers=[("cookie", f"{found[0]}={found[1]}"), ("origin", case.server.origin)]
-        )
+    else:
+        leave(entered(case.canary, answer, case.server))
 
 
 FAMILY = Family(
@@ -77,6 +98,19 @@ FAMILY = Family(
             symptom="The same in browsers that do not send Sec-Fetch-Site.",
             cause="The Origin header is not compared, or a proxy removes it.",
             mend="auth.attach(app)   # and pass Origin through unchanged",
+        ),
+        Ailment(
+            id="csrf.sibling",
+            level="warning",
+            symptom="A page of another subdomain, or one that was taken over, acts for the user.",
+            cause="Requests that say `Sec-Fetch-Site: same-site` count as our own.",
+            mend="auth.attach(app)   # same-origin alone; name siblings that may: server.origins",
+        ),
+        Ailment(
+            id="csrf.any-reader",
+            symptom="A page of any site reads who the user is, and what they have.",
+            cause="CORS reflects every origin, or allows `null`, with credentials, once a user is signed in.",
+            mend='server.origins = ["https://app.example"]   # and remove what copies Origin into the answer',
         ),
         Ailment(
             id="csrf.null-origin",
@@ -107,21 +141,28 @@ FAMILY = Family(
         Probe(
             id="csrf-crossing",
             asks="is a change from another site refused",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_crossing,
-            finds=("csrf.cross-site", "csrf.foreign-origin", "csrf.null-origin"),
+            finds=("csrf.cross-site", "csrf.sibling", "csrf.foreign-origin", "csrf.null-origin"),
+        ),
+        Probe(
+            id="csrf-readers",
+            asks="may another site's page read what the user is told",
+            needs=("url", "canary"),
+            run=_reading_elsewhere,
+            finds=("csrf.any-reader",),
         ),
         Probe(
             id="csrf-sign-in",
             asks="is a sign-in from another site refused",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_sign_in,
             finds=("csrf.sign-in",),
         ),
         Probe(
             id="csrf-reading",
             asks="does a GET change nothing",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_reading,
             finds=("csrf.get-acts",),
         ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from ...errors import ConfigurationError
+from ...encoding import unb64url
+from ...errors import ConfigurationError, WatchwordError
+from ...formats import paseto
 from ...keys.discovery import KeyDocument, read_jwks, read_paseto_keys
 from ...keys.key import Key
 from ...keys.ring import RotationPolicy, State
@@ -13,10 +14,13 @@ from ...runtime.fetch import max_age
 from ..canary import visiting
 from ..hide import SECRET_MEMBERS
 from ..patient import Answer, Patient
-from ..tokens import said_by
+from ..tokens import said_by, said_by_paseto
+from ..untrusted import Untrusted
 from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
 from .key_files import slots_of
 
+_PUBLIC = ("kid", "kty", "crv", "x", "y", "n", "e", "paserk")
+"""What makes a published key the one that it is: its name, and all of its public half."""
 _PRIVATE_PASERK = (".secret.", ".local.", ".seal.", ".secret-", ".local-")
 
 
@@ -46,13 +50,13 @@ def _document(answer: Answer, what: str, read: Callable[[bytes], KeyDocument]) -
         yield Sign("document.uncached", f"{what} does not say how long it may be kept")
 
 
-def _broken(answer: Answer, entries: list[dict[str, Any]], read: Callable[[bytes], KeyDocument]) -> str:
+def _broken(answer: Answer, entries: list[Untrusted], read: Callable[[bytes], KeyDocument]) -> str:
     if not answer.ok:
         return f"status {answer.status}"
     if "json" not in answer.header("content-type"):
         return "it is no JSON"
     if not entries:
-        return "" if answer.json().get("keys") == [] else "it has no list of keys"
+        return "" if answer.json().members.get("keys") == [] else "it has no list of keys"
     try:
         read(answer.body)
     except ConfigurationError as error:
@@ -61,41 +65,78 @@ def _broken(answer: Answer, entries: list[dict[str, Any]], read: Callable[[bytes
 
 
 def _signer(case: Case) -> Iterator[Sign]:
-    there = set(_kids(case.server, case))
-    with visiting(case.canary, case.server) as visit:
-        kid = said_by(visit.mint().get("access_token", "")).head.get("kid")
-    if kid is None:
+    """The key that the document has under the kid of a fresh token has signed it: a kid alone is a name."""
+    token = _minted(case, "jwt")
+    if not (kid := said_by(token).head.text("kid")):
         raise CannotRunError("it issues no JWT with a kid to the canary")
-    if kid not in there:
-        yield Sign("document.signer-missing", "a fresh access token names a key that the JWKS does not have")
+    yield from _vouched("the JWKS", _jwk_named(case, kid), lambda key: _verify_jwt(token, key))
+
+
+def _paseto_signer(case: Case) -> Iterator[Sign]:
+    token = _minted(case, "paseto")
+    if not (kid := said_by_paseto(token).head.text("kid")):
+        raise CannotRunError("it issues no PASETO with a kid to the canary")
+    yield from _vouched("the PASETO document", _paserk_named(case, kid), lambda key: paseto.verify(token, key))
+
+
+def _minted(case: Case, format: str) -> str:
+    with visiting(case.canary, case.server) as visit:
+        return visit.mint(format).get("access_token", "")
+
+
+def _vouched(what: str, key: Key | None, verify: Callable[[Key], object]) -> Iterator[Sign]:
+    if key is None:
+        yield Sign("document.signer-missing", f"a fresh access token names a key that {what} does not have")
+        return
+    try:
+        verify(key)
+    except (WatchwordError, ValueError):
+        yield Sign("document.other-signer", f"{what} has another key under the kid of a fresh access token")
+
+
+def _verify_jwt(token: str, key: Key) -> None:
+    message, _, signature = token.rpartition(".")
+    key.verify(unb64url(signature.encode()), message.encode())
 
 
 def _as_file(case: Case) -> Iterator[Sign]:
     now, slots = case.clock.now(), slots_of(case.config)
     rows = (("jwks", "jwt", case.canary.paths.jwks), ("paseto_keys", "paseto", case.canary.paths.paseto_keys))
     for name, format, path in rows:
-        said = {str(one.get("kid")) for one in _whole(_got(case.server, path, name)) if one.get("use") != "enc"}
-        held = {
-            one.key.kid: one.state(now) for one in slots if one.key.use == "sign" and one.key.algorithm.format == format
-        }
-        wanted = {kid for kid, state in held.items() if state is not State.RETIRED}
-        if dead := [kid for kid in said & held.keys() if held[kid] is State.RETIRED]:
+        said = {_public(one) for one in _whole(_got(case.server, path, name)) if one.text("use") != "enc"}
+        held = {_public(_as_published(one.key)): one.state(now) for one in slots if _signs(one.key, format)}
+        wanted = {one for one, state in held.items() if state is not State.RETIRED}
+        if dead := [one for one in said & held.keys() if held[one] is State.RETIRED]:
             yield Sign("document.retired", f"{name} still has {len(dead)} retired key(s) of {case.config.path}")
         elif said != wanted:
             yield Sign("document.other-keys", f"{name} and the key file of {case.config.path} differ")
 
 
+def _signs(key: Key, format: str) -> bool:
+    return key.use == "sign" and key.algorithm.format == format and not key.algorithm.symmetric
+
+
+def _as_published(key: Key) -> Untrusted:
+    if key.algorithm.format == "paseto":
+        return Untrusted({"kid": key.kid, "paserk": key.to_paserk()})
+    return Untrusted(key.public().to_jwk())
+
+
+def _public(entry: Untrusted) -> tuple[str, ...]:
+    return tuple(entry.text(name) for name in _PUBLIC)
+
+
 def _alike(case: Case) -> Iterator[Sign]:
     """Every node publishes the same: two that differ have two key files."""
     first, *others = case.patients
-    held = _kids(first, case)
+    held = _all_public(first, case)
     for other in others:
-        if _kids(other, case) != held:
+        if _all_public(other, case) != held:
             yield Sign("document.nodes-differ", f"{first.origin} and {other.origin} publish different keys")
 
 
-def _kids(patient: Patient, case: Case) -> set[str]:
-    return {str(one.get("kid")) for one in _whole(_got(patient, case.canary.paths.jwks, "jwks"))}
+def _all_public(patient: Patient, case: Case) -> set[tuple[str, ...]]:
+    return {_public(one) for one in _whole(_got(patient, case.canary.paths.jwks, "jwks"))}
 
 
 def _got(patient: Patient, path: str, what: str) -> Answer:
@@ -105,29 +146,43 @@ def _got(patient: Patient, path: str, what: str) -> Answer:
     return answer
 
 
-def _whole(answer: Answer) -> list[dict[str, Any]]:
+def _whole(answer: Answer) -> list[Untrusted]:
     """Raises: CannotRunError for what is no key document: that is a finding of its own."""
-    if not answer.ok or not isinstance(answer.json().get("keys"), list):
+    if not answer.ok or answer.json().items("keys") is None:
         raise CannotRunError("the document cannot be read: see document-jwks and document-paseto")
     return _entries(answer)
 
 
-def _entries(answer: Answer) -> list[dict[str, Any]]:
-    found = answer.json().get("keys")
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+def _entries(answer: Answer) -> list[Untrusted]:
+    return answer.json().items("keys") or []
 
 
-def _is_secret(entry: dict[str, Any]) -> bool:
-    return bool(SECRET_MEMBERS & entry.keys()) or any(part in str(entry.get("paserk", "")) for part in _PRIVATE_PASERK)
+def _is_secret(entry: Untrusted) -> bool:
+    return bool(SECRET_MEMBERS & entry.members.keys()) or any(part in entry.text("paserk") for part in _PRIVATE_PASERK)
 
 
 def published(case: Case, kid: str) -> Key:
     """The public key that the JWKS names so. Raises: CannotRunError."""
-    answer = _got(case.server, case.canary.paths.jwks, "jwks")
+    if (key := _jwk_named(case, kid)) is None:
+        raise CannotRunError("the JWKS has no key of that kid: see document-signer")
+    return key
+
+
+def _jwk_named(case: Case, kid: str) -> Key | None:
+    entries = _whole(_got(case.server, case.canary.paths.jwks, "jwks"))
+    return _read((one for one in entries if one.text("kid") == kid), lambda one: Key.from_jwk(one.members))
+
+
+def _paserk_named(case: Case, kid: str) -> Key | None:
+    entries = _whole(_got(case.server, case.canary.paths.paseto_keys, "paseto_keys"))
+    return _read((one for one in entries if one.text("kid") == kid), lambda one: Key.from_paserk(one.text("paserk")))
+
+
+def _read(entries: Iterator[Untrusted], read: Callable[[Untrusted], Key]) -> Key | None:
     try:
-        return next(Key.from_jwk(one) for one in _entries(answer) if one.get("kid") == kid)
-    except (StopIteration, ConfigurationError):
-        raise CannotRunError("the JWKS has no key of that kid: see document-signer") from None
+        return next(map(read, entries), None)
+    except WatchwordError:
+        raise CannotRunError("the key of that kid cannot be read: see document-jwks and document-paseto") from None
 
 
 FAMILY = Family(
@@ -170,6 +225,13 @@ FAMILY = Family(
             mend="watchword keys list   # then purge the cache of /.well-known/ at the proxy",
         ),
         Ailment(
+            id="document.other-signer",
+            symptom="Other services refuse fresh tokens: a wrong signature (`SignatureError`) of a known kid.",
+            cause="Under the kid of the key that signs another key is published: the document is of another "
+            "installation, or somebody has put a key of their own there.",
+            mend="watchword keys export --config watchword.toml   # compare; then purge the cache of /.well-known/",
+        ),
+        Ailment(
             id="document.retired",
             symptom="A key that was taken out of use still verifies elsewhere.",
             cause="The running process, or a cache, serves an older document than the key file.",
@@ -205,10 +267,17 @@ FAMILY = Family(
         ),
         Probe(
             id="document-signer",
-            asks="is the key published that signs now",
+            asks="is the key published that signs now, and not its name alone",
             needs=("url", "canary"),
             run=_signer,
-            finds=("document.signer-missing",),
+            finds=("document.signer-missing", "document.other-signer"),
+        ),
+        Probe(
+            id="document-paseto-signer",
+            asks="is the key of PASETOs",
+            needs=("url", "canary"),
+            run=_paseto_signer,
+            finds=("document.signer-missing", "document.other-signer"),
         ),
         Probe(
             id="document-states",

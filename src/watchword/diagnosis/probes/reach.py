@@ -12,6 +12,8 @@ from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
 EVIL = "https://evil.example"
 LEAST_HSTS = 31_536_000
 """A year (ASVS 5.0 3.4.1)."""
+_EVERY = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?\*(?:\.[a-z0-9-]+)?(?::(?:\*|[0-9]+))?/?|[a-z][a-z0-9+.-]*:(?://)?")
+_CODE = ("'unsafe-eval'", "'unsafe-inline'")
 _WORD = re.compile(r"[a-z_]{1,40}")
 
 
@@ -30,8 +32,9 @@ def _ready(case: Case) -> Iterator[Sign]:
     if answer.status == 404:
         raise CannotRunError("there is no health check at the path of the canary (404)")
     if not answer.ok:
-        said = {name: word for name, word in answer.json().items() if isinstance(word, str) and _WORD.fullmatch(word)}
-        amiss = [f"{name}: {word}" for name, word in said.items() if word != "ok" and name != "status"]
+        said = answer.json()
+        words = {name: word for name in said if _WORD.fullmatch(name) and _WORD.fullmatch(word := said.text(name))}
+        amiss = [f"{name}: {word}" for name, word in words.items() if word != "ok" and name != "status"][:8]
         yield Sign("server.not-ready", f"status {answer.status}; {', '.join(amiss) or 'it does not say why'}")
 
 
@@ -49,31 +52,54 @@ def _page(case: Case) -> Iterator[Sign]:
     answer = case.server.ask(endpoint(case.canary.paths.page, "page"))
     if "text/html" not in answer.header("content-type"):
         raise CannotRunError("what is there is no page for browsers")
-    policy = answer.header("content-security-policy").lower()
-    rules = {words[0]: words[1:] for rule in policy.replace(",", ";").split(";") if (words := rule.split())}
-    if not policy:
+    policies = [_rules(one) for one in answer.header("content-security-policy").lower().split(",") if one.strip()]
+    if not policies:
         yield Sign("page.no-csp", "there is no Content-Security-Policy")
-    scripts = rules.get("script-src", rules.get("default-src", ["*"] if policy else []))
-    guarded = any(word.startswith(("'nonce-", "'sha256-", "'sha384-", "'sha512-")) for word in scripts)
-    weak = [word for word in scripts if word in ("*", "'unsafe-eval'", "http:", "https:", "data:")]
-    if "'unsafe-inline'" in scripts and not guarded:
-        weak.append("'unsafe-inline'")
-    if weak and "'strict-dynamic'" not in scripts:
-        yield Sign("page.weak-csp", f"scripts may come from {' '.join(sorted(weak))}")
-    framed = rules.get("frame-ancestors")
-    if (framed is None and not answer.header("x-frame-options")) or framed == ["*"]:
+    elif weak := min((_weak(rules) for rules in policies), key=len):
+        yield Sign("page.weak-csp", f"scripts may come from {' '.join(sorted(weak))[:200]}")
+    framers = [rules["frame-ancestors"] for rules in policies if "frame-ancestors" in rules]
+    options = {one.strip().lower() for one in answer.header("x-frame-options").split(",")}
+    told = any(not any(map(_anybody, one)) for one in framers) if framers else options <= {"deny", "sameorigin"}
+    if not told:
         yield Sign("page.framable", "neither frame-ancestors nor X-Frame-Options says who may frame it")
     if answer.header("x-content-type-options").lower() != "nosniff":
         yield Sign("page.sniffed", "there is no X-Content-Type-Options: nosniff")
 
 
+def _rules(policy: str) -> dict[str, list[str]]:
+    """Directive -> its words; of one directive the first counts (CSP 3 section 2.2.1)."""
+    found: dict[str, list[str]] = {}
+    for rule in policy.split(";"):
+        if words := rule.split():
+            found.setdefault(words[0], words[1:])
+    return found
+
+
+def _weak(rules: dict[str, list[str]]) -> set[str]:
+    """From where an attacker's script could come."""
+    everything = rules.get("default-src", ["*"])
+    scripts = rules.get("script-src", everything)
+    scripts = [*scripts, *rules.get("script-src-elem", ())]
+    if "'strict-dynamic'" in scripts:
+        return set()
+    weak = {word for word in scripts if _anybody(word) or word in _CODE}
+    guarded = any(word.startswith(("'nonce-", "'sha256-", "'sha384-", "'sha512-")) for word in scripts)
+    return weak - ({"'unsafe-inline'"} if guarded else set())
+
+
+def _anybody(source: str) -> bool:
+    """Whether a source of a policy is one that everybody has: a whole scheme, every host, all of a top-level domain."""
+    return _EVERY.fullmatch(source) is not None
+
+
 def _cors(case: Case) -> Iterator[Sign]:
-    answer = case.server.ask(
-        endpoint(case.canary.paths.me, "me"), headers=[("origin", EVIL), ("sec-fetch-site", "cross-site")]
-    )
-    allowed = answer.header("access-control-allow-origin")
-    if allowed in (EVIL, "*", "null") and answer.header("access-control-allow-credentials").lower() == "true":
-        yield Sign("page.any-origin", "a page of any origin may read answers to requests with cookies")
+    for origin in (EVIL, "null"):
+        answer = case.server.ask(
+            endpoint(case.canary.paths.me, "me"), headers=[("origin", origin), ("sec-fetch-site", "cross-site")]
+        )
+        if answer.readable_by(origin):
+            yield Sign("page.any-origin", f"a page of the origin {origin} may read answers to requests with cookies")
+            return
 
 
 def _metrics(case: Case) -> Iterator[Sign]:
@@ -88,6 +114,7 @@ def _refusals(case: Case) -> Iterator[Sign]:
     shots: dict[str, Answer] = {
         "an opaque token": case.server.ask(me, headers=[bearer(f"ww_at_{mark}")]),
         "a JWT": case.server.ask(me, headers=[bearer(f"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.{mark}")]),
+        "a cookie": case.server.ask(me, headers=[("cookie", f"{case.canary.cookie or 'session'}={mark}")]),
         "a query": case.server.ask(me, query=f"access_token={mark}"),
         "nothing": case.server.ask(me),
     }
@@ -162,7 +189,8 @@ FAMILY = Family(
         Ailment(
             id="page.framable",
             symptom="Users click what they do not see (clickjacking).",
-            cause="Neither `frame-ancestors` nor `X-Frame-Options` reaches the browser.",
+            cause="Neither `frame-ancestors` nor `X-Frame-Options` reaches the browser, or they name everybody, or "
+            "what browsers do not know (`ALLOWALL`, `ALLOW-FROM`).",
             mend="response.headers.update(secure_page().headers)",
         ),
         Ailment(
@@ -175,7 +203,7 @@ FAMILY = Family(
         Ailment(
             id="page.any-origin",
             symptom="A page of any site reads who the user is, and what they have.",
-            cause="CORS reflects every origin, with credentials.",
+            cause="CORS reflects every origin, or allows `null`, with credentials.",
             mend='server.origins = ["https://app.example"]   # and remove the wildcard from the proxy',
         ),
         Ailment(

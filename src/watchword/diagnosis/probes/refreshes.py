@@ -57,7 +57,7 @@ def _replay(case: Case) -> Iterator[Sign]:
         first = _first(visit)
         second = _rotated(case, first)
         last = refresh(case, second)
-        third, access = _successor(last), str(last.json().get("access_token", ""))
+        third, access = _successor(last), last.json().text("access_token")
         if not third:
             raise CannotRunError(f"the second rotation gave {last.status}")
         if third in (first, second):
@@ -90,8 +90,7 @@ def _rotated(case: Case, token: str) -> str:
 
 
 def _successor(answer: Answer) -> str:
-    found = answer.json().get("refresh_token") if answer.ok else None
-    return found if isinstance(found, str) else ""
+    return answer.json().text("refresh_token") if answer.ok else ""
 
 
 FAMILY = Family(
@@ -174,7 +173,7 @@ FAMILY = Family(
         Probe(
             id="refresh-replay",
             asks="does an old one kill its family",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_replay,
             finds=("refresh.old-accepted", "refresh.replay-spares"),
         ),
