@@ -118,7 +118,7 @@ simple(
 )
 
 
-@fault("CORS reflects every origin", "page.any-origin")
+@fault("CORS reflects every origin", "page.any-origin", "csrf.any-reader")
 def _cors(ward: Ward) -> Fault:
     async def meddle(asked: Asked, ask: Ask) -> Said:
         said = await ask(asked)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.diagnosis.faults import FAULTS
+from tests.unit.diagnosis.lies import FAULTS, longer_cookie
 from tests.unit.diagnosis.wards import PASSWORD, Ward, canary, none
 from watchword.diagnosis.doctor import AILMENTS, Report, examine
 from watchword.diagnosis.patient import Patient
@@ -33,6 +33,17 @@ def test_a_healthy_server_has_no_finding(wards: Open) -> None:
     assert [f"{one.id}: {one.seen}" for one in report.findings] == []
     assert {one.probe for one in report.results if one.health == "unknown"} == EXPECTED_UNKNOWN
     assert not report.failed
+
+
+def test_a_longer_cookie_of_a_framework_is_not_taken_for_the_session(wards: Open) -> None:
+    ward = wards()
+    ward.meddler.fault = longer_cookie(ward)
+    try:
+        report = looked_at(ward)
+    finally:
+        ward.meddler.fault = none
+    assert [f"{one.id}: {one.seen}" for one in report.findings] == []
+    assert {one.probe for one in report.results if one.health == "unknown"} == EXPECTED_UNKNOWN
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -50,6 +50,8 @@ def _hsts(case: Case) -> Iterator[Sign]:
 
 def _page(case: Case) -> Iterator[Sign]:
     answer = case.server.ask(endpoint(case.canary.paths.page, "page"))
+    if answer.status >= 500:
+        raise CannotRunError(f"the page fails with {answer.status}")
     if "text/html" not in answer.header("content-type"):
         raise CannotRunError("what is there is no page for browsers")
     policies = [_rules(one) for one in answer.header("content-security-policy").lower().split(",") if one.strip()]
