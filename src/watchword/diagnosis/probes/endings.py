@@ -20,16 +20,18 @@ PATIENCE = 2.0
 FORMATS = ("jwt", "paseto", "opaque")
 
 
-def until(held: Callable[[], bool], clock: Clock, bound: float) -> float | None:
+def until(
+    held: Callable[[], bool], clock: Clock, bound: float, pause: Callable[[float], object] | None = None
+) -> float | None:
     """Seconds until ``held`` is false, looked at again and again, at first every 50 ms; None when it still holds at
     the end of our patience."""
-    began, pause = clock.monotonic(), Event()
+    began, pause = clock.monotonic(), pause or Event().wait
     while True:
         if not held():
             return clock.monotonic() - began
         if (passed := clock.monotonic() - began) > PATIENCE * (bound + 1):
             return None
-        pause.wait(max(LOOK, passed / SHARE))
+        pause(max(LOOK, passed / SHARE))
 
 
 def _ends(case: Case) -> Iterator[Sign | Measured]:

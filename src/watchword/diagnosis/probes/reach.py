@@ -10,6 +10,8 @@ from ..patient import Answer, UnreachableError
 from .base import Ailment, CannotRunError, Case, Family, Probe, Sign, endpoint
 
 EVIL = "https://evil.example"
+MARK = "D0ct0rPr0beN0T0ken"
+"""What is shown where a credential could be, and must not come back."""
 LEAST_HSTS = 31_536_000
 """A year (ASVS 5.0 3.4.1)."""
 _EVERY = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?\*(?:\.[a-z0-9-]+)?(?::(?:\*|[0-9]+))?/?|[a-z][a-z0-9+.-]*:(?://)?")
@@ -112,15 +114,15 @@ def _metrics(case: Case) -> Iterator[Sign]:
 
 def _refusals(case: Case) -> Iterator[Sign]:
     """A refusal of what is no token at all: it says what kind of credential is wanted, and shows nothing."""
-    me, mark = endpoint(case.canary.paths.me, "me"), "D0ct0rPr0beN0T0ken"
+    me = endpoint(case.canary.paths.me, "me")
     shots: dict[str, Answer] = {
-        "an opaque token": case.server.ask(me, headers=[bearer(f"ww_at_{mark}")]),
-        "a JWT": case.server.ask(me, headers=[bearer(f"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.{mark}")]),
-        "a cookie": case.server.ask(me, headers=[("cookie", f"{case.canary.cookie or 'session'}={mark}")]),
-        "a query": case.server.ask(me, query=f"access_token={mark}"),
+        "an opaque token": case.server.ask(me, headers=[bearer(f"ww_at_{MARK}")]),
+        "a JWT": case.server.ask(me, headers=[bearer(f"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.{MARK}")]),
+        "a cookie": case.server.ask(me, headers=[("cookie", f"{case.canary.cookie or 'session'}={MARK}")]),
+        "a query": case.server.ask(me, query=f"access_token={MARK}"),
         "nothing": case.server.ask(me),
     }
-    echoed = [what for what, answer in shots.items() if answer.holds(mark)]
+    echoed = [what for what, answer in shots.items() if answer.holds(MARK)]
     if echoed:
         yield Sign("leak.echo", f"the answer to {' and to '.join(echoed)} repeats it")
     broken = [what for what, one in shots.items() if one.status == 500 or b"Traceback (most recent call" in one.body]
