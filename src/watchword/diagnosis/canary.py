@@ -194,7 +194,11 @@ def entered(canary: Canary, answer: Answer, patient: Patient) -> Visit | None:
     held = kept(answer)
     if answer.status >= 400 or not held:
         return None
-    name = canary.cookie or patient.session_cookie or _found_out(canary, held, patient)
+    try:
+        name = canary.cookie or patient.session_cookie or _found_out(canary, held, patient)
+    except UnreachableError:
+        leave(Visit(*held.popitem(), answer, patient, canary.paths, held))
+        raise
     if not (token := held.pop(name, "")):
         return None
     return Visit(name, token, answer, patient, canary.paths, held)

@@ -94,6 +94,14 @@ simple(
 simple("the cookie is set twice", answers(added(lambda line: f"{COOKIE}={_value(line)}; Path=/")), *BARE)
 
 
+def _renewed(asked: Asked, said: Said) -> None:
+    if said.status == 200 and asked.get("cookie"):
+        said.headers.append((b"set-cookie", f"{asked.get('cookie')}; Path=/".encode()))
+
+
+simple("each page writes the cookie anew, without its flags", answers(_renewed, ME), *BARE)
+
+
 def aged(attribute: str) -> Callable[[Asked, Said], None]:
     def change(asked: Asked, said: Said) -> None:
         if has_cookie(said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from tests.unit.diagnosis.faults import HEALTH, JWKS, ME, REFRESH, SESSIONS, SIGN_IN, TOKENS, answers, fake
+from tests.unit.diagnosis.faults import HEALTH, JWKS, ME, REFRESH, SESSIONS, SIGN_IN, SIGN_OUT, TOKENS, answers, fake
 from tests.unit.diagnosis.test_faults import Open
 from tests.unit.diagnosis.wards import Ask, Asked, Said, Ward, canary, none
 from watchword.clock import FrozenClock, SystemClock
 from watchword.diagnosis import doctor
-from watchword.diagnosis.canary import Canary, Paths, visiting
+from watchword.diagnosis.canary import Canary, Paths, kept, visiting
 from watchword.diagnosis.doctor import PROBES, Report, examine
 from watchword.diagnosis.patient import MOST_REQUESTS, Answer, Patient, UnreachableError
 from watchword.diagnosis.probes.base import Case, Probe
 from watchword.diagnosis.probes.endings import until
 from watchword.diagnosis.untrusted import Untrusted
-from watchword.encoding import b64url, dump_json
+from watchword.encoding import b64url, dump_json, unb64url
 
 Say = Callable[[socket.socket], None]
 
@@ -236,10 +237,8 @@ def test_where_good_tokens_are_refused_a_refusal_of_forged_ones_is_no_health(war
         return await ask(asked)
 
     report = looked_at(ward, no_bearer)
-    for probe in ("token-forged", "token-signed", "token-whole", "token-kinds"):
-        assert why(report, probe) == "a good JWT is refused, so a refusal says nothing: see token-good"
-    for probe in ("token-forged-paseto", "token-signed-paseto"):
-        assert "a good PASETO is refused" in why(report, probe)
+    for probe in ("forged", "forged-paseto", "signed", "signed-paseto", "whole", "kinds"):
+        assert why(report, f"token-{probe}") == "a good token is refused, so a refusal says nothing: see token-good"
     assert {one.id for one in report.findings} == {"token.refused"}
 
 
@@ -267,6 +266,41 @@ def test_a_limit_of_attempts_is_no_wrong_password(wards: Open) -> None:
     assert "limits of attempts" in why(report, "session-begins")
     assert "limits of attempts" in why(report, "cookie-flags")
     assert not report.findings
+
+
+def test_tokens_written_otherwise_are_not_taken_for_forged_ones(wards: Open) -> None:
+    """With spaces in their JSON: what a flaw changes must be there, or it is the good token that gets in."""
+    ward = wards()
+
+    def spaced(asked: Asked, answer: Said) -> None:
+        found = json.loads(answer.body) if answer.status == 200 else {}
+        if found.get("access_token", "").startswith("eyJ"):
+            head, claims = (json.loads(unb64url(part.encode())) for part in found["access_token"].split(".")[:2])
+            message = f"{b64url(dump_json(head))}.{b64url(json.dumps(claims).encode())}"
+            key = ward.ww.ring.active("sign", format="jwt")
+            answer.body = dump_json(found | {"access_token": f"{message}.{b64url(key.sign(message.encode()))}"})
+
+    report = looked_at(ward, answers(spaced, TOKENS)(ward))
+    assert [f"{one.id}: {one.seen}" for one in report.findings] == []
+    assert next(one for one in report.results if one.probe == "token-forged").health == "healthy"
+
+
+def test_without_a_sign_out_other_sites_are_tried_with_the_path_of_tokens(wards: Open) -> None:
+    ward = wards()
+
+    async def waved(asked: Asked, ask: Ask) -> Said:
+        if asked.is_(TOKENS):
+            asked.put("origin", ward.url)
+            asked.put("sec-fetch-site", "same-origin")
+        return await ask(asked)
+
+    report = looked_at(ward, waved, canary(paths=Paths(sign_out="")))
+    assert {one.id for one in report.findings if one.probe == "csrf-crossing"} == {
+        "csrf.cross-site",
+        "csrf.sibling",
+        "csrf.foreign-origin",
+        "csrf.null-origin",
+    }
 
 
 # Which cookie is the session
@@ -300,10 +334,12 @@ def test_the_session_is_the_cookie_that_is_wanted_or_the_one_that_is_named(wards
 
 
 def test_where_it_cannot_be_told_which_cookie_is_the_session_none_is_guessed(wards: Open) -> None:
-    ward = wards()
+    ward, ended = wards(), list[int]()
 
     async def open_to_all(asked: Asked, ask: Ask) -> Said:
         said = await ask(asked)
+        if asked.is_(SIGN_OUT):
+            ended.append(said.status)
         if asked.is_(SIGN_IN):
             cookies(f"csrftoken={'c' * 64}; Path=/")(asked, said)
         return fake(200) if asked.is_(ME) else said
@@ -311,3 +347,9 @@ def test_where_it_cannot_be_told_which_cookie_is_the_session_none_is_guessed(war
     report = looked_at(ward, open_to_all)
     assert 'write cookie = "NAME" into the canary file' in why(report, "cookie-flags")
     assert {one.id for one in report.findings} == {"session.unguarded"}
+    assert 204 in ended, "the sessions of those sign-ins are left behind"
+
+
+def test_of_one_name_the_last_cookie_counts_and_an_emptied_one_is_none() -> None:
+    lines = ("sid=first; Secure", "sid=second", "other=x", 'other=""; Max-Age=0', "third = y ")
+    assert kept(Answer(200, tuple(("set-cookie", one) for one in lines), b"")) == {"sid": "second", "third": "y"}

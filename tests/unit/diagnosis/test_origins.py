@@ -75,7 +75,7 @@ def test_variables_win_and_say_so(tmp_path: Path) -> None:
         ("postgresql://app:1?2#3@4@db/x?sslmode=require", "postgresql://app:<hidden>@db/x?<hidden>"),
         ("postgresql://p/w:x@db/x", "postgresql://<hidden>:<hidden>@db/x"),
         ("redis+sentinel://one:26379,[::1]:2,three/main/0", "redis+sentinel://one:26379,[::1]:2,three/main/0"),
-        ("sqlite:////home/ada@work/app.db?mode=ro", "sqlite:////home/ada@work/app.db?<hidden>"),
+        ("sqlite:////srv/ada@work/app.db?mode=ro", "sqlite:////srv/ada@work/app.db?<hidden>"),
     ],
 )
 def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
@@ -86,7 +86,7 @@ def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     ("url", "held"),
     [
         ("memory:", False),
-        ("sqlite:////home/ada@work/app.db", False),
+        ("sqlite:////srv/ada@work/app.db", False),
         ("postgresql://ada@db/app?sslmode=require&passfile=/etc/pw", False),
         ("postgresql://ada:pw@db/app", True),
         ("postgresql://ada@db/app?sslmode=require&password=pw", True),

@@ -73,7 +73,7 @@ def _shown(visit: Visit, format: Format, table: Mapping[str, str], good: Signed)
             written = format.flaws[flaw](good)
         except WatchwordError:
             continue  # not of this algorithm
-        if visit.patient.ask(visit.paths.me, headers=[bearer(written)]).ok:
+        if written != good.token and visit.patient.ask(visit.paths.me, headers=[bearer(written)]).ok:
             let_in.setdefault(ailment, []).append(flaw.replace("_", " "))
     for ailment, flaws in let_in.items():
         yield Sign(ailment, f"let in, as {format.shown}: {', '.join(flaws)}")
@@ -84,7 +84,9 @@ def _kinds(case: Case) -> Iterator[Sign]:
     with visiting(case.canary, case.server) as visit:
         ensure_known(visit)
         minted = visit.mint()
-        token = _accepted(visit, JWT, minted)
+        if not (token := minted.get("access_token", "")):
+            raise CannotRunError("no token is issued at the path of tokens")
+        _ensure_good(visit, token)
         shots = {
             "a session's token as bearer": [bearer(visit.token)],
             "an access token in the session's cookie": [visit.cookie_of(token), ("sec-fetch-site", "same-origin")],
@@ -116,20 +118,25 @@ def _drift(case: Case) -> Iterator[Sign]:
         yield Sign("token.other-settings", f"its tokens have another {' and '.join(other)} than {case.config.path}")
 
 
-def _token(visit: Visit, format: Format = JWT, minted: Mapping[str, str] | None = None) -> str:
+def _token(visit: Visit, format: Format = JWT) -> str:
     """Raises: CannotRunError where none of the format is issued."""
-    token = (visit.mint(format.name) if minted is None else minted).get("access_token", "")
+    token = visit.mint(format.name).get("access_token", "")
     if not format.read(token).claims:
         raise CannotRunError(f"no {format.shown} is issued at the path of tokens")
     return token
 
 
-def _accepted(visit: Visit, format: Format, minted: Mapping[str, str] | None = None) -> str:
-    """A fresh token that gets in. Raises: CannotRunError: where good ones are refused, a refusal says nothing."""
-    token = _token(visit, format, minted)
-    if not visit.patient.ask(visit.paths.me, headers=[bearer(token)]).ok:
-        raise CannotRunError(f"a good {format.shown} is refused, so a refusal says nothing: see token-good")
+def _accepted(visit: Visit, format: Format) -> str:
+    """A fresh token that gets in. Raises: CannotRunError."""
+    token = _token(visit, format)
+    _ensure_good(visit, token)
     return token
+
+
+def _ensure_good(visit: Visit, token: str) -> None:
+    """Raises: CannotRunError: where good tokens are refused, a refusal says nothing."""
+    if not visit.patient.ask(visit.paths.me, headers=[bearer(token)]).ok:
+        raise CannotRunError("a good token is refused, so a refusal says nothing: see token-good")
 
 
 FAMILY = Family(

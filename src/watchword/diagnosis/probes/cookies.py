@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import unquote
 
 from ..canary import Visit, bearer, entered, leave, own_page, sign_in, visiting
@@ -17,9 +18,9 @@ LONGEST_AGE = 30 * 86_400
 def _flags(case: Case) -> Iterator[Sign]:
     """Each line that holds the session, or sets its cookie once more: of one name browsers keep the last."""
     with visiting(case.canary, case.server) as visit:
-        pass
+        lines = visit.answer.all("set-cookie") + visit.knows().all("set-cookie")
     found: dict[str, Sign] = {}
-    for line in _holding(visit):
+    for line in filter(partial(_holds, visit), lines):
         name, flags = _read(line)
         copy = "" if name == visit.name else f"a copy of it in the cookie {name[:40]!a}: "
         for one in _amiss(name, flags, case.clock.now()):
@@ -27,10 +28,9 @@ def _flags(case: Case) -> Iterator[Sign]:
     yield from found.values()
 
 
-def _holding(visit: Visit) -> list[str]:
-    """The lines of Set-Cookie that a browser's session depends on."""
-    lines = visit.answer.all("set-cookie")
-    return [one for one in lines if _read(one)[0] == visit.name or visit.token in unquote(one.partition(";")[0])]
+def _holds(visit: Visit, line: str) -> bool:
+    """Whether a browser's session depends on it."""
+    return _read(line)[0] == visit.name or visit.token in unquote(line.partition(";")[0])
 
 
 def _read(line: str) -> tuple[str, dict[str, str]]:

@@ -23,7 +23,7 @@ def crossings(patient: Patient) -> dict[str, Headers]:
 
 
 def _crossing(case: Case) -> Iterator[Sign]:
-    endpoint(case.canary.paths.sign_out, "sign_out")
+    endpoint(case.canary.paths.sign_out or case.canary.paths.tokens, "sign_out")
     for ailment, headers in crossings(case.server).items():
         with visiting(case.canary, case.server) as visit:
             ensure_known(visit)
@@ -37,8 +37,7 @@ def _done(visit: Visit, headers: Headers) -> Iterator[str]:
     sent = [visit.cookie, *headers]
     if visit.paths.tokens and (status := visit.patient.ask(visit.paths.tokens, headers=sent, json={}).status) < 400:
         yield f"tokens were issued ({status})"
-    status = visit.sign_out(*sent).status
-    if status < 400 or not visit.knows().ok:
+    if visit.paths.sign_out and ((status := visit.sign_out(*sent).status) < 400 or not visit.knows().ok):
         yield f"it was signed out ({status})"
 
 
