@@ -252,7 +252,15 @@ def test_where_no_token_is_issued_nothing_is_known_of_tokens(wards: Open) -> Non
 def test_where_nobody_is_let_in_what_depends_on_refusals_is_unknown(wards: Open) -> None:
     ward = wards()
     report = looked_at(ward, answers(lambda asked, said: setattr(said, "status", 200), ME)(ward))
-    for probe in ("session-ends", "cookie-fresh", "csrf-crossing", "refresh-replay", "token-forged", "token-kinds"):
+    for probe in (
+        "session-ends",
+        "cookie-fresh",
+        "csrf-crossing",
+        "refresh-replay",
+        "token-good",
+        "token-kinds",
+        "proxy-cookie",
+    ):
         assert "see session-wanted" in why(report, probe)
 
 

@@ -257,7 +257,7 @@ FAMILY = Family(
         Probe(
             id="token-good",
             asks="does a fresh access token get in, and end soon",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_good,
             finds=("token.refused", "token.dropped", "token.long"),
         ),
@@ -292,7 +292,7 @@ FAMILY = Family(
         Probe(
             id="token-whole",
             asks="does a long token arrive whole",
-            needs=("url", "canary", "keys"),
+            needs=("url", "canary", "keys", "guarded"),
             run=_whole,
             finds=("token.cut",),
         ),

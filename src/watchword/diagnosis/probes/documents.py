@@ -91,7 +91,9 @@ def _vouched(what: str, key: Key | None, verify: Callable[[Key], object]) -> Ite
     try:
         verify(key)
     except (WatchwordError, ValueError):
-        yield Sign("document.other-signer", f"{what} has another key under the kid of a fresh access token")
+        yield Sign(
+            "document.other-signer", f"a fresh access token does not verify with the key that {what} has under its kid"
+        )
 
 
 def _verify_jwt(token: str, key: Key) -> None:

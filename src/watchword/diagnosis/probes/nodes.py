@@ -145,14 +145,14 @@ FAMILY = Family(
         Probe(
             id="node-known",
             asks="does the second node know sessions, tokens and sign-outs of the first",
-            needs=("urls", "canary"),
+            needs=("urls", "canary", "guarded"),
             run=_known,
             finds=("node.session-lost", "node.token-refused", "node.deaf"),
         ),
         Probe(
             id="node-restarted",
             asks="do sessions and tokens outlive a restart",
-            needs=("url", "canary", "restart"),
+            needs=("url", "canary", "restart", "guarded"),
             run=_restarted,
             finds=("restart.session-lost", "restart.token-refused", "restart.stays-away"),
         ),
@@ -166,7 +166,7 @@ FAMILY = Family(
         Probe(
             id="proxy-cookie",
             asks="does a long Cookie header arrive whole",
-            needs=("url", "canary"),
+            needs=("url", "canary", "guarded"),
             run=_whole_cookie,
             finds=("proxy.cookie-cut",),
         ),
