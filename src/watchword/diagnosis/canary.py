@@ -113,11 +113,12 @@ class Visit(Struct, frozen=True):
     @property
     def cookie(self) -> tuple[str, str]:
         """What a browser sends."""
-        return self.cookie_of(self.token)
+        return _cookies({self.name: self.token, **self.beside})
 
     def cookie_of(self, token: str) -> tuple[str, str]:
-        """The same with another token as the session's."""
-        return _cookies({self.name: token, **self.beside})
+        """The same with another token instead of the session's, and without its copies."""
+        others = {name: value for name, value in self.beside.items() if self.token not in value}
+        return _cookies({self.name: token, **others})
 
     def own(self) -> list[tuple[str, str]]:
         """The headers of a page of the application itself."""

@@ -94,6 +94,18 @@ simple(
 simple("the cookie is set twice", answers(added(lambda line: f"{COOKIE}={_value(line)}; Path=/")), *BARE)
 
 
+@fault("the session is taken from either of two cookies", "cookie.no-prefix", *BARE)
+def _either(ward: Ward) -> Fault:
+    copies = answers(added(lambda line: f"old_sid={_value(line)}; Path=/"))(ward)
+
+    async def meddle(asked: Asked, ask: Ask) -> Said:
+        if found := re.search(r"old_sid=([^;]+)", asked.get("cookie")):
+            asked.put("cookie", f"{COOKIE}={found[1]}")
+        return await copies(asked, ask)
+
+    return meddle
+
+
 def _renewed(asked: Asked, said: Said) -> None:
     if said.status == 200 and asked.get("cookie"):
         said.headers.append((b"set-cookie", f"{asked.get('cookie')}; Path=/".encode()))

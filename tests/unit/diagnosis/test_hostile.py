@@ -339,6 +339,8 @@ def test_the_session_is_the_cookie_that_is_wanted_or_the_one_that_is_named(wards
         patient.close()
     finally:
         ward.meddler.fault = none
+    report = looked_at(ward, none, canary(cookie="other"))
+    assert {one.id for one in report.findings} == {"session.no-sign-in"}
 
 
 def test_where_it_cannot_be_told_which_cookie_is_the_session_none_is_guessed(wards: Open) -> None:

@@ -36,10 +36,10 @@ def _begins(case: Case) -> Iterator[Sign]:
         raise CannotRunError("the sign-in is refused as another site's: see csrf-own")
     if answer.status == 429:
         raise CannotRunError(not_entered(answer))
-    held = kept(answer)
+    held, named = kept(answer), {case.canary.cookie} - {""}
     if answer.status >= 500:
         yield Sign("session.fails", not_entered(answer))
-    elif answer.status >= 400 or not any(len(value) >= SHORTEST for value in held.values()):
+    elif answer.status >= 400 or not any(len(value) >= SHORTEST for value in held.values()) or not named <= held.keys():
         yield Sign("session.no-sign-in", not_entered(answer))
     else:
         if not knows_cookies(case.canary, held, case.server):
