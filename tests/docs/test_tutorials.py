@@ -21,6 +21,8 @@ FOLDER: Final = Path(__file__).parents[2] / "docs/tutorial"
 PAGES: Final = sorted(page for page in FOLDER.glob("*.md") if page.name not in ("index.md", "first-steps.md"))
 EACH: Final = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
+SECRET: Final = re.compile(rb"ww_[a-z]{2}_[\w-]{20}|sk_(live|test)_\w{20}|eyJ[\w-]{20}")
+
 
 @pytest.fixture
 def browser() -> Iterator[Callable[[], Page]]:
@@ -42,6 +44,12 @@ def test_it_can_be_followed(page: Path, tmp_path: Path, browser: Callable[[], Pa
         follower.follow(page.read_text())
     finally:
         follower.close()
+    assert [kept for kept in tmp_path.rglob("*") if kept.is_file() and open_secret(kept)] == []
+
+
+def open_secret(kept: Path) -> bool:
+    """Whether a file has a token in it, and others than its owner can read it."""
+    return bool(kept.stat().st_mode & 0o077 and SECRET.search(kept.read_bytes()))
 
 
 @EACH
@@ -56,6 +64,15 @@ def test_it_ends_everything_of_one_user_and_says_what_was_learnt(page: Path) -> 
     text = page.read_text()
     assert re.search(r"^\$ watchword revoke --(subject|client) ", text, re.MULTILINE)
     assert re.findall(r"^## (.*)$", text, re.MULTILINE)[-2:] == ["What you have learnt", "Where to go on"]
+
+
+@EACH
+def test_no_secret_is_an_argument_and_no_answer_with_a_token_is_kept(page: Path) -> None:
+    text = page.read_text()
+    assert not re.search(r"(-H|--header) \"[^\"\n]*\$", text)
+    assert not re.search(r"\.py [^<|)\n]*(\$\(cat|horse)", text)
+    if re.search(r"-> (str|dict\[str, str\]):\n(    .*\n)*    return .*\.token\b", text):
+        assert 'response.headers["cache-control"] = "no-store"' in text
 
 
 @EACH
