@@ -131,8 +131,8 @@ def _origin(lines: list[Line]) -> Iterator[str]:
     yield "## Where the figures are from"
     yield ""
     yield "`make faults` runs the catalogue and writes this page from `faults.jsonl` beside it"
-    yield "(`python -m tests.faults.run --only F-01` runs one row). A test holds the page to the lines, and a smaller run"
-    yield "of every row is part of the tests."
+    yield "(`python -m tests.faults.run --only F-01` runs one row). A test holds the page to the lines, and a smaller"
+    yield "run of every row is part of the tests."
     yield ""
     runs = sorted((line.date, line.commit, line.scale, line.machine, line.row.id) for line in lines)
     for (date, commit, scale, machine), some in groupby(runs, key=lambda one: one[:4]):
