@@ -58,7 +58,7 @@ AILMENT = """\
 
 **Mend.**
 
-```
+```text
 {mend}
 ```"""
 
@@ -67,7 +67,7 @@ INDEX = """\
 
 What ails, by symptom. Begin with [`watchword doctor`](../how-to/use-the-doctor.md):
 
-```
+```text
 watchword doctor --config watchword.toml --url https://app.example --canary canary.toml
 ```
 
