@@ -17,7 +17,6 @@ HEAD: Final = """\
 # Sessions, JWT and PASETO, side by side
 
 Each answer is true of watchword, and is a link to the test that shows it; the test's name is the link's title.
-`make comparison` writes this page from a table, and a test sees to it that each test is there.
 
 - A **session** is an opaque token: random, with a record in the store. Opaque access tokens and API keys answer alike.
 - A **JWT** here is an access or service token that is signed (JWS), and read by all who have the public key.
@@ -40,6 +39,8 @@ algorithm has closed that. Expiry, revocation, storage and theft are left to you
 The bytes are those of an access token for one user, one session and one scope; your own claims come on top.
 Figures of speed: [benchmarks](../reference/benchmarks.md).
 What each kind is bound to: [the taxonomy](../reference/taxonomy.md).
+
+*`make comparison` writes this page from a table, and a test sees to it that each test is there.*
 """
 
 

@@ -51,9 +51,9 @@ FLOWS: Final = (
 HEAD: Final = """\
 # The three flows
 
-How each sort of token is issued, carried, checked and ended. `make flows` draws the pictures and writes the steps from
-one table; a test holds them to it. Each step says the stage of [the corridor](../../ARCHITECTURE.md), or the verb, and
-the file that does it. **Red** is where a token can be ended: there it stops counting.
+How each sort of token is issued, carried, checked and ended. Each step says the stage of
+[the corridor](../../ARCHITECTURE.md), or the verb, and the file that does it. **Red** is where a token can be ended:
+there it stops counting.
 """
 TAIL: Final = """\
 
@@ -65,6 +65,8 @@ TAIL: Final = """\
 - After *verify* and *claims* a token is genuine. Whether it still counts is another question, and the red one.
 
 The same as a table: [sessions, JWT and PASETO, side by side](sessions-jwt-paseto.md).
+
+*`make flows` draws the pictures and writes the steps from one table; a test holds them to it.*
 """
 
 

@@ -36,13 +36,15 @@ def _index() -> str:
 PAGE = """\
 # {title}
 
-Written by `make runbook` from the table of [`watchword doctor`](../how-to/use-the-doctor.md). [All symptoms](index.md).
+[All symptoms](index.md).
 
 **How to see it.** {look}
 
 **How to prevent it.** {prevent}
 
 {rows}
+
+*Written by `make runbook` from the table of [`watchword doctor`](../how-to/use-the-doctor.md).*
 """
 
 AILMENT = """\
@@ -56,16 +58,16 @@ AILMENT = """\
 
 **Mend.**
 
-```
+```text
 {mend}
 ```"""
 
 INDEX = """\
 # The runbook
 
-Written by `make runbook` from the table of [`watchword doctor`](../how-to/use-the-doctor.md). Begin with it:
+What ails, by symptom. Begin with [`watchword doctor`](../how-to/use-the-doctor.md):
 
-```
+```text
 watchword doctor --config watchword.toml --url https://app.example --canary canary.toml
 ```
 
@@ -75,6 +77,8 @@ says the same without a network.
 | what people notice | finding |
 |---|---|
 {rows}
+
+*Written by `make runbook` from the table of the doctor.*
 """
 
 if __name__ == "__main__":

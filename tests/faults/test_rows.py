@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.faults.setting import FOUND, SERVICES
 
 SLACK = 20
 """A machine that has other work may take so many times as long; counts are held as they are."""
+MISSED = re.compile(r"\| ([A-Z]-\w+) \|.*\*\*missed\*\*")
 CASES = [(fault, store) for fault in catalogue() for store in fault.stores]
 
 
@@ -44,6 +46,14 @@ def test_every_file_of_rows_is_in_the_catalogue() -> None:
 
 def test_the_page_says_what_the_lines_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(read(LINES)), "run `python -m tests.faults.page`"
+
+
+def test_the_headline_counts_every_goal_that_a_row_marks_as_missed() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    marked = [(found[1], line.count("**missed**")) for line in text.splitlines() if (found := MISSED.match(line))]
+    headline = next(line for line in text.splitlines() if line.startswith("**") and "goals missed" in line)
+    assert f"; {sum(count for _, count in marked)} of " in headline
+    assert re.findall(r"\[(\S+)\]\(#", headline) == sorted({name for name, _ in marked})
 
 
 def test_every_fault_has_its_line_and_nothing_dead_was_ever_accepted() -> None:

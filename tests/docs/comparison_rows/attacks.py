@@ -85,7 +85,7 @@ ROWS: Final = (
             "unit/integrations/test_fastapi.py::test_a_cookie_counts_on_requests_of_our_own_pages",
         ),
         Cell(
-            "the same; either of them in a cookie is as a session",
+            "as a bearer no browser sends it by itself; in a cookie it is checked as a session is, and so is a JWT",
             "unit/integrations/test_token_cookies.py::test_csrf_is_checked_as_for_sessions",
         ),
         Cell(
@@ -104,12 +104,12 @@ ROWS: Final = (
             "hostile/test_state.py::test_h54_a_key_that_leaves_takes_its_tokens_along",
         ),
         Cell(
-            "the same",
+            "the thief writes any token until the key is revoked; then none of them counts",
             "faults/test_two_processes.py::"
             "test_f30_a_compromised_key_is_refused_by_one_who_has_not_seen_the_new_key_file",
         ),
         Cell(
-            "the same, and the thief reads all that was sealed; keep it in one service",
+            "the thief writes any token, and reads what was sealed, until the key is revoked; keep it in one service",
             "unit/diagnosis/test_local.py::test_a_key_that_two_services_hold",
         ),
     ),

@@ -50,7 +50,7 @@ ROWS: Final = (
             "unit/tokens/test_access.py::test_without_a_view_it_says_so",
         ),
         Cell(
-            "the same, in other languages too",
+            "yes, with the keys, in other languages too; without a View no revocation is heard",
             "interop/test_npm_paseto.py::test_paseto_ts_reads_our_access_tokens",
         ),
         Cell(

@@ -29,7 +29,7 @@ ROWS: Final = (
             "interop/test_jose.py::test_what_they_accept_and_we_refuse",
         ),
         Cell(
-            "fewer; the same list for pyseto",
+            "few; what pyseto takes and should not is listed",
             "interop/test_paseto.py::test_what_pyseto_accepts_and_we_refuse",
         ),
         Cell(

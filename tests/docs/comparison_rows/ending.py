@@ -18,11 +18,11 @@ ROWS: Final = (
             "hostile/test_state.py::test_h65_whatever_stops_it",
         ),
         Cell(
-            "the same: the View does not look at the format",
+            "not by itself; with the View as a JWT does, which does not look at the format",
             "unit/runtime/test_feed_follower.py::test_paseto_tokens_of_the_issuer_with_the_same_view",
         ),
         Cell(
-            "the same: with its user, its key or everything",
+            "not by itself; with the View by user, key or everything",
             "unit/tokens/test_sealed.py::test_it_falls_with_its_user_its_key_and_everything",
         ),
     ),
@@ -37,12 +37,12 @@ ROWS: Final = (
             "faults/test_two_processes.py::test_past_max_staleness_nothing_revoked_is_accepted",
         ),
         Cell(
-            "the same, here for a key that has leaked",
+            "never later than `max_staleness`, here for a key that has leaked",
             "faults/test_two_processes.py::"
             "test_f30_a_compromised_key_is_refused_by_one_who_has_not_seen_the_new_key_file",
         ),
         Cell(
-            "`open`: the same; `redeem` asks the store, so at once",
+            "`open`: never later than `max_staleness`; `redeem` asks the store, so at once",
             "unit/tokens/test_sealed.py::test_a_redeem_elsewhere_hears_of_a_void_before_its_view_does",
         ),
     ),
@@ -58,7 +58,7 @@ ROWS: Final = (
             "unit/revocation/test_stale.py::test_open_takes_for_the_window_and_not_one_instant_longer",
         ),
         Cell(
-            "the same, also for one that was seen before",
+            "503, also for one that was seen before",
             "unit/tokens/test_access.py::test_past_the_lease_a_seen_token_is_good_no_more",
         ),
         Cell("503", "unit/tokens/test_sealed.py::test_a_stale_view_is_503"),
@@ -73,7 +73,10 @@ ROWS: Final = (
             "it holds a copy, so it ends; the next one is right",
             "unit/tokens/test_roles.py::test_an_access_token_from_before_is_dead_and_the_next_one_is_right",
         ),
-        Cell("the same", "contracts/test_events.py::test_what_dies_is_what_the_table_says"),
+        Cell(
+            "it holds a copy, so it ends; the next one is right",
+            "contracts/test_events.py::test_what_dies_is_what_the_table_says",
+        ),
         Cell(
             "a sealed one has none, and lives on: ten minutes at most",
             "unit/tokens/test_sealed.py::test_it_lives_ten_minutes_at_most",

@@ -18,7 +18,7 @@ ROWS: Final = (
             "unit/keys/test_discovery.py::test_a_rotation_as_it_is_seen_from_outside",
         ),
         Cell(
-            "the same, and its document says when each key begins and ends",
+            "published before it signs, kept after; its document says when each key begins and ends",
             "vectors/test_paseto_keys.py::test_what_we_write_we_read_and_the_times_of_a_key_are_honoured",
         ),
         Cell(
@@ -37,7 +37,7 @@ ROWS: Final = (
             "unit/diagnosis/test_nodes.py::test_two_nodes_with_keys_each",
         ),
         Cell(
-            "the same; who only verifies has the public halves alone",
+            "they share the keys; who only verifies has the public halves alone",
             "properties/test_rotation.py::test_with_real_keys_a_token_outlives_the_rotation",
         ),
         Cell(
@@ -55,8 +55,8 @@ ROWS: Final = (
             "good where the keys were kept, and what was revoked stays so",
             "unit/test_app.py::test_sqlite_finds_everything_again",
         ),
-        Cell("the same: one key file", "unit/keys/test_sources.py::test_created_read_and_replaced"),
-        Cell("the same", "unit/keys/test_sources.py::test_created_read_and_replaced"),
+        Cell("good where the key file was kept", "unit/keys/test_sources.py::test_created_read_and_replaced"),
+        Cell("good where the key file was kept", "unit/keys/test_sources.py::test_created_read_and_replaced"),
     ),
     Row(
         "A list of devices?",
@@ -68,7 +68,10 @@ ROWS: Final = (
             "by its refresh family or session; ending one ends its access tokens",
             "unit/tokens/test_devices.py::test_one_device_is_ended_with_all_of_its_tokens",
         ),
-        Cell("the same", "unit/tokens/test_access.py::test_jwt_and_paseto_say_the_same"),
+        Cell(
+            "by its refresh family or session; ending one ends its access tokens",
+            "unit/tokens/test_access.py::test_jwt_and_paseto_say_the_same",
+        ),
         Cell(
             "no: it is for minutes, and for one purpose",
             "unit/tokens/test_sealed.py::test_it_lives_ten_minutes_at_most",
@@ -87,7 +90,7 @@ ROWS: Final = (
             COSTS,
         ),
         Cell(
-            "the same; its times as text cost a little more",
+            "a signature: tens of microseconds, with times as text a little more; seen before, a few",
             "unit/tokens/test_access.py::test_a_second_look_is_the_same_principal",
             COSTS,
         ),

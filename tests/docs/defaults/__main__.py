@@ -105,11 +105,9 @@ HEAD = "| what | default | what changes it | source |\n|---|---|---|---|"
 TEXT = """\
 # Defaults
 
-What holds unless you say otherwise, what says otherwise, and whose advice it is. `make defaults` writes this page
-with the values read from the code; a test holds it to that, wants a row for each setting and each keyword of
-`Watchword`, and wants the same value wherever one default is named twice. `name.of` is a [setting](configuration.md),
-`name=` a keyword of `Watchword` or of what the row names; *fixed* means that nothing changes it. Where we knowingly
-differ from a source, [the deviations](deviations.md) say so.
+What holds unless you say otherwise, what says otherwise, and whose advice it is. `name.of` is a
+[setting](configuration.md), `name=` a keyword of `Watchword` or of what the row names; *fixed* means that nothing
+changes it. Where we knowingly differ from a source, [the deviations](deviations.md) say so.
 
 {tables}
 
@@ -124,6 +122,9 @@ with fresh random keys, readable by its owner alone.
 RFC and draft numbers are the IETF's. *ASVS* is OWASP ASVS 5.0, *63B* is NIST SP 800-63B-4, *SP 800-57* is its Part 1
 Rev. 5, *OWASP Session Management* and *OWASP Password Storage* are cheat sheets of that name, *FAPI 2.0* is its
 Security Profile. *Ours*: no source names a figure; the reason stands with it.
+
+*`make defaults` writes this page with the values read from the code; a test holds it to that, wants a row for each
+setting and each keyword of `Watchword`, and wants the same value wherever one default is named twice.*
 """
 
 if __name__ == "__main__":

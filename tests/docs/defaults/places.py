@@ -33,7 +33,7 @@ BROWSER = (
         what="session cookie: name",
         value=COOKIE.name,
         how="`CookiePolicy(name=)`",
-        source="ASVS 3.3.3, RFC 6265bis §4.1.3 (`__Host-`, `__Http-`)",
+        source="ASVS 3.3.3, draft-ietf-httpbis-layered-cookies (`__Host-Http-`), RFC 6265bis §4.1.3 (`__Host-`)",
     ),
     Row(
         what="session cookie: `Secure`, `HttpOnly`, no `Domain`",
@@ -87,7 +87,7 @@ SENDERS = (
     Row(
         what="`high_risk`: the oldest sign-in that `require` takes",
         value=RISKS["high_risk"].fresh,
-        source="63B §2.3.3 (15 min at AAL3), RFC 9470",
+        source="Ours: RFC 9470 lets an API ask for a recent sign-in, and names no figure",
     ),
     Row(
         what="`high_risk`: bound credentials alone", value=RISKS["high_risk"].required, source="ASVS 10.4.14, RFC 9449"
