@@ -48,6 +48,9 @@ def _stale(case: Case) -> Iterator[Sign]:
         yield Sign("config.slow-revocation", f"max_staleness is {said.max_staleness:g} s")
     if said.access.lifetime > LONG_ACCESS:
         yield Sign("config.long-access", f"access.lifetime is {said.access.lifetime} s")
+    if said.session.idle > said.session.absolute:
+        seen = f"session.idle is {said.session.idle} s, and session.absolute is {said.session.absolute} s"
+        yield Sign("config.idle-beyond-absolute", seen)
 
 
 def _addresses(case: Case) -> Iterator[Sign]:
@@ -142,6 +145,13 @@ FAMILY = Family(
             mend="lifetime = 900   # under [access] in watchword.toml",
         ),
         Ailment(
+            id="config.idle-beyond-absolute",
+            level="warning",
+            symptom="A session that nobody uses lives as long as one that is used.",
+            cause="`session.idle` is longer than `session.absolute`: it never takes effect.",
+            mend="idle = 1800   # under [session] in watchword.toml",
+        ),
+        Ailment(
             id="config.plain-issuer",
             symptom="Verifiers refuse to discover the keys, or fetch them where anybody on the way can change them.",
             cause="`issuer` is an http URL.",
@@ -207,7 +217,7 @@ FAMILY = Family(
             asks="does a revocation take hold soon, and closed",
             needs=("config",),
             run=_stale,
-            finds=("config.fails-open", "config.slow-revocation", "config.long-access"),
+            finds=("config.fails-open", "config.slow-revocation", "config.long-access", "config.idle-beyond-absolute"),
         ),
         Probe(
             id="config-addresses",
