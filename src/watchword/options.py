@@ -13,6 +13,7 @@ from .authn.binding import BindingPolicy
 from .authn.risk import ProfileName
 from .clock import Clock
 from .config import Settings
+from .errors import ConfigurationError
 from .keys.ring import KeyRing
 from .policy.base import Policy
 from .policy.rbac import RBAC, Role
@@ -57,7 +58,7 @@ class Options(TypedDict, total=False):
 
 
 def keywords(settings: Settings) -> Options:
-    """What the constructor takes, from settings."""
+    """What the constructor takes, from settings. Raises: ConfigurationError for a life that its kind does not have."""
     return {
         "issuer": settings.issuer,
         "audience": settings.audience,
@@ -69,17 +70,17 @@ def keywords(settings: Settings) -> Options:
         "on_stale": settings.on_stale,
         "open_for": timedelta(seconds=settings.open_for),
         "session_idle": timedelta(seconds=settings.session.idle),
-        "session_absolute": timedelta(seconds=settings.session.absolute),
+        "session_absolute": _life(settings, "session", "absolute"),
         "session_limit": settings.session.limit,
         "session_near": settings.session.near,
-        "access_lifetime": timedelta(seconds=settings.access.lifetime),
+        "access_lifetime": _life(settings, "access", "lifetime"),
         "refresh_grace": timedelta(seconds=settings.refresh.grace),
-        "opaque_access_lifetime": timedelta(seconds=settings.opaque_access.lifetime),
-        "sealed_lifetime": timedelta(seconds=settings.sealed.lifetime),
+        "opaque_access_lifetime": _life(settings, "opaque_access", "lifetime"),
+        "sealed_lifetime": _life(settings, "sealed", "lifetime"),
         "environment": settings.environment,
         "api_key_prefix": settings.api_key.prefix,
         "one_time_every": timedelta(seconds=settings.one_time.every),
-        "service_lifetime": timedelta(seconds=settings.service.lifetime),
+        "service_lifetime": _life(settings, "service", "lifetime"),
         "single_service": settings.access.single_service,
         "policy": _policy(settings),
         "formats": {name: getattr(settings, name).format for name in KINDS},
@@ -87,6 +88,17 @@ def keywords(settings: Settings) -> Options:
         "binding": BindingPolicy(**asdict(settings.binding)),
         "profile": settings.profile,
     }
+
+
+def _life(settings: Settings, kind: str, name: str) -> timedelta:
+    """Judged here as well as by the kind, for here the setting has a name."""
+    life, cap = timedelta(seconds=getattr(getattr(settings, kind), name)), KINDS[kind].cap
+    if life > cap:
+        allowed, said = int(cap.total_seconds()), int(life.total_seconds())
+        raise ConfigurationError(
+            f"{kind}.{name}: {said} s is more than the {allowed} that are allowed; {KINDS[kind].longer}"
+        )
+    return life
 
 
 def _policy(settings: Settings) -> Policy | None:

@@ -248,6 +248,30 @@ def test_a_warning_is_told_and_is_no_failure(tmp_path: Path) -> None:
     )
 
 
+def test_what_would_not_start_is_no_matter_of_advice(tmp_path: Path) -> None:
+    """As ``serve`` refuses it, by the name of the setting."""
+    (tmp_path / "watchword.toml").write_text(GOOD + "[access]\nlifetime = 86400\n")
+    done = run("advise", "--audit", "watchword.toml", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = "it would not start: access.lifetime: 86400 s is more than the 3600 that are allowed"
+    assert done.stderr.startswith(f"error: watchword.toml: {said}")
+
+
+def test_the_count_says_whether_there_was_a_plan(tmp_path: Path) -> None:
+    for more, said in (
+        ("", "checks (no answers in it): "),
+        ('[advice.answers]\nclient = ["web"]\n', "and its own plan: "),
+    ):
+        (tmp_path / "watchword.toml").write_text(GOOD + more)
+        assert said in run("advise", "--audit", "watchword.toml", folder=tmp_path).stdout
+
+
+def test_a_missing_file_is_named_by_the_option_that_there_is(tmp_path: Path) -> None:
+    done = run("advise", "--audit", "nope.toml", folder=tmp_path)
+    assert "there is no nope.toml" in done.stderr
+    assert "--config" not in done.stderr
+
+
 def test_a_failure_is_exit_code_1_and_says_what_to_write(tmp_path: Path) -> None:
     text = GOOD.replace("sqlite:///app.db", "memory:") + "[deployment]\nworkers = 4\n"
     code, [finding] = audited(tmp_path, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.cli.processes import run, running
 from tests.cli.terminal import shown
+from watchword.diagnosis.doctor import FAMILIES
 
 TOML = """
 url = "sqlite:///auth.db"
@@ -29,7 +30,8 @@ def test_a_healthy_configuration(tmp_path: Path) -> None:
     *skipped, last = done.stdout.splitlines()
     assert re.fullmatch(r"1\d probes healthy, 0 findings, [34]\d could not run", last)
     [live] = [line for line in skipped if line.endswith(": needs a server: --url https://app.example")]
-    assert "session-ends" in live
+    assert re.fullmatch(r"not looked at: [34]\d probes: .*", live), "a line a reason, and no list of names"
+    assert "session-ends" in run("doctor", "--json", folder=tmp_path).stdout
 
 
 def test_a_finding_is_symptom_probe_cause_mend_and_page(tmp_path: Path) -> None:
@@ -78,12 +80,14 @@ def test_what_is_wrongly_used(tmp_path: Path) -> None:
         ("--url", "http://127.0.0.1:1", "--canary", "canary.toml"),
         ("--url", "http://127.0.0.1:1", "--ca", "canary.toml"),
         ("--explain", "no.such"),
+        ("--config", "nope.toml"),
     ):
         done = run("doctor", *arguments, folder=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("error: ")
         assert "Traceback" not in done.stderr
         assert "hunter2" not in done.stderr
+    assert "there is no nope.toml" in run("doctor", "--config", "nope.toml", folder=tmp_path).stderr
     assert run("doctor", "--workers", "0").returncode == 2
 
 
@@ -91,6 +95,9 @@ def test_one_finding_is_explained() -> None:
     done = run("doctor", "--explain", "token.unsigned")
     assert done.returncode == 0
     assert "runbook  token-checks" in done.stdout
+    family = next(one for one in FAMILIES if one.page == "token-checks")
+    assert f"see it   {family.look}\n" in done.stdout
+    assert f"prevent  {family.prevent}\n" in done.stdout
     assert json.loads(run("doctor", "--explain", "token.unsigned", "--json").stdout)["probes"] == ["token-forged"]
 
 

@@ -75,7 +75,7 @@ def resolve(words: list[str]) -> tuple[click.Command, str, list[str]]:
 
 @pytest.mark.parametrize("id", [id for id, row in AILMENTS.items() if "watchword " in row.mend])
 def test_what_the_doctor_tells_to_run_parses(id: str) -> None:
-    for line in re.findall(r"\bwatchword ([a-z].*?)(?:  #|[,;|<]|$)", AILMENTS[id].mend):
+    for line in re.findall(r"\bwatchword ([a-z].*?)(?:  #|[,;|<]|&&|$)", AILMENTS[id].mend):
         command, name, rest = resolve(shlex.split(line))
         context = command.make_context(name, rest)
         assert context.params.get("kids") or not context.params.get("emergency"), "an emergency is of one key"

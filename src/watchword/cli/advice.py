@@ -139,11 +139,13 @@ def show_rule(rule: Rule) -> None:
     click.echo(f"  source: {', '.join(rule.sources)}")
 
 
-def show_findings(found: Sequence[Finding], path: str) -> None:
+def show_findings(found: Sequence[Finding], path: str, *, planned: bool) -> None:
+    """``planned``: the file has the answers of a plan, and was held against it."""
     for one in found:
         level = one.level if plain() else click.style(one.level, fg=LEVELS[one.level], bold=True)
         text, sources = why(one.rule)
         click.echo(f"{level} {one.setting}: {one.says}")
         click.echo(f"  instead: {one.instead}\n  why: {text} ({one.rule}: {', '.join(sources)})")
     counted = [f"{sum(one.level == level for one in found)} {level}" for level in LEVELS]
-    click.echo(f"{path}: {len(CHECKS)} checks and its own plan: {', '.join(counted)}")
+    against = "and its own plan" if planned else "(no answers in it)"
+    click.echo(f"{path}: {len(CHECKS)} checks {against}: {', '.join(counted)}")

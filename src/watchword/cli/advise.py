@@ -21,6 +21,7 @@ from ..advisor.questions import QUESTIONS
 from ..advisor.rules import RULES
 from ..advisor.writing import FRAMEWORKS, project
 from ..config import Settings
+from ..errors import ConfigurationError
 from ..keys.ring import KeyRing
 from ..stores.base import open_store
 from .advice import rule_json, show_findings, show_plan, show_rule
@@ -176,16 +177,29 @@ def _explain(name: str, as_json: bool) -> None:
 
 
 def _audit(path: str, as_json: bool) -> None:
+    if not Path(path).exists():
+        raise CommandError(f"there is no {path}", "name the file after --audit")
     settings = configured(path)
+    _ensure_starts(settings, path)
     found = audit(settings, _algorithms(settings))
     failed = any(one.level == "fail" for one in found)
     if as_json:
         told = [to_builtins(one) | {"why": why(one.rule)[0], "sources": list(why(one.rule)[1])} for one in found]
         say_json({"findings": told, "failed": failed})
     else:
-        show_findings(found, path)
+        show_findings(found, path, planned=bool(settings.advice.answers))
     if failed:
         raise SystemExit(1)
+
+
+def _ensure_starts(settings: Settings, path: str) -> None:
+    """Advice on what is refused would be beside the point. Making a Watchword does no I/O."""
+    from ..app import Watchword
+
+    try:
+        Watchword.from_settings(settings)
+    except ConfigurationError as error:
+        raise CommandError(f"{path}: it would not start: {error}", "correct it, and audit it again") from error
 
 
 def _algorithms(settings: Settings) -> list[str]:

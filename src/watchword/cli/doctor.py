@@ -21,6 +21,9 @@ from .commands import CommandError, examples, json_option, plain, say_json
 if TYPE_CHECKING:
     from ..diagnosis.doctor import Finding, Report
 
+_FEW = 3
+"""So many probes are named that could not run for one reason; more are counted, and ``--json`` names them."""
+_LABELS = {"look": "see it"}
 _CODES = "Exit codes: 0 no failure, 1 a failure was found, 2 wrong usage."
 
 
@@ -73,6 +76,9 @@ def doctor(
     configs = configs or (() if urls or not os.path.exists("watchword.toml") else ("watchword.toml",))
     if not configs and not urls:
         raise CommandError("there is nothing to examine", "name a configuration with --config, or a server with --url")
+    for path in configs:
+        if not os.path.exists(path):
+            raise CommandError(f"there is no {path}", "name a configuration that is there with --config")
     report = _examined(configs, urls, canary, ca, workers or _concurrency(), restart)
     if output is not None:
         _write(report, output)
@@ -156,7 +162,8 @@ def _say(report: Report) -> None:
         if result.health == "unknown":
             unknown.setdefault(result.why, []).append(result.probe)
     for why, probes in unknown.items():
-        click.echo(f"not looked at: {', '.join(probes)}: {why}")
+        which = ", ".join(probes) if len(probes) <= _FEW else f"{len(probes)} probes"
+        click.echo(f"not looked at: {which}: {why}")
     found = len(report.findings)
     counted = f"{found} finding{'' if found == 1 else 's'}, {report.count('unknown')} could not run"
     click.echo(f"{report.count('healthy')} probes healthy, {counted}")
@@ -175,15 +182,16 @@ def _lines(one: Finding) -> list[str]:
 
 
 def _explain(id: str, as_json: bool) -> None:
-    from ..diagnosis.doctor import AILMENTS, PAGES, PROBES
+    from ..diagnosis.doctor import AILMENTS, FAMILIES, PAGES, PROBES
 
     if id not in AILMENTS:
         raise CommandError(f"there is no finding {id!r}", f"there are: {', '.join(AILMENTS)}")
     row, seen = AILMENTS[id], [probe.id for probe in PROBES if id in probe.finds]
-    told = to_builtins(row) | {"probes": seen, "runbook": PAGES[id]}
+    [family] = [one for one in FAMILIES if one.page == PAGES[id]]
+    told = to_builtins(row) | {"probes": seen, "look": family.look, "prevent": family.prevent, "runbook": PAGES[id]}
     if as_json:
         say_json(told)
         return
-    for name in ("id", "level", "symptom", "probes", "cause", "mend", "runbook"):
+    for name in ("id", "level", "symptom", "probes", "cause", "mend", "look", "prevent", "runbook"):
         value = told[name]
-        click.echo(f"{name:<9}{', '.join(value) if isinstance(value, list) else value}")
+        click.echo(f"{_LABELS.get(name, name):<9}{', '.join(value) if isinstance(value, list) else value}")

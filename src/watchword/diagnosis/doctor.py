@@ -15,6 +15,7 @@ from ..keys.ring import State
 from ..web.logging import Redactor
 from .canary import Canary
 from .hide import visible
+from .mends import filled
 from .patient import Patient, UnreachableError
 from .probes import (
     beginnings,
@@ -182,7 +183,7 @@ def _looked(probe: Probe, case: Case, known: Mapping[str, set[str]]) -> Result:
     except Exception as error:  # noqa: BLE001  # an answer that nobody thought of must not take the whole report away
         return _unknown(probe, case, f"the probe itself failed ({type(error).__name__}): what it met is not foreseen")
     where = _where(probe, case)
-    findings = tuple(_finding(probe, one.ailment, where, one.seen) for one in seen if isinstance(one, Sign))
+    findings = tuple(_finding(probe, one, where, case) for one in seen if isinstance(one, Sign))
     measured = tuple(_said(one.text) for one in seen if isinstance(one, Measured))
     return Result(probe.id, where, "ailing" if findings else "healthy", findings=findings, measured=measured)
 
@@ -241,16 +242,16 @@ def _said(text: str) -> str:
     return visible(Redactor().text(text))
 
 
-def _finding(probe: Probe, id: str, where: str, seen: str) -> Finding:
-    row = AILMENTS[id]
+def _finding(probe: Probe, sign: Sign, where: str, case: Case) -> Finding:
+    row = AILMENTS[sign.ailment]
     return Finding(
-        id=id,
+        id=row.id,
         level=row.level,
         probe=probe.id,
         where=where,
-        seen=_said(seen),
+        seen=_said(sign.seen),
         symptom=row.symptom,
         cause=row.cause,
-        mend=row.mend,
-        runbook=PAGES[id],
+        mend=filled(row.mend, case, sign.fill),
+        runbook=PAGES[row.id],
     )

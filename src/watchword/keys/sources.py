@@ -62,10 +62,11 @@ def read_file(path: str | Path) -> list[Slot]:
         raise ConfigurationError(
             f"the key file {path} has mode {mode:04o}: others can read it; 'chmod 600' it and rotate its keys"
         )
-    return _parse(raw, path)
+    return parsed(raw, path)
 
 
-def _parse(raw: bytes, path: str | Path) -> list[Slot]:
+def parsed(raw: bytes, path: str | Path) -> list[Slot]:
+    """The slots in the bytes of a key file. Raises: ConfigurationError if they are no such file."""
     import json
 
     document: Any = None

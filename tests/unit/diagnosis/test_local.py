@@ -62,6 +62,7 @@ SAID: dict[str, tuple[str, str]] = {
     "it is open past the lease": ('on_stale = "open"\nopen_for = 30.0\n', "config.fails-open"),
     "a revocation may take two minutes": ("max_staleness = 120.0\n", "config.slow-revocation"),
     "access tokens live for an hour": ("[access]\nlifetime = 3600\n", "config.long-access"),
+    "a session's idle time is longer than its whole": ("[session]\nidle = 90000\n", "config.idle-beyond-absolute"),
     "pages without TLS are trusted": ('[server]\norigins = ["http://app.example"]\n', "config.plain-origin"),
     "every address may say whose it is": ('[server]\ntrusted_proxies = ["*"]\n', "config.trusts-everybody"),
     "nearly every address may": (

@@ -159,6 +159,21 @@ async def test_a_life_beyond_the_cap(ww: Watchword, name: str) -> None:
     assert str(refused.value).endswith(kind.longer)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(one, "lifetime") for one in ("access", "opaque_access", "service", "sealed")] + [("session", "absolute")],
+)
+def test_a_life_beyond_the_cap_is_told_by_the_name_of_the_setting(tmp_path: Path, kind: str, name: str) -> None:
+    cap, file = int(KINDS[kind].cap.total_seconds()), tmp_path / "watchword.toml"
+    for life in (cap, cap + 1):
+        file.write_text(f'url = "memory:"\nissuer = "{US}"\naudience = "{API}"\n[{kind}]\n{name} = {life}\n')
+        if life == cap:
+            Watchword.from_config(file)
+            continue
+        with pytest.raises(ConfigurationError, match=rf"^{kind}\.{name}: {life} s is more than the {cap} that are"):
+            Watchword.from_config(file)
+
+
 def test_an_access_token_of_a_day() -> None:
     with pytest.raises(ConfigurationError, match="refresh tokens or sessions; opaque_access"):
         watchword(access_lifetime=DAY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -37,7 +37,7 @@ class Ailment(Struct, frozen=True, kw_only=True):
     symptom: str
     cause: str
     mend: str
-    """One line for a shell, or for watchword.toml."""
+    """One line for a shell, or for watchword.toml. Its names (``app.db.keys``, ``KID``) are examples: see ``Sign``."""
     level: Level = "failure"
 
 
@@ -46,6 +46,8 @@ class Sign(Struct, frozen=True):
 
     ailment: str
     seen: str
+    fill: Mapping[str, str] = {}
+    """Text of the row's mend -> what stands there in this case. The doctor knows the configuration and the origin."""
 
 
 class Measured(Struct, frozen=True):

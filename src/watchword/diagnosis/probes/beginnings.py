@@ -129,7 +129,8 @@ FAMILY = Family(
             id="leak.location",
             symptom="Sessions stand in histories, logs and Referer.",
             cause="A redirect after the sign-in carries the token in its URL.",
-            mend='return RedirectResponse("/", 303)   # without the token; rotate what was leaked: watchword revoke',
+            mend='return RedirectResponse("/", 303)   '
+            "# without the token; end what was leaked: watchword revoke --subject USER",
         ),
     ),
     probes=(

@@ -171,7 +171,7 @@ FAMILY = Family(
             level="warning",
             symptom="A stolen access token works for hours.",
             cause="Access tokens live for more than an hour, or for ever.",
-            mend="access.lifetime = 900   # in watchword.toml",
+            mend="lifetime = 900   # under [access] in watchword.toml",
         ),
         Ailment(
             id="token.unsigned",

@@ -156,7 +156,7 @@ FAMILY = Family(
             id="cookie.any-site",
             symptom="Other sites' pages send the cookie along.",
             cause="SameSite was removed, or set to None for somebody who embeds the page.",
-            mend='session.same_site = "lax"   # in watchword.toml, and no rewriting at the proxy',
+            mend='same_site = "lax"   # under [session] in watchword.toml; and no rewriting at the proxy',
         ),
         Ailment(
             id="cookie.wide",

@@ -109,13 +109,14 @@ FAMILY = Family(
             id="csrf.any-reader",
             symptom="A page of any site reads who the user is, and what they have.",
             cause="CORS reflects every origin, or allows `null`, with credentials, once a user is signed in.",
-            mend='server.origins = ["https://app.example"]   # and remove what copies Origin into the answer',
+            mend='origins = ["https://app.example"]   '
+            "# under [server] in watchword.toml; and remove what copies Origin into the answer",
         ),
         Ailment(
             id="csrf.null-origin",
             symptom="A sandboxed frame of any site acts for the user.",
             cause="`null` is listed as an origin, or Origin is rewritten.",
-            mend='server.origins = ["https://app.example"]   # never "null"',
+            mend='origins = ["https://app.example"]   # under [server] in watchword.toml; never "null"',
         ),
         Ailment(
             id="csrf.sign-in",
@@ -133,7 +134,7 @@ FAMILY = Family(
             id="csrf.own-refused",
             symptom="Sign-in answers 403 `csrf` behind the proxy, and works without it.",
             cause="The server sees another scheme or host than the browser does.",
-            mend='server.origins = ["https://app.example"]   # the public origin, in watchword.toml',
+            mend='origins = ["https://app.example"]   # under [server] in watchword.toml: the public origin',
         ),
     ),
     probes=(

@@ -199,7 +199,8 @@ FAMILY = Family(
             id="document.secret",
             symptom="Anybody can sign tokens of anybody.",
             cause="The document was written by hand, or by something else than the key ring, with private halves.",
-            mend="watchword keys rotate --emergency KID   # what was published is no secret; serve ring.jwks() alone",
+            mend="watchword keys rotate --config watchword.toml --emergency KID   "
+            "# what was published is no secret; serve ring.jwks() alone",
         ),
         Ailment(
             id="document.broken",

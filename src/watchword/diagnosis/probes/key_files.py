@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from hashlib import sha256
@@ -12,7 +13,7 @@ from ...app import Watchword
 from ...errors import WatchwordError
 from ...keys.key import Key
 from ...keys.ring import Slot, State
-from ...keys.sources import read_file
+from ...keys.sources import parsed, read_file
 from .base import Ailment, CannotRunError, Case, Configured, Family, Probe, Sign
 
 OLD = 180 * 86_400
@@ -45,20 +46,41 @@ def _there(case: Case) -> Iterator[Sign]:
     except FileNotFoundError:
         if case.config.said.url.startswith("sqlite:") and not _database(case.config).exists():
             raise CannotRunError("nothing was started yet: the database and its keys are made then") from None
-        yield Sign("keys.missing", f"there is no {path}")
+        yield Sign("keys.missing", f"there is no {path}", _named(path))
         return
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
     mode, folder = stat.S_IMODE(held.st_mode), stat.S_IMODE(os.stat(path.parent).st_mode)
     if mode & 0o077:
-        yield Sign("keys.readable", f"{path} has mode {mode:04o}")
+        yield Sign("keys.readable", f"{path} has mode {mode:04o}", _named(path) | _exposed(case, path))
         return
     if folder & 0o002 and not folder & stat.S_ISVTX:
-        yield Sign("keys.folder-open", f"{path.parent} has mode {folder:04o}")
+        yield Sign(
+            "keys.folder-open", f"{path.parent} has mode {folder:04o}", {"FOLDER": shlex.quote(str(path.parent))}
+        )
     try:
         read_file(path)
     except WatchwordError as error:
-        yield Sign("keys.broken", str(error))
+        yield Sign("keys.broken", str(error), _named(path))
+
+
+def _named(path: Path) -> dict[str, str]:
+    backup = shlex.quote(f"BACKUP/{path.name}")
+    return {"app.db.keys": shlex.quote(str(path)), "BACKUP/app.db.keys": backup}
+
+
+def _exposed(case: Case, path: Path) -> dict[str, str]:
+    """One emergency for each key whose tokens are accepted: an exposed file exposes all of them."""
+    try:
+        slots = parsed(path.read_bytes(), path)
+    except (WatchwordError, OSError):
+        return {}
+    now, config = case.clock.now(), shlex.quote(case.config.path)
+    kids = [
+        one.key.kid for one in slots if one.key.can_sign and not one.revoked and one.state(now) is not State.RETIRED
+    ]
+    said = "; ".join(f"watchword keys rotate --config {config} --emergency -- {shlex.quote(kid)}" for kid in kids)
+    return {_EMERGENCY: said}
 
 
 def _ages(case: Case) -> Iterator[Sign]:
@@ -101,6 +123,8 @@ def _database(config: Configured) -> Path:
     return Path(str(key_file(config)).removesuffix(".keys"))
 
 
+_EMERGENCY = "watchword keys rotate --config watchword.toml --emergency KID"
+
 FAMILY = Family(
     page="key-files",
     title="The key file is missing, readable, old, or held by two services",
@@ -118,7 +142,8 @@ FAMILY = Family(
             id="keys.readable",
             symptom="The process refuses to start, or another user of the machine could sign tokens of anybody.",
             cause="The key file can be read by its group or by all.",
-            mend="chmod 600 app.db.keys && watchword keys rotate --emergency KID   # who could read it may have it",
+            mend="chmod 600 app.db.keys && watchword keys list --config watchword.toml && "
+            f"{_EMERGENCY}   # for each KID: who could read the file may have it",
         ),
         Ailment(
             id="keys.folder-open",
@@ -136,14 +161,14 @@ FAMILY = Family(
             id="keys.no-signer",
             symptom="No token can be issued: there is no active key.",
             cause="The last key that signs was retired, or the file holds public keys alone.",
-            mend="watchword keys generate ES256",
+            mend="watchword keys generate ES256 --config watchword.toml",
         ),
         Ailment(
             id="keys.old",
             level="warning",
             symptom="Nothing is noticed, until the key is lost and nobody has practised to rotate it.",
             cause="The key has been signing for more than 180 days.",
-            mend="watchword keys rotate",
+            mend="watchword keys rotate --config watchword.toml",
         ),
         Ailment(
             id="keys.shared",

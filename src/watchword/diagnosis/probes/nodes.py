@@ -96,7 +96,8 @@ FAMILY = Family(
             id="node.session-lost",
             symptom="Users are signed out at random, or by every restart and deployment.",
             cause="The nodes have a store each: `memory:`, or a SQLite file on each of them.",
-            mend='url = "postgresql://…"   # the same one in the watchword.toml of each node',
+            mend='url = "postgresql://…"   '
+            "# at the top of watchword.toml, before any [table]; the same one on each node",
         ),
         Ailment(
             id="node.token-refused",
@@ -114,13 +115,15 @@ FAMILY = Family(
             id="restart.session-lost",
             symptom="Every deployment signs everybody out.",
             cause="The store does not outlive the process: `memory:`, or a file inside of a container.",
-            mend='url = "sqlite:////var/lib/app/app.db"   # on a volume that stays, or postgresql://',
+            mend='url = "sqlite:////var/lib/app/app.db"   '
+            "# at the top of watchword.toml, before any [table]; on a volume that stays",
         ),
         Ailment(
             id="restart.token-refused",
             symptom="Every deployment makes API clients refresh, and breaks links that were sent.",
             cause="The key file does not outlive the process: fresh keys are made at each start.",
-            mend='keys = "/var/lib/app/app.db.keys"   # in watchword.toml, on a volume that stays',
+            mend='keys = "/var/lib/app/app.db.keys"   '
+            "# at the top of watchword.toml, before any [table]; on a volume that stays",
         ),
         Ailment(
             id="restart.stays-away",

@@ -144,7 +144,7 @@ FAMILY = Family(
             id="server.unreachable",
             symptom="Nobody can sign in; every request fails before it has an answer.",
             cause="The process is down, the name or port is wrong, or the certificate is not trusted.",
-            mend="watchword serve --config watchword.toml   # and curl -v URL for the certificate",
+            mend="watchword serve --config watchword.toml   # and curl -v https://app.example for the certificate",
         ),
         Ailment(
             id="server.plain",
@@ -163,13 +163,14 @@ FAMILY = Family(
             symptom="A first visit by http can be taken over.",
             cause="The proxy removes Strict-Transport-Security, or the server is not told that the request came by "
             "https.",
-            mend='server.trusted_proxies = ["ADDRESS OF THE PROXY"]   # in watchword.toml; it sends X-Forwarded-Proto',
+            mend='trusted_proxies = ["ADDRESS OF THE PROXY"]   '
+            "# under [server] in watchword.toml; it sends X-Forwarded-Proto",
         ),
         Ailment(
             id="server.open-metrics",
             symptom="Anybody reads how many sign-ins fail, and how far the verifiers are behind.",
             cause="The metrics are shown without a token.",
-            mend='server.metrics_token_sha256 = "…"   # in watchword.toml, or close the path at the proxy',
+            mend='metrics_token_sha256 = "…"   # under [server] in watchword.toml; or close the path at the proxy',
         ),
         Ailment(
             id="server.mute",
@@ -208,7 +209,8 @@ FAMILY = Family(
             id="page.any-origin",
             symptom="A page of any site reads who the user is, and what they have.",
             cause="CORS reflects every origin, or allows `null`, with credentials.",
-            mend='server.origins = ["https://app.example"]   # and remove the wildcard from the proxy',
+            mend='origins = ["https://app.example"]   '
+            "# under [server] in watchword.toml; and remove the wildcard from the proxy",
         ),
         Ailment(
             id="leak.echo",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -75,7 +76,7 @@ def _file(case: Case) -> Iterator[Sign]:
     with suppress(FileNotFoundError):
         mode = stat.S_IMODE(os.stat(path).st_mode)
         if mode & 0o022:
-            yield Sign("store.writable", f"{path} has mode {mode:04o}")
+            yield Sign("store.writable", f"{path} has mode {mode:04o}", {"watchword.db": shlex.quote(str(path))})
 
 
 def _known(case: Case) -> list[Survey]:
@@ -149,13 +150,15 @@ FAMILY = Family(
             level="warning",
             symptom="The disk fills, backups take longer each week.",
             cause="The audit trail is kept for ever.",
-            mend="audit_retention = 31536000   # in watchword.toml; archive ww.events() first",
+            mend="audit_retention = 31536000   "
+            "# at the top of watchword.toml, before any [table]; archive ww.events() first",
         ),
         Ailment(
             id="store.network-file",
             symptom="`database is locked`, or two nodes that each rotated the same token.",
             cause="SQLite lies on a network file system, whose locks do not hold.",
-            mend='url = "postgresql://…"   # in watchword.toml; or move the file to a local disk',
+            mend='url = "postgresql://…"   '
+            "# at the top of watchword.toml, before any [table]; or move the file to a local disk",
         ),
         Ailment(
             id="store.writable",

@@ -127,13 +127,14 @@ FAMILY = Family(
             id="refresh.no-grace",
             symptom="Users with two tabs, or a bad network, are signed out everywhere once in a while.",
             cause="The second of two uses counts as theft at once: `refresh.grace` is 0, or the proxy retries.",
-            mend="refresh.grace = 10   # in watchword.toml",
+            mend="grace = 10   # under [refresh] in watchword.toml",
         ),
         Ailment(
             id="refresh.two-winners",
             symptom="Users are signed out one token life after a race, as if by a timer.",
             cause="Two uses of one token each made a successor: no compare-and-swap, or two stores.",
-            mend="watchword doctor --url NODE1 --url NODE2 --canary canary.toml   # are there two stores?",
+            mend="watchword doctor --url http://NODE1:8080 --url http://NODE2:8080 --canary canary.toml   "
+            "# are there two stores?",
         ),
         Ailment(
             id="refresh.old-accepted",

@@ -48,6 +48,9 @@ def _stale(case: Case) -> Iterator[Sign]:
         yield Sign("config.slow-revocation", f"max_staleness is {said.max_staleness:g} s")
     if said.access.lifetime > LONG_ACCESS:
         yield Sign("config.long-access", f"access.lifetime is {said.access.lifetime} s")
+    if said.session.idle > said.session.absolute:
+        seen = f"session.idle is {said.session.idle} s, and session.absolute is {said.session.absolute} s"
+        yield Sign("config.idle-beyond-absolute", seen)
 
 
 def _addresses(case: Case) -> Iterator[Sign]:
@@ -110,59 +113,69 @@ FAMILY = Family(
             level="warning",
             symptom="Everybody is signed out, and all API keys are dead, after each restart.",
             cause="The store is the memory of one process.",
-            mend='url = "sqlite:///watchword.db"   # in watchword.toml',
+            mend='url = "sqlite:///watchword.db"   # at the top of watchword.toml, before any [table]',
         ),
         Ailment(
             id="config.memory-workers",
             symptom="Users are signed in on one request and signed out on the next; revocations reach one worker.",
             cause="Each worker has a memory of its own, and keys of its own.",
-            mend='url = "sqlite:///watchword.db"   # in watchword.toml; PostgreSQL for several machines',
+            mend='url = "sqlite:///watchword.db"   '
+            "# at the top of watchword.toml, before any [table]; PostgreSQL for several machines",
         ),
         Ailment(
             id="config.fails-open",
             level="warning",
             symptom="A revoked access token works while the store is away.",
             cause="`on_stale` is `open`: past the lease, access tokens are taken without asking.",
-            mend='on_stale = "closed"   # in watchword.toml; declare open on the routes of low risk alone',
+            mend='on_stale = "closed"   '
+            "# at the top of watchword.toml, before any [table]; declare open on routes of low risk alone",
         ),
         Ailment(
             id="config.slow-revocation",
             level="warning",
             symptom="A token works for minutes after it was revoked, when a verifier has lost the feed.",
             cause="`max_staleness` is over a minute.",
-            mend="max_staleness = 5   # in watchword.toml",
+            mend="max_staleness = 5   # at the top of watchword.toml, before any [table]",
         ),
         Ailment(
             id="config.long-access",
             level="warning",
             symptom="A stolen access token is good for long where nobody follows the feed.",
             cause="`access.lifetime` is over 15 minutes (RFC 9700 section 2.2 asks for short ones).",
-            mend="access.lifetime = 900   # in watchword.toml",
+            mend="lifetime = 900   # under [access] in watchword.toml",
+        ),
+        Ailment(
+            id="config.idle-beyond-absolute",
+            level="warning",
+            symptom="A session that nobody uses lives as long as one that is used.",
+            cause="`session.idle` is longer than `session.absolute`: it never takes effect.",
+            mend="idle = 1800   # under [session] in watchword.toml",
         ),
         Ailment(
             id="config.plain-issuer",
             symptom="Verifiers refuse to discover the keys, or fetch them where anybody on the way can change them.",
             cause="`issuer` is an http URL.",
-            mend='issuer = "https://…"   # in watchword.toml',
+            mend='issuer = "https://…"   # at the top of watchword.toml, before any [table]',
         ),
         Ailment(
             id="config.plain-origin",
             symptom="Whoever is on the network path of a user can act with the user's cookie.",
             cause="`server.origins` trusts pages that came without TLS.",
-            mend='server.origins = ["https://…"]   # in watchword.toml',
+            mend='origins = ["https://…"]   # under [server] in watchword.toml',
         ),
         Ailment(
             id="config.trusts-everybody",
             symptom="Limits by address do not bite, and the trail has addresses that nobody has.",
             cause="`server.trusted_proxies` lets every client write X-Forwarded-For.",
-            mend='server.trusted_proxies = ["10.0.0.5"]   # the proxy\'s own address, in watchword.toml',
+            mend='trusted_proxies = ["10.0.0.5"]   # under [server] in watchword.toml: the proxy\'s own address',
         ),
         Ailment(
             id="config.open-network",
             level="warning",
             symptom="Passwords and tokens cross the network in the clear, or every client has the proxy's address.",
             cause="The server listens beyond this machine, and no proxy that ends TLS is named.",
-            mend='server.host = "127.0.0.1"   # and a proxy before it, or name it in server.trusted_proxies',
+            mend='host = "127.0.0.1"   '
+            "# under [server] in watchword.toml; and a proxy before it, or name it in trusted_proxies",
         ),
         Ailment(
             id="config.readable",
@@ -204,7 +217,7 @@ FAMILY = Family(
             asks="does a revocation take hold soon, and closed",
             needs=("config",),
             run=_stale,
-            finds=("config.fails-open", "config.slow-revocation", "config.long-access"),
+            finds=("config.fails-open", "config.slow-revocation", "config.long-access", "config.idle-beyond-absolute"),
         ),
         Probe(
             id="config-addresses",
