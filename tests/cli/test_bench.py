@@ -136,6 +136,11 @@ def test_an_older_run_is_in_the_json_and_on_the_page(whole: Run) -> None:
         (("--html", "."), 1, "error: . cannot be written"),
         (("--redis", "redis://:hunter2@203.0.113.9/0"), 1, "error: "),
         (("--postgres", "postgresql://u:hunter2@db.example/x"), 1, "error: "),
+        (
+            ("--redis", "redis://:hunter2\u2100@localhost/0"),
+            1,
+            "error: the Redis of a benchmark is named by what is no",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
