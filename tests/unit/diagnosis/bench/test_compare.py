@@ -98,3 +98,11 @@ def test_in_short() -> None:
     floors = [*VERIFY.rows[:2], row("the raw primitive in a slower library", 76.0)]
     [alone] = glance(sample(sections=only(msgspec.structs.replace(VERIFY, rows=floors))))
     assert alone.other == ""
+
+
+def test_in_short_says_what_our_row_has_and_the_fastest_peer_has_not() -> None:
+    noted = [VERIFY.rows[0], msgspec.structs.replace(VERIFY.rows[1], note="remembered"), *VERIFY.rows[2:]]
+    [line] = glance(sample(sections=only(msgspec.structs.replace(VERIFY, rows=noted))))
+    assert (line.ours, line.other) == ("(remembered)", "PyJWT 1.58×")
+    [line] = glance(sample(sections=only(msgspec.structs.replace(VERIFY, rows=noted[:2]))))
+    assert line.ours == ""
