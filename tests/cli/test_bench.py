@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.cli.processes import COMMAND, environment, run
+from tests.cli.processes import COMMAND, environment, run, running
 from tests.cli.terminal import at_terminal
 from tests.services.valkey import Server
 from watchword.diagnosis.bench.reading import report_of
@@ -232,6 +232,20 @@ def test_ctrl_c_ends_it_with_nothing_left(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
     assert [one.name for one in tmp_path.iterdir()] == ["made"]
     assert of(folder) == []
+
+
+def test_sigterm_ends_it_with_nothing_left_in_a_server(valkey: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    words = (*ONE, "--output", "new.json", "--redis", f"redis://127.0.0.1:{valkey.port}/0")
+    with valkey.client() as client, running(*words, folder=tmp_path, TMPDIR=str(folder)) as bench:
+        bench.line("stderr", "measuring: stores")
+        assert list(folder.iterdir())
+        code, _, errors = bench.stop(signal.SIGTERM)
+        assert (code, errors) == (143, "stopped: nothing is written\n")
+        assert client.keys("*watchword_bench*") == []
+    assert [one.name for one in tmp_path.iterdir()] == ["made"]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_password_of_a_store_is_nowhere(valkey: Server, tmp_path: Path) -> None:

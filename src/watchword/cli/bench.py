@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from ..diagnosis.bench.compare import Comparison
     from ..diagnosis.bench.result import Report
 
-CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped with Ctrl-C: nothing is written."
+CODES = (
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped with Ctrl-C, 129 or 143 by SIGHUP or SIGTERM:"
+    " nothing is written."
+)
 
 
 def _complete(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -130,9 +134,10 @@ def _measured(quick: bool, only: tuple[str, ...], argon2_ms: float, postgres: st
     try:
         with telling() as told:
             return measure(quick=quick, only=only, argon2_ms=argon2_ms, progress=told, postgres=postgres, redis=redis)
-    except KeyboardInterrupt:
-        click.echo("stopped: nothing is written", err=True)
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("stopped: nothing is written", err=True)
+        raise SystemExit(stopped.code if isinstance(stopped, SystemExit) else 130) from None
 
 
 def _older(path: str | None) -> Report | None:
