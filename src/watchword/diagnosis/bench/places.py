@@ -111,7 +111,7 @@ def places(ask: Ask, not_run: list[str]) -> Iterator[list[Place]]:
     ]
     found = [
         Place("memory", "memory", "memory:"),
-        Place("sqlite", "SQLite", f"sqlite:///{ask.folder}/{token_hex(4)}.db"),
+        Place("sqlite", "SQLite", f"sqlite:///{quote(str(ask.folder))}/{token_hex(4)}.db"),
     ]
     with ExitStack() as stack:
         for name, url, own in given:

@@ -35,6 +35,12 @@ def test_factors_are_of_the_same_row_and_what_is_alone_is_named() -> None:
     assert found.only_new[:2] == ["formats.es256.sign", "formats.es256.verify: the raw primitive"]
 
 
+def test_a_section_that_was_not_asked_for_is_not_missing() -> None:
+    more = Section(id="revocation", title="Revocation", words="", tables=[GROWTH])
+    old = sample(sections=[*only(VERIFY, SIGN), more])
+    assert compare(old, sample(sections=only(VERIFY))).only_old == ["formats.es256.sign"]
+
+
 def test_rows_of_growth_are_told_apart_by_their_entries() -> None:
     fewer = msgspec.structs.replace(GROWTH, rows=[one for one in GROWTH.rows if one.at != 10_000])
     found = compare(sample(sections=only(fewer)), sample(sections=only(GROWTH)))
@@ -64,7 +70,8 @@ def test_what_differs_is_said_in_words() -> None:
 
 
 def test_no_text_of_it_is_obeyed_by_a_terminal() -> None:
-    found = compare(hostile(), sample())
+    asked = [msgspec.structs.replace(one, tables=[]) for one in hostile().sections]
+    found = compare(hostile(), sample(sections=[*sample().sections, *asked]))
     everything = (found.against, *found.differs, *found.only_old, *found.only_new)
     assert all(said.isprintable() for said in everything)
     assert sum(text("\x1b[31m\u202e") in said for said in everything) == 5

@@ -197,6 +197,15 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_of_any_name_is_worked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / "a?b#c%20d"
+    odd.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    report = bench(quick=True, only=["stores"])
+    assert "SQLite" in rows(report, "stores.read")
+    assert list(odd.iterdir()) == []
+
+
 def test_a_table_names_its_unit(whole: tuple[Report, list[Step]]) -> None:
     assert Table(id="one", title="One", rows=[]).unit == "µs"
     assert {
