@@ -77,6 +77,14 @@ def test_no_text_of_it_is_obeyed_by_a_terminal() -> None:
     assert sum(text("\x1b[31m\u202e") in said for said in everything) == 5
 
 
+def test_a_text_of_megabytes_is_cut() -> None:
+    huge = "x" * 4_000_000
+    old = sample(watchword=huge, machine={huge: huge}, sections=only(msgspec.structs.replace(SIGN, id=huge)))
+    found = compare(old, sample(sections=only(VERIFY)))
+    assert max(map(len, (found.against, *found.differs, *found.only_old))) < 10_000
+    assert max(map(len, found.only_old)) == 4_001
+
+
 def test_ratios_hold_within_a_table() -> None:
     assert ratio(VERIFY, VERIFY.rows[2]) == 123.4 / 73.9
     assert ratio(VERIFY, VERIFY.rows[0]) == 1.0
