@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import click
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from ..diagnosis.bench.compare import Comparison
     from ..diagnosis.bench.result import Report
 
-CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped with Ctrl-C: nothing is written."
+CODES = (
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped with Ctrl-C, 129 or 143 by SIGHUP or SIGTERM:"
+    " nothing is written."
+)
 
 
 def _complete(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -100,17 +105,23 @@ def bench(
     report. PostgreSQL takes it from PGPASSWORD or ~/.pgpass as well.
     """
     old = _older(compare)
-    for path in (output, html):
-        _writable(path)
+    _check_files(output, html)
     report = _measured(quick, only, argon2_ms, postgres, redis)
     compared = _compared(old, report)
-    if output is not None:
-        _write(output, json.dumps(to_builtins(report), indent=1) + "\n")
-    if html is not None:
-        from ..diagnosis.bench.html import page
+    try:
+        _say(report, compared, as_json)
+    finally:  # '| head' reads as much as it wants, and the files are whole
+        if output is not None:
+            _write(output, json.dumps(to_builtins(report), indent=1) + "\n")
+        if html is not None:
+            from ..diagnosis.bench.html import page
 
-        command = " ".join(_command(quick, only, argon2_ms, postgres, redis))
-        _write(html, page(report, command=command, compared=compared))
+            words = _command(quick, only, argon2_ms, postgres, redis, output, html)
+            _write(html, page(report, command=" ".join(words), compared=compared))
+
+
+def _say(report: Report, compared: Comparison | None, as_json: bool) -> None:
+    """Before a file is written: a full disk takes no report away."""
     if as_json:
         say_json(to_builtins(report) | ({"compared": to_builtins(compared)} if compared else {}))
     else:
@@ -123,9 +134,10 @@ def _measured(quick: bool, only: tuple[str, ...], argon2_ms: float, postgres: st
     try:
         with telling() as told:
             return measure(quick=quick, only=only, argon2_ms=argon2_ms, progress=told, postgres=postgres, redis=redis)
-    except KeyboardInterrupt:
-        click.echo("stopped: nothing is written", err=True)
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("stopped: nothing is written", err=True)
+        raise SystemExit(stopped.code if isinstance(stopped, SystemExit) else 130) from None
 
 
 def _older(path: str | None) -> Report | None:
@@ -145,9 +157,15 @@ def _compared(old: Report | None, new: Report) -> Comparison | None:
 
 
 def _command(
-    quick: bool, only: tuple[str, ...], argon2_ms: float, postgres: str | None, redis: str | None
+    quick: bool,
+    only: tuple[str, ...],
+    argon2_ms: float,
+    postgres: str | None,
+    redis: str | None,
+    output: str | None,
+    html: str | None,
 ) -> Iterator[str]:
-    """What was measured, in words to type again: no URLs, for they may hold a password, and no names of files."""
+    """What was typed, in words to type again: no URLs, for they may hold a password, and no names of files."""
     yield "watchword bench"
     if quick:
         yield "--quick"
@@ -158,10 +176,21 @@ def _command(
         yield "--postgres URL"
     if redis:
         yield "--redis URL"
+    if output:
+        yield "--output FILE"
+    if html:
+        yield "--html FILE"
 
 
-def _writable(path: str | None) -> None:
+def _check_files(output: str | None, html: str | None) -> None:
     """Asked before a minute is spent. Raises: CommandError."""
+    for path in (output, html):
+        _check_file(path)
+    if output and html and os.path.realpath(output) == os.path.realpath(html):
+        raise CommandError("--output and --html name the same file", "name two: the page would replace the report")
+
+
+def _check_file(path: str | None) -> None:
     if path is None:
         return
     there, folder = Path(path), Path(path).parent
@@ -170,8 +199,25 @@ def _writable(path: str | None) -> None:
 
 
 def _write(path: str, text: str) -> None:
+    """Whole or not at all, where it is a file in a folder that takes another beside it."""
+    named, there = Path(path), Path(os.path.realpath(path))
     try:
-        Path(path).write_text(text, "utf-8")
+        if (named.exists() and not named.is_file()) or not os.access(there.parent, os.W_OK):
+            named.write_text(text, "utf-8")
+        else:
+            _replace(there, text)
     except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}") from error
+        raise CommandError(f"{path}: {error.strerror}", "the report is above; write it to another place") from error
     click.echo(f"written: {path}", err=True)
+
+
+def _replace(there: Path, text: str) -> None:
+    """Raises: OSError, and what was there stays."""
+    beside = there.with_name(f"{there.name}.{token_hex(4)}")
+    try:
+        beside.write_text(text, "utf-8")
+        if there.exists():
+            beside.chmod(there.stat().st_mode & 0o777)
+        beside.replace(there)
+    finally:
+        beside.unlink(missing_ok=True)

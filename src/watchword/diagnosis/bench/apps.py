@@ -21,6 +21,11 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+SEEN = "watchword, a bearer token seen before"
+NOTES = {SEEN: "remembered"}
+"""What is said beside a name: the signature of this one's token was checked before, and is not checked again."""
+
+
 async def bare(scope: Scope, receive: Receive, send: Send) -> None:
     """It looks at nobody."""
     await _answer(send, 200, b"ada")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -44,15 +44,19 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def compare(old: Report, new: Report) -> Comparison:
-    """Row by row, by the ids of tables and the names of rows. A table that changed its unit is not compared."""
+    """Row by row, by the ids of tables and the names of rows. A table that changed its unit is not compared.
+
+    A section that the new run was not asked for is not missing from it.
+    """
     before, after = dict(_rows(old)), dict(_rows(new))
     units = {table.id: table.unit for table in _tables(old)}
     other = {table.id for table in _tables(new) if units.get(table.id, table.unit) != table.unit}
+    asked = dict(_rows(old, {section.id for section in new.sections}))
     both = [place for place in after if place in before and place[0] not in other]
     return Comparison(
         against=text(f"watchword {old.watchword}, {old.at}"),
         differs=[*_differences(old, new), *(text(f"{one}: measured in another unit, not compared") for one in other)],
-        only_old=list(_only(before, after)),
+        only_old=list(_only(asked, after)),
         only_new=list(_only(after, before)),
         changes=[_change(place, before[place], after[place]) for place in both],
     )
@@ -99,10 +103,11 @@ def _tables(report: Report) -> Iterator[Table]:
         yield from section.tables
 
 
-def _rows(report: Report) -> Iterator[tuple[Place, Row]]:
-    for table in _tables(report):
-        for row in table.rows:
-            yield (table.id, row.name, row.at), row
+def _rows(report: Report, sections: Collection[str] | None = None) -> Iterator[tuple[Place, Row]]:
+    for section in report.sections:
+        for table in section.tables if sections is None or section.id in sections else ():
+            for row in table.rows:
+                yield (table.id, row.name, row.at), row
 
 
 def _only(these: Mapping[Place, Row], those: Mapping[Place, Row]) -> Iterator[str]:

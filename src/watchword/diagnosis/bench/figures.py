@@ -10,6 +10,8 @@ from .result import Row, Table
 NOTHING = "–"
 LEAST = 1e-9
 """What is less is no time at all, and nothing is divided by it."""
+LONGEST = 4000
+"""Characters of a text: more than the description of any plot has."""
 _DEEPEST = 3
 
 
@@ -56,8 +58,10 @@ def count(value: int | None) -> str:
 
 
 def text(value: object) -> str:
-    """In one line, and nothing that a terminal obeys: a report may come from anywhere."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(value))
+    """In one line, no longer than anybody reads, and nothing that a terminal obeys: a report may come from anywhere."""
+    said = str(value)
+    said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in said)
 
 
 def facts(machine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

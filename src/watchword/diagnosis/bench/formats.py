@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 
 def section(ask: Ask) -> Section:
-    """Fifteen tables; holds a few MiB, and takes about a minute of the longest run."""
-    count = 2 * len(SIGNED) + 2 * len(SEALED) + 1
+    """Sixteen tables; holds a few MiB, and takes about a minute of the longest run."""
+    count = 2 * len(SIGNED) + 2 * len(SEALED) + 2
     steps = Steps(ask, "formats", 1 + count * ask.setting.rounds)
     steps("keys and tokens")
     not_run: list[str] = []
     plans = [plan for name in SIGNED for plan in _signed(name, not_run)]
     plans += [plan for name in SEALED for plan in _sealed(name, not_run)]
-    tables = [measured(plan, ask.setting, steps) for plan in (*plans, _lookups())]
+    tables = [measured(plan, ask.setting, steps) for plan in (*plans, *_lookups())]
     steps.over()
     return Section(
         id="formats",
@@ -127,7 +127,7 @@ _TEXT = b'{"iss":"https://issuer.example","aud":"https://api.example","sub":"use
 _V4 = "ChaCha20 of cryptography and BLAKE2b of hashlib, put together as the format wants them"
 
 
-def _lookups() -> Plan:
+def _lookups() -> tuple[Plan, Plan]:
     """What is remembered or kept near the process: no signature is checked, and no store is asked."""
     ring, view = KeyRing.of(Key.generate("ES256")), view_of()
     store = open_store("memory:")
@@ -148,9 +148,19 @@ def _lookups() -> Plan:
     for _, call, given in ours:
         for one in given:
             call(*one)
-    raw = Entry(RAW, lambda token: sha256(token.encode()).digest(), tokens, note="SHA-256 of the token")
-    cases = [raw, *(Entry(name, call, given, ours=True, bytes=len(given[0][0])) for name, call, given in ours)]
-    return Plan(id="formats.again", title="What was seen before", cases=cases, over=RAW)
+    signed, *kept = (Entry(name, call, given, ours=True, bytes=len(given[0][0])) for name, call, given in ours)
+    return (
+        Plan(id="formats.again", title="What was seen before", cases=[_digests(tokens), signed], over=RAW),
+        Plan(id="formats.near", title="What is kept near", cases=[_digests(started), *kept], over=RAW),
+    )
+
+
+def _digests(tokens: list[tuple[str]]) -> Entry:
+    """What a look-up begins with: over tokens of its own length, for a longer one takes longer."""
+    size = len(tokens[0][0])
+    return Entry(
+        RAW, lambda token: sha256(token.encode()).digest(), tokens, note=f"SHA-256 of {size} bytes", bytes=size
+    )
 
 
 def without_memory(access: AccessTokens) -> AccessTokens:

@@ -38,6 +38,8 @@ def _lines(table: Table) -> Iterator[Line]:
 
 def _line(table: Table, row: Row, over: str, other: str) -> Line:
     name = "" if row.name == "watchword" else text(row.name)
+    if other and row.note:  # what a peer has not, such as a memory of the token, is said beside its ratio
+        name = f"{name} ({text(row.note)})".lstrip()
     return Line(text(table.title), name, f"{number(row.median)} {text(table.unit)}", over, other)
 
 

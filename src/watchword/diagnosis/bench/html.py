@@ -69,7 +69,7 @@ def _head(report: Report, command: str) -> Markup:
     return tag(
         "header",
         tag("p", "watchword bench", class_="label"),
-        tag("h1", _machine(report)),
+        tag("h1", "What this machine measured"),
         tag("p", tag("code", command), class_="command"),
         quick,
         tag("dl", *(tag("div", row) for row in rows)),

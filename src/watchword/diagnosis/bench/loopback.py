@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+from .apps import NOTES
 from .base import Ask, Entry, Plan, Setting, Steps, measured, row_of
 from .load import AT_ONCE, Load
 from .peers import present
@@ -42,6 +43,7 @@ class Served:
 
     def __init__(self, name: str, process: subprocess.Popen[str], runner: asyncio.Runner) -> None:
         self.name, self._process, self._runner = name, process, runner
+        self.ours, self.note = name.startswith("watchword"), NOTES.get(name, "")
         self.cpu: list[float] = []
 
     def connect(self) -> None:
@@ -148,13 +150,13 @@ def _cpu(found: list[Served], ask: Ask, steps: Steps) -> Table:
         for one in order:
             one.slice()
         order.reverse()
-    rows = [row_of(one.name, one.cpu, ours=one.name.startswith("watchword")) for one in found]
+    rows = [row_of(one.name, one.cpu, ours=one.ours, note=one.note) for one in found]
     note = f"uvicorn, ES256, a store in memory; {AT_ONCE} connections. Each figure is of some hundred requests."
     return Table(id="requests.cpu", title=title, rows=rows, over=BARE, note=note)
 
 
 def _wait(found: list[Served], ask: Ask, runner: asyncio.Runner, steps: Steps) -> Table:
-    cases = [Entry(one.name, partial(one.one.send, 1), ours=one.name.startswith("watchword")) for one in found]
+    cases = [Entry(one.name, partial(one.one.send, 1), ours=one.ours, note=one.note) for one in found]
     title = "A request over loopback: how long its caller waits"
     note = "One request at a time, on a connection that stays open; this process and the server's share the machine."
     plan = Plan(id="requests.wait", title=title, cases=cases, over=BARE, note=note, waits=True)

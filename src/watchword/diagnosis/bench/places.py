@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from ipaddress import ip_address
 from secrets import token_hex
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from msgspec import Struct
 
@@ -58,7 +58,7 @@ def _redis_hosts(url: str) -> list[str]:
     _extra("Redis", "redis")
     from ...stores.redis.address import read_address
 
-    if urlsplit(url).scheme not in ("redis", "rediss"):
+    if _parts("Redis", url).scheme not in ("redis", "rediss"):
         raise ConfigurationError(
             "the Redis of a benchmark is one server, redis:// or rediss://: the servers of a cluster, and those that"
             " sentinels name, may be on other machines"
@@ -71,7 +71,7 @@ def _postgres_hosts(url: str) -> list[str]:
     _extra("PostgreSQL", "postgres")
     from psycopg.conninfo import conninfo_to_dict
 
-    if urlsplit(url).scheme not in ("postgresql", "postgres"):
+    if _parts("PostgreSQL", url).scheme not in ("postgresql", "postgres"):
         raise ConfigurationError("the PostgreSQL of a benchmark is named postgresql://user:password@localhost/database")
     open_store(url)  # refuses a URL that cannot be read, without quoting it
     said = conninfo_to_dict(_for_libpq(url))
@@ -79,6 +79,17 @@ def _postgres_hosts(url: str) -> list[str]:
         raise ConfigurationError(_ELSEWHERE.format("the PostgreSQL") + "; a service file may name any host")
     named = [str(said.get(word) or os.environ.get(f"PG{word.upper()}") or "") for word in ("host", "hostaddr")]
     return [host for text in named for host in text.split(",")]
+
+
+def _parts(what: str, url: str) -> SplitResult:
+    """Raises: ConfigurationError, which never holds the URL: there may be a password in it."""
+    try:
+        return urlsplit(url)
+    except ValueError:  # its text quotes the URL
+        raise ConfigurationError(
+            f"the {what} of a benchmark is named by what is no URL; write a special character of its password"
+            " percent-encoded, and an IPv6 address in brackets"
+        ) from None
 
 
 def _extra(what: str, name: str) -> None:
@@ -100,7 +111,7 @@ def places(ask: Ask, not_run: list[str]) -> Iterator[list[Place]]:
     ]
     found = [
         Place("memory", "memory", "memory:"),
-        Place("sqlite", "SQLite", f"sqlite:///{ask.folder}/{token_hex(4)}.db"),
+        Place("sqlite", "SQLite", f"sqlite:///{quote(str(ask.folder))}/{token_hex(4)}.db"),
     ]
     with ExitStack() as stack:
         for name, url, own in given:
@@ -128,7 +139,7 @@ def _schema(url: str) -> Iterator[str]:
     name = f"{OURS}_{token_hex(8)}"
     try:
         _run(url, f"CREATE SCHEMA {name}")
-        parts = urlsplit(url)
+        parts = _parts("PostgreSQL", url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         query["options"] = f"{query.get('options', '')} -csearch_path={name}".strip()
         yield urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
@@ -139,7 +150,7 @@ def _schema(url: str) -> Iterator[str]:
 @contextmanager
 def _prefix(url: str) -> Iterator[str]:
     """The URL with a prefix of our own before every key. Raises: ConfigurationError."""
-    parts, name = urlsplit(url), f"{OURS}_{token_hex(8)}"
+    parts, name = _parts("Redis", url), f"{OURS}_{token_hex(8)}"
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) | {"prefix": name}
     mine = urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
     _unlink(mine, f"{{{name}}}:*")  # nothing yet; whether the server answers

@@ -25,6 +25,7 @@ from .stores import opened
 
 CALLERS = 32
 BARE = "no auth"
+WAITLESS = "without the wait for the store"
 Header = tuple[bytes, bytes]
 _HEADERS = [(b"host", b"api.example"), (b"user-agent", b"benchmark"), (b"accept", b"*/*")]
 _SCOPE = {
@@ -79,7 +80,7 @@ def _plan(where: list[Place], runner: asyncio.Runner, stack: ExitStack, not_run:
     app = apps.ours(first)
     cases = [
         Entry(BARE, _request(apps.bare), bearers),
-        Entry("watchword, a bearer token seen before", _request(app), bearers, ours=True),
+        Entry(apps.SEEN, _request(app), bearers, ours=True, note=apps.NOTES[apps.SEEN]),
         Entry("watchword, each bearer token new", _request(apps.ours(cold)), bearers, ours=True),
         Entry("watchword, a session kept near", _request(app), near, ours=True),
     ]
@@ -87,7 +88,9 @@ def _plan(where: list[Place], runner: asyncio.Runner, stack: ExitStack, not_run:
         ww = opened(place.url, runner, stack, ring=ring, session_near=False)
         cookies = _cookies(runner.run(_started(ww)))
         name = f"watchword, a session read from {place.name} each time"
-        cases.append(Entry(name, _request(apps.ours(ww)), cookies, ours=True))
+        cases.append(
+            Entry(name, _request(apps.ours(ww)), cookies, ours=True, note="" if place.id == "memory" else WAITLESS)
+        )
     try:
         cases.append(Entry("PyJWT in a middleware", _request(apps.pyjwt(Material(key=key))), bearers))
     except ImportError:

@@ -71,7 +71,7 @@ def _lag(where: list[Place], count: int, runner: asyncio.Runner, steps: Steps, n
         except TimeoutError:
             not_run.append(f"The feed of {place.name}: a revocation was not heard of in {PATIENCE:g} s.")
     note = "Two Watchwords of one process; SQLite is looked at every 20 ms, the servers tell of each commit."
-    title = "From revoke() to the refusal elsewhere"
+    title = "After revoke() has returned, until the other refuses"
     over = rows[0].name if rows else ""
     return [Table(id="revocation.lag", title=title, rows=rows, over=over, unit="ms", note=note)] if rows else []
 

@@ -46,8 +46,8 @@ def bench(
 
     What is measured gets the same time on every machine, so a slow one takes little longer. At most about 400 MB are
     held, and while passwords are calibrated a GiB, or an eighth of the machine's memory where that is less. What it
-    starts and writes is its own and gone when it returns or raises, a KeyboardInterrupt too: Ctrl-C ends the run after
-    the unit of work that is under way, a second one at once.
+    starts and writes is its own and gone when it returns or raises, a KeyboardInterrupt too: Ctrl-C, SIGTERM and SIGHUP
+    end the run after the unit of work that is under way, a second one at once.
 
     Parameters: quick: a run of seconds, for a first look. only: sections, all unless named. argon2_ms: how long
     checking a password may take. progress: is told before each unit of work. postgres, redis: the URL of a server on
@@ -61,7 +61,7 @@ def bench(
     passwords.check(argon2_ms)
     began, clock = time.perf_counter(), SystemClock()
     at, facts = rfc3339(clock.now()), machine()
-    with TemporaryDirectory(prefix="watchword-bench-") as folder, _quiet(), between_steps(progress) as told:
+    with between_steps(progress) as told, TemporaryDirectory(prefix="watchword-bench-") as folder, _quiet():
         ask = Ask(
             setting=QUICK if quick else FULL,
             folder=Path(folder),

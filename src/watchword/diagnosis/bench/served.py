@@ -31,7 +31,7 @@ from .peers import Material, present
 CALLERS = 32
 APPS: dict[str, tuple[Callable[[Watchword, Material], App], str]] = {
     "no auth": (lambda ww, material: apps.bare, "bearer"),
-    "watchword, a bearer token seen before": (lambda ww, material: apps.ours(ww), "bearer"),
+    apps.SEEN: (lambda ww, material: apps.ours(ww), "bearer"),
     "watchword, a session kept near": (lambda ww, material: apps.ours(ww), "cookie"),
     "PyJWT in a middleware": (lambda ww, material: apps.pyjwt(material), "bearer"),
 }

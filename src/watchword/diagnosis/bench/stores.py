@@ -87,10 +87,10 @@ def _plans(filled: list[Filled]) -> list[Plan]:
         Plan(id="stores.read", title="A session, read", cases=reading, over="memory", waits=True),
         Plan(
             id="stores.write",
-            title="A record, replaced and durable",
+            title="A record, replaced",
             cases=writing,
             over="memory",
-            note="SQLite waits for the disk of temporary files (TMPDIR), the servers for what they are set to.",
+            note="Memory waits for nothing, SQLite for the disk of TMPDIR, the servers for what they are set to.",
             waits=True,
         ),
         *(_reads_at_once(*one) for one in filled),

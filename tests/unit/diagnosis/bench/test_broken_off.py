@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from watchword.diagnosis.bench.interrupts import between_steps
 from watchword.diagnosis.bench.run import SECTIONS, Step, bench
 
 RUN = """
@@ -64,8 +65,17 @@ def test_no_server_runs_on(at: int | None, monkeypatch: pytest.MonkeyPatch) -> N
     assert [one.poll() for one in started] == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("section", "at"), [("stores", b"5"), ("revocation", b"3"), ("requests", b"13")])
-def test_ctrl_c_ends_the_process(section: str, at: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("section", "at", "sent"),
+    [
+        ("stores", b"5", signal.SIGINT),
+        ("revocation", b"3", signal.SIGINT),
+        ("requests", b"13", signal.SIGINT),
+        ("requests", b"13", signal.SIGTERM),
+        ("stores", b"5", signal.SIGHUP),
+    ],
+)
+def test_a_signal_ends_the_process(section: str, at: bytes, sent: signal.Signals, tmp_path: Path) -> None:
     """In the middle of a slice, or of a wait for the feed: wherever the loop is."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", RUN, section]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -77,16 +87,16 @@ def test_ctrl_c_ends_the_process(section: str, at: bytes, tmp_path: Path) -> Non
             assert process.stderr is not None
             for line in process.stdout:
                 if line.strip() == at:
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(sent)
                     break
             rest, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     assert rest.split(b"threads ")[1].strip() == b"1"
-    assert errors.strip().endswith(b"KeyboardInterrupt"), errors
+    assert errors.strip().endswith(b"KeyboardInterrupt" if sent == signal.SIGINT else b""), errors
     assert b"Task was destroyed" not in errors
     assert b"ResourceWarning" not in errors
-    assert process.returncode == -signal.SIGINT
+    assert process.returncode == (-sent if sent == signal.SIGINT else 128 + sent)
     assert list(tmp_path.iterdir()) == []
     here = [link for link in Path("/proc").glob("[0-9]*/cwd") if _target(link) == str(tmp_path)]
     assert here == [], "a process that it started runs on"
@@ -97,3 +107,22 @@ def _target(link: Path) -> str:
         return os.readlink(link)
     except OSError:
         return ""
+
+
+def test_a_handler_of_the_callers_own_stays() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with between_steps(None) as told:
+            signal.raise_signal(signal.SIGTERM)
+            told(Step("stores", 0, 1, ""))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+
+
+def test_a_signal_after_the_last_step_is_not_forgotten() -> None:
+    with pytest.raises(SystemExit) as ended, between_steps(None):
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -35,6 +35,12 @@ def test_factors_are_of_the_same_row_and_what_is_alone_is_named() -> None:
     assert found.only_new[:2] == ["formats.es256.sign", "formats.es256.verify: the raw primitive"]
 
 
+def test_a_section_that_was_not_asked_for_is_not_missing() -> None:
+    more = Section(id="revocation", title="Revocation", words="", tables=[GROWTH])
+    old = sample(sections=[*only(VERIFY, SIGN), more])
+    assert compare(old, sample(sections=only(VERIFY))).only_old == ["formats.es256.sign"]
+
+
 def test_rows_of_growth_are_told_apart_by_their_entries() -> None:
     fewer = msgspec.structs.replace(GROWTH, rows=[one for one in GROWTH.rows if one.at != 10_000])
     found = compare(sample(sections=only(fewer)), sample(sections=only(GROWTH)))
@@ -64,10 +70,19 @@ def test_what_differs_is_said_in_words() -> None:
 
 
 def test_no_text_of_it_is_obeyed_by_a_terminal() -> None:
-    found = compare(hostile(), sample())
+    asked = [msgspec.structs.replace(one, tables=[]) for one in hostile().sections]
+    found = compare(hostile(), sample(sections=[*sample().sections, *asked]))
     everything = (found.against, *found.differs, *found.only_old, *found.only_new)
     assert all(said.isprintable() for said in everything)
     assert sum(text("\x1b[31m\u202e") in said for said in everything) == 5
+
+
+def test_a_text_of_megabytes_is_cut() -> None:
+    huge = "x" * 4_000_000
+    old = sample(watchword=huge, machine={huge: huge}, sections=only(msgspec.structs.replace(SIGN, id=huge)))
+    found = compare(old, sample(sections=only(VERIFY)))
+    assert max(map(len, (found.against, *found.differs, *found.only_old))) < 10_000
+    assert max(map(len, found.only_old)) == 4_001
 
 
 def test_ratios_hold_within_a_table() -> None:
@@ -98,3 +113,11 @@ def test_in_short() -> None:
     floors = [*VERIFY.rows[:2], row("the raw primitive in a slower library", 76.0)]
     [alone] = glance(sample(sections=only(msgspec.structs.replace(VERIFY, rows=floors))))
     assert alone.other == ""
+
+
+def test_in_short_says_what_our_row_has_and_the_fastest_peer_has_not() -> None:
+    noted = [VERIFY.rows[0], msgspec.structs.replace(VERIFY.rows[1], note="remembered"), *VERIFY.rows[2:]]
+    [line] = glance(sample(sections=only(msgspec.structs.replace(VERIFY, rows=noted))))
+    assert (line.ours, line.other) == ("(remembered)", "PyJWT 1.58×")
+    [line] = glance(sample(sections=only(msgspec.structs.replace(VERIFY, rows=noted[:2]))))
+    assert line.ours == ""

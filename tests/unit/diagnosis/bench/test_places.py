@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -63,6 +64,17 @@ def test_a_redis_that_is_or_may_be_elsewhere_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"on this machine|one server") as caught:
         bench(quick=True, only=["stores"], redis=url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "postgresql"])
+@pytest.mark.parametrize(
+    "rest", ["//:hunter2\u2100@localhost/0", "//:hunter2\uff1a@localhost/0", "//:hunter2@[bad/0", "//[hunter2]@bad/0"]
+)
+def test_what_is_no_url_is_refused_without_a_word_of_it(scheme: str, rest: str) -> None:
+    name = "redis" if scheme == "redis" else "postgres"
+    with pytest.raises(ConfigurationError) as caught:
+        bench(quick=True, only=["stores"], **{name: scheme + ":" + rest})  # type: ignore[arg-type]
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ IDS = {
     "formats": [
         *(f"formats.{name}.{verb}" for name in SIGNED for verb in ("verify", "sign")),
         *(f"formats.{name}.{verb}" for name in ("v4_local", "jwe_dir") for verb in ("decrypt", "encrypt")),
-        "formats.again",
+        *("formats.again", "formats.near"),
     ],
     "stores": [
         *("stores.read", "stores.write"),
@@ -92,10 +92,24 @@ def test_formats_stand_beside_the_primitive_and_every_installed_peer(whole: tupl
 
 def test_tokens_have_their_bytes(whole: tuple[Report, list[Step]]) -> None:
     report, _ = whole
-    for table in IDS["formats"][:-1]:
+    for table in IDS["formats"][:-2]:
         assert all(row.bytes or row.note for row in rows(report, table).values() if row.ours), table
-    assert rows(report, "formats.again")["a session kept near"].bytes == 49
+    assert rows(report, "formats.near")["a session kept near"].bytes == 49
     assert 0 < (rows(report, "formats.hs256.sign")["watchword"].bytes or 0) < 500
+
+
+def test_what_is_remembered_is_set_over_a_digest_of_its_own_length(whole: tuple[Report, list[Step]]) -> None:
+    for table in ("formats.again", "formats.near"):
+        sizes = [row.bytes or 0 for row in rows(whole[0], table).values()]
+        assert 0 < max(sizes) <= min(sizes) + 15, table
+
+
+def test_rows_say_what_sets_them_apart_from_those_beside_them(whole: tuple[Report, list[Step]]) -> None:
+    for table in ("requests.asgi", "requests.cpu", "requests.wait"):
+        assert rows(whole[0], table)["watchword, a bearer token seen before"].note == "remembered"
+    asgi = rows(whole[0], "requests.asgi")
+    assert asgi["watchword, a session read from SQLite each time"].note == "without the wait for the store"
+    assert asgi["watchword, a session read from memory each time"].note == ""
 
 
 def test_growth_has_a_row_for_each_number_of_entries(whole: tuple[Report, list[Step]]) -> None:
@@ -181,6 +195,15 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path, monke
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     bench(quick=True, only=["stores"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_any_name_is_worked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / "a?b#c%20d"
+    odd.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    report = bench(quick=True, only=["stores"])
+    assert "SQLite" in rows(report, "stores.read")
+    assert list(odd.iterdir()) == []
 
 
 def test_a_table_names_its_unit(whole: tuple[Report, list[Step]]) -> None:
