@@ -32,6 +32,12 @@ def show_plan(plan: Plan) -> None:
     print_plan(plan, Console())
 
 
+def show_answers(plan: Plan) -> None:
+    """A line a job: the whole plan is what the command says where it writes nothing."""
+    for row in plan.rows:
+        click.echo(f"{row.name}: {row.what}")
+
+
 def print_plan(plan: Plan, console: Console) -> None:
     """The plan as tables, on this terminal."""
     from rich.table import Table
