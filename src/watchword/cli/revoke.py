@@ -92,8 +92,11 @@ async def _known(settings: Settings, subject: str) -> str:
     """A line that shows a slip of the pen. Nothing that goes wrong in a list keeps the revocation from being made."""
     try:
         async with Watchword.from_settings(settings) as ww:
-            kinds = {"sessions": ww.sessions, "refresh families": ww.refresh, "API keys": ww.api_keys}
-            counted = [f"{len(await kind.list(subject))} {name}" for name, kind in kinds.items()]
+            counted = [
+                f"{len(await ww.sessions.list(subject))} sessions",
+                f"{len(await ww.refresh.list(subject))} refresh families",
+                f"{len(await ww.api_keys.list(subject))} API keys",
+            ]
     except WatchwordError:
         return f"known of {visible(subject)}: the store could not tell"
     return f"known of {visible(subject)}: {', '.join(counted)}"
