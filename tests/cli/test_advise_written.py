@@ -104,6 +104,7 @@ def test_what_is_written_is_tidy(framework: str, tmp_path: Path) -> None:
             assert "$" not in text
             assert max(map(len, text.splitlines())) <= 120
             (folder / name).write_text(text)
+        assert "watchword has to be installed where pytest runs" in (folder / "test_plan.py").read_text()
         toml = (folder / "watchword.toml").read_text()
         assert all(f"({rule}: " in toml.replace("\n# ", " ") for rule in plan.because.values())
     command = [
