@@ -43,7 +43,14 @@ def written(system: System, framework: str, folder: Path) -> Path:
     (folder / "answers.json").write_text(json.dumps(system.answers))
     done = run("advise", "--answers", "answers.json", "--framework", framework, "--write", "app", folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "next: cd app; pytest test_plan.py; watchword serve"
+    *jobs, last = done.stdout.splitlines()
+    first = (folder / "app/app.py").read_text().splitlines()[0].rstrip('"')
+    assert last == f"next: cd app; pytest test_plan.py; {first.partition('Run it with: ')[2]}"
+    plan = decide(answers_of(system.answers))
+    assert jobs[: len(plan.rows)] == [f"{row.name}: {row.what}" for row in plan.rows]
+    told = any(line.startswith("check_password in app.py is yours to write") for line in jobs)
+    assert told is ("def check_password" in (folder / "app/app.py").read_text())
+    assert all(told or line.startswith("wrote ") for line in jobs[len(plan.rows) :])
     return folder / "app"
 
 
@@ -97,6 +104,7 @@ def test_what_is_written_is_tidy(framework: str, tmp_path: Path) -> None:
             assert "$" not in text
             assert max(map(len, text.splitlines())) <= 120
             (folder / name).write_text(text)
+        assert "watchword has to be installed where pytest runs" in (folder / "test_plan.py").read_text()
         toml = (folder / "watchword.toml").read_text()
         assert all(f"({rule}: " in toml.replace("\n# ", " ") for rule in plan.because.values())
     command = [

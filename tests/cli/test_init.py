@@ -22,6 +22,8 @@ def names(folder: Path) -> set[str]:
 def test_what_it_writes_is_served(tmp_path: Path) -> None:
     done = run("init", "--yes", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    last = done.stdout.splitlines()[-1]
+    assert last == "next: watchword config show --origin; watchword users add NAME; watchword serve"
     assert names(tmp_path) == FILES
     assert stat.S_IMODE((tmp_path / "watchword.db.keys").stat().st_mode) == 0o600
     before = (tmp_path / "watchword.db.keys").read_bytes()

@@ -208,6 +208,9 @@ def test_an_emergency_ends_what_the_key_has_signed_and_replaces_it(folder: Path)
             ww.access.verify(token)
     rows = {str(row["kid"]): row for row in listed(folder)}
     assert rows[kid]["state"] == "revoked"
+    [line] = [line for line in run("keys", "list", folder=folder).stdout.splitlines() if kid in line]
+    assert line.endswith("verifies nothing")
+    assert "verifies until" not in line
     [fresh] = [row for row in rows.values() if row["algorithm"] == "ES256" and row["current"]]
     assert fresh["kid"] != kid
     with house(folder) as ww:

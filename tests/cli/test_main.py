@@ -82,3 +82,9 @@ def test_an_error_shows_no_token_and_commands_no_terminal() -> None:
     assert token[6:] not in done.stderr
     assert all(line.isprintable() for line in done.stderr.splitlines())
     assert len(done.stderr.splitlines()) <= 2
+
+
+def test_what_click_says_in_several_lines_is_told_in_one() -> None:
+    done = run("completion")
+    assert (done.returncode, "\\n" in done.stderr, "\\t" in done.stderr) == (2, False, False)
+    assert "Choose from: bash, zsh, fish" in done.stderr

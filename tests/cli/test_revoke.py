@@ -77,6 +77,24 @@ def test_who_does_not_answer_is_named_and_is_exit_code_1(folder: Path) -> None:
         assert run("revoke", "--subject", "user-7", folder=folder).returncode == 0
 
 
+def test_a_subject_that_nobody_knows_is_seen_to_be_one(folder: Path) -> None:
+    with Watchword(f"sqlite:///{folder}/app.db", issuer=ISSUER, audience=AUDIENCE) as ww:
+        ww.sessions.start("user-7")
+        ww.refresh.issue("user-7", client_id="app")
+        ww.refresh.issue("user-7", client_id="app")
+    known = run("revoke", "--subject", "user-7", folder=folder)
+    unknown = run("revoke", "--subject", "nobody-here", folder=folder)
+    assert (known.returncode, unknown.returncode) == (0, 0)
+    assert known.stdout.splitlines()[0] == "known of user-7: 1 sessions, 2 refresh families, 0 API keys"
+    first, second = unknown.stdout.splitlines()
+    assert first == "known of nobody-here: 0 sessions, 0 refresh families, 0 API keys"
+    assert second.startswith("revoked: subject; ")
+
+
+def test_yes_is_said_to_be_for_what_asks() -> None:
+    assert "Do not ask before --key and --everything." in " ".join(run("revoke", "--help").stdout.split())
+
+
 def test_exactly_one_is_said(folder: Path) -> None:
     for words in ((), ("--token", "--everything"), ("--session", "a", "--subject", "b")):
         done = run("revoke", *words, folder=folder)

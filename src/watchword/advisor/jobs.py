@@ -214,7 +214,7 @@ JOBS: dict[str, Job] = {
             carrier="Authorization or X-API-Key",
             lifetime=90 * DAY,
             storage="SHA-256, scopes, label, last use; shown once",
-            revocation=_ROW_AND_FEED,
+            revocation="row and feed: api_keys.revoke, its owner, everything",
             stops_within=FEED,
         ),
         Alternative(id="jwt", what="a JWT as API key", format="JWT"),

@@ -14,7 +14,16 @@ from .audit import why
 from .jobs import NONE
 from .plan import Plan
 
-FRAMEWORKS = ("fastapi", "starlette", "litestar", "django", "flask")
+_UVICORN = "uvicorn --factory app:main"
+RUN = {
+    "fastapi": _UVICORN,
+    "starlette": _UVICORN,
+    "litestar": _UVICORN,
+    "django": "gunicorn app:application",
+    "flask": "flask --app app:main run",
+}
+"""Framework -> what runs the application, as its first line says."""
+FRAMEWORKS = tuple(RUN)
 ISSUER = "http://localhost:8080"
 """Where ``watchword serve`` listens unless it is told otherwise; to be the public https URL later."""
 _THREADS = ("django", "flask")
@@ -38,7 +47,7 @@ def toml(plan: Plan) -> str:
     top = {"url": plan.settings["url"], "issuer": ISSUER, "audience": ISSUER}
     top |= {name: value for name, value in plan.settings.items() if "." not in name and name != "url"}
     lines = [
-        "# Written by: watchword advise --write. Run it with: watchword serve --config watchword.toml",
+        "# Written by: watchword advise --write. app.py reads it; what runs that is said there.",
         "# Judge it again, after any change, with: watchword advise --audit watchword.toml",
         "",
     ]

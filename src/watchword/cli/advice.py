@@ -32,22 +32,28 @@ def show_plan(plan: Plan) -> None:
     print_plan(plan, Console())
 
 
+def show_answers(plan: Plan) -> None:
+    """A line a job: the whole plan is what the command says where it writes nothing."""
+    for row in plan.rows:
+        click.echo(f"{row.name}: {row.what}")
+
+
 def print_plan(plan: Plan, console: Console) -> None:
     """The plan as tables, on this terminal."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title="Which token for which job", show_lines=True, title_justify="left", expand=True)
-    for name, share in (("job", 2), ("answer", 4), ("how", 7)):
-        table.add_column(name, ratio=share)
+    for name, share in (("job", 3), ("answer", 4), ("how", 7)):
+        table.add_column(name, ratio=share, overflow="fold")
     for row in plan.rows:
         answer = Text.assemble((row.what, "bold" if row.choice != NONE else ""), f"\n{why(row.rule)[0]}")
         how = "\n".join(f"{name}: {value}" for name, value in _facts(row)) or "–"
         table.add_row(row.name, answer, how)
     console.print(table)
     rejected = Table(title="Rejected", title_justify="left", expand=True)
-    for name, share in (("job", 2), ("not", 4), ("because", 7)):
-        rejected.add_column(name, ratio=share)
+    for name, share in (("job", 3), ("not", 4), ("because", 7)):
+        rejected.add_column(name, ratio=share, overflow="fold")
     for row in plan.rows:
         for one in row.rejected if row.choice != NONE else ():
             rejected.add_row(row.name, one.what, f"{one.reason} ({one.rule})")

@@ -19,12 +19,12 @@ from ..advisor.decide import decide
 from ..advisor.plan import Plan
 from ..advisor.questions import QUESTIONS
 from ..advisor.rules import RULES
-from ..advisor.writing import FRAMEWORKS, project
+from ..advisor.writing import FRAMEWORKS, RUN, project
 from ..config import Settings
 from ..errors import ConfigurationError
 from ..keys.ring import KeyRing
 from ..stores.base import open_store
-from .advice import rule_json, show_findings, show_plan, show_rule
+from .advice import rule_json, show_answers, show_findings, show_plan, show_rule
 from .choosing import ask_all, can_ask
 from .commands import CommandError, configured, examples, json_option, say_json
 from .key_copies import write_once
@@ -143,10 +143,14 @@ def _plan(given: Mapping[str, object], framework: str, write: str | None, as_jso
     if as_json:
         say_json(plan.to_json() | ({"written": written} if write is not None else {}))
         return
-    show_plan(plan)
-    if write is not None:
-        click.echo("\n".join(f"wrote {name}" for name in written))
-        click.echo(f"next: cd {write}; pytest test_plan.py; watchword serve")
+    if write is None:
+        show_plan(plan)
+        return
+    show_answers(plan)
+    click.echo("\n".join(f"wrote {name}" for name in written))
+    if plan["browser"].choice in ("session", "bff"):
+        click.echo("check_password in app.py is yours to write: until then it lets nobody in")
+    click.echo(f"next: cd {write}; pytest test_plan.py; {RUN[framework]}")
 
 
 def _write(plan: Plan, framework: str, folder: Path) -> list[str]:

@@ -62,9 +62,9 @@ class Commands(click.Group):
             code = super().main(*args, **options | {"standalone_mode": False})
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx is not None else "watchword"
-            _fail(_LONG.sub("<hidden>", error.format_message()), f"see '{command} --help'", code=2)
+            _fail(_LONG.sub("<hidden>", " ".join(error.format_message().split())), f"see '{command} --help'", code=2)
         except click.ClickException as error:
-            _fail(error.format_message())
+            _fail(" ".join(error.format_message().split()))
         except CommandError as error:
             _fail(str(error), error.hint)
         except WatchwordError as error:
@@ -120,7 +120,7 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandError(f"this is asked first: {question}", "there is no terminal to ask at; say --yes")
+        raise CommandError(f"this needs a yes: {question}", "there is no terminal to ask at; say --yes")
     click.confirm(question, abort=True, err=True)
 
 

@@ -75,7 +75,8 @@ def init(url: str | None, issuer: str | None, audience: str | None, form: str | 
     write_once(files[1], _variables(url, secret), mode=0o644)
     for path in files:
         click.echo(f"wrote {path}{' (0600: keep it out of version control)' * (path == key_file)}")
-    click.echo(f"next: watchword config show --origin{'; set WATCHWORD_URL' * secret}; watchword serve")
+    variable = "set WATCHWORD_URL; " * secret
+    click.echo(f"next: watchword config show --origin; {variable}watchword users add NAME; watchword serve")
 
 
 def _as_written(path: Path, url: str) -> Path:

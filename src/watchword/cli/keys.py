@@ -186,7 +186,9 @@ def _row(slot: Slot, now: int, current: bool) -> dict[str, Any]:
 
 
 def _dates(row: dict[str, Any]) -> str:
-    said = [f"{name.replace('_', ' ')} {row[name]}" for name in _DATES if row[name]]
+    revoked = row["state"] == "revoked"
+    names = [name for name in _DATES if row[name] and not (revoked and name == "verifies_until")]
+    said = [f"{name.replace('_', ' ')} {row[name]}" for name in names] + ["verifies nothing"] * revoked
     return ", ".join(said) or "from the start"
 
 

@@ -11,6 +11,8 @@ import click
 
 from ..app import Watchword
 from ..config import Settings
+from ..diagnosis.hide import visible
+from ..errors import WatchwordError
 from ..revocation.event import Revocation
 from .commands import (
     CommandError,
@@ -21,7 +23,6 @@ from .commands import (
     json_option,
     lasting,
     say_json,
-    yes_option,
 )
 
 CODES = "Exit codes: 0 done, 1 refused or failed, or with --wait somebody has not answered, 2 wrong usage."
@@ -48,7 +49,7 @@ CODES = "Exit codes: 0 done, 1 refused or failed, or with --wait somebody has no
 )
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than that.")
 @config_option
-@yes_option
+@click.option("--yes", is_flag=True, help="Do not ask before --key and --everything.")
 @json_option
 def revoke(
     token: bool,
@@ -75,13 +76,30 @@ def revoke(
     elif "key" in chosen:
         confirm(f"All that key {chosen['key']} has signed is dead. Go on?", yes)
     patience = None if timeout is None else timedelta(seconds=timeout)
+    known = asyncio.run(_known(settings, chosen["subject"])) if "subject" in chosen and not as_json else ""
     done = asyncio.run(stop(settings, wait=wait, timeout=patience, **what))
+    if known:
+        click.echo(known)
     tell(done, next(iter(what)), wait, as_json)
 
 
 async def stop(settings: Settings, *, wait: bool, timeout: timedelta | None = None, **what: Any) -> Revocation:
     async with Watchword.from_settings(settings) as ww:
         return await ww.revoke(wait=wait, timeout=timeout, **what)
+
+
+async def _known(settings: Settings, subject: str) -> str:
+    """A line that shows a slip of the pen. Nothing that goes wrong in a list keeps the revocation from being made."""
+    try:
+        async with Watchword.from_settings(settings) as ww:
+            counted = [
+                f"{len(await ww.sessions.list(subject))} sessions",
+                f"{len(await ww.refresh.list(subject))} refresh families",
+                f"{len(await ww.api_keys.list(subject))} API keys",
+            ]
+    except WatchwordError:
+        return f"known of {visible(subject)}: the store could not tell"
+    return f"known of {visible(subject)}: {', '.join(counted)}"
 
 
 def tell(done: Revocation, what: str, waited: bool, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from .judge import judge
 from .reading import instant, size_of, text_of
 from .report import Report, Step
 from .shapes.base import Look, Piece, shape_of
-from .walk import NO_NAMES, NO_STORE, Trust, Walk
+from .walk import CLAIMS_STOPPED, NO_NAMES, NO_STORE, NOT_REACHED, Trust, Walk
 
 DEEPEST = 4
 """How far a text within a text is followed."""
@@ -74,7 +74,7 @@ def _report(piece: Piece, trust: Trust, levels: int) -> Report:
         expires_at=expires,
         left=None if expires is None else expires - now,
         walk=steps,
-        unverified=_unverified(look, steps),
+        unverified=_unverified(look, steps, None not in (trust.issuer, trust.audience)),
         findings=findings(look, size, now),
         inside=tuple(_report(one, trust, levels - 1) for one in look.pieces) if levels else (),
     )
@@ -88,8 +88,8 @@ def _steps(look: Look, piece: Piece, walk: Walk) -> tuple[Step, ...]:
     return () if of_others or look.form in _KEYS else steps  # neither is a credential
 
 
-def _unverified(look: Look, steps: tuple[Step, ...]) -> tuple[str, ...]:
-    """What nobody vouches for, whatever the walk says."""
+def _unverified(look: Look, steps: tuple[Step, ...], named: bool) -> tuple[str, ...]:
+    """What nobody vouches for, whatever the walk says. ``named``: issuer and audience were said."""
     if look.form == "proof":
         return look.unverified
     if look.form not in ("jws", "jwe", "paseto", "opaque"):
@@ -99,5 +99,6 @@ def _unverified(look: Look, steps: tuple[Step, ...]) -> tuple[str, ...]:
     if state.get(Stage.VERIFY) != "passed" and look.form != "opaque":
         said.append("who wrote it: no signature was found right, so nothing in it is known to be true")
     if state.get(Stage.CLAIMS) != "passed" and look.form != "opaque":
-        said.append(NO_NAMES)
+        stopped_there = state.get(Stage.CLAIMS) == "stopped"
+        said.append(NO_NAMES if not named else CLAIMS_STOPPED if stopped_there else NOT_REACHED)
     return (*said, NO_STORE)

@@ -17,6 +17,8 @@ NO_STORE = "no store was asked whether it was revoked or used"
 NO_REQUEST = "there is no request here whose sender could be looked at"
 NO_KEYS = "no keys were given: --jwks, --issuer or --config names some"
 NO_NAMES = "which issuer and audience are wanted was not said"
+CLAIMS_STOPPED = "issuer, audience and times: they did not all pass"
+NOT_REACHED = "issuer and audience were not reached"
 _ORDER = tuple(Stage)
 
 

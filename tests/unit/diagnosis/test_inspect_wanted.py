@@ -120,3 +120,29 @@ def test_claims_that_no_verifier_would_take_end_the_walk(body: bytes) -> None:
     message = f"{head}.{b64url(body)}"
     for untrusted in (f"{message}.{b64url(SIGNING.sign(message.encode()))}", jwe.encrypt(body, WRAPPING)):
         assert stage(look(untrusted)) is Stage.CLAIMS
+
+
+@pytest.mark.parametrize("text", ["hello", "a.b.c", '{"foo": 1}'])
+def test_what_is_no_token_is_said_to_be_none(text: str) -> None:
+    [step] = [step for step in look(text).walk if step.state == "stopped"]
+    assert step.says == "no token, key or header line that is known here"
+    assert (step.code, step.reason) == ("malformed", "malformed")
+
+
+def test_of_nothing_it_says_that_there_was_nothing() -> None:
+    [step] = [step for step in look("").walk if step.state == "stopped"]
+    assert step.says == "there was no text"
+
+
+def test_names_that_were_said_and_not_reached_are_not_called_unsaid() -> None:
+    tampered = jwt()[:-4] + "AAAA"
+    named = look(tampered, issuer=ISSUER, audience=AUDIENCE)
+    assert "issuer and audience were not reached" in named.unverified
+    assert "which issuer and audience are wanted was not said" in look(tampered).unverified
+    old = look(jwt(exp=NOW - 1000), issuer=ISSUER, audience=AUDIENCE)
+    assert "issuer, audience and times: they did not all pass" in old.unverified
+
+
+@pytest.mark.parametrize(("line", "said"), [("a=1", "1 cookie"), ("a=1; b=2", "2 cookies")])
+def test_cookies_are_counted_in_words(line: str, said: str) -> None:
+    assert look(f"Cookie: {line}").what == f"a Cookie header with {said}"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ..walk import Trust, Walk
 
+NEITHER = "no token, key or header line that is known here"
 UNREAD = "its claims are encrypted: nothing of them was read"
 
 

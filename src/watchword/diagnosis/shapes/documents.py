@@ -11,7 +11,7 @@ from ...keys.key import Key
 from ..hide import SECRET_MEMBERS, plain
 from ..reading import LONGEST_JSON, json_of
 from ..walk import Trust, Walk
-from .base import Look, Piece
+from .base import NEITHER, Look, Piece
 
 _TOKENS = ("access_token", "refresh_token", "id_token", "token", "api_key", "assertion", "client_assertion")
 
@@ -34,7 +34,7 @@ def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
         return Look(form="json", what="a JWE in its JSON serialization (RFC 7516 §7.2)")
     if isinstance(value, dict) and (pieces := _pieces(value)):
         return Look(form="answer", what="JSON with tokens in it, such as the answer of a token endpoint", pieces=pieces)
-    walk.stop(MalformedTokenError("a compact JWS has three segments, and neither header nor signature is empty"))
+    walk.stop(MalformedTokenError(NEITHER))
     size = "too large to be read here" if len(text) > LONGEST_JSON else "no token and no key"
     return Look(form="json", what=f"JSON, or what begins like it: {size}")
 

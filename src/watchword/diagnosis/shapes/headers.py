@@ -83,7 +83,8 @@ def _cookies(value: str, walk: Walk) -> Look:
             read_cookies(raw, name)
         except WatchwordError as error:
             walk.stop(error, at=Stage.EXTRACT)
-    return Look(form="cookies", what=f"a Cookie header with {len(pieces)} cookies", pieces=tuple(pieces))
+    what = f"a Cookie header with {len(pieces)} cookie{'s' * (len(pieces) != 1)}"
+    return Look(form="cookies", what=what, pieces=tuple(pieces))
 
 
 def _set_cookie(value: str, now: int) -> Look:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from math import log2
 
-from ...errors import TokenError
-from ...formats import compact
+from ...encoding import gate
+from ...errors import MalformedTokenError, TokenError
 from ..walk import Trust, Walk
-from .base import Look
+from .base import NEITHER, Look
 
 ENOUGH = 128
 """Bits of a reference token that nobody guesses (OWASP ASVS 5.0, 7.2.3)."""
@@ -28,8 +28,8 @@ def fits(text: str) -> bool:
 
 def read(untrusted: str | bytes, text: str, trust: Trust, walk: Walk) -> Look:
     try:
-        compact.split(untrusted)
-        compact.envelope(untrusted)
+        gate(untrusted)
+        walk.stop(MalformedTokenError(NEITHER if text else "there was no text"))
     except TokenError as error:
         walk.stop(error)
     facts = _guess(text)
