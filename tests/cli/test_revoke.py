@@ -85,9 +85,9 @@ def test_a_subject_that_nobody_knows_is_seen_to_be_one(folder: Path) -> None:
     known = run("revoke", "--subject", "user-7", folder=folder)
     unknown = run("revoke", "--subject", "nobody-here", folder=folder)
     assert (known.returncode, unknown.returncode) == (0, 0)
-    assert known.stdout.splitlines()[0] == "known of user-7: 1 sessions, 2 refresh families, 0 API keys"
+    assert known.stdout.splitlines()[0] == "known of user-7: sessions 1, refresh families 2, API keys 0"
     first, second = unknown.stdout.splitlines()
-    assert first == "known of nobody-here: 0 sessions, 0 refresh families, 0 API keys"
+    assert first == "known of nobody-here: sessions 0, refresh families 0, API keys 0"
     assert second.startswith("revoked: subject; ")
 
 

@@ -93,9 +93,9 @@ async def _known(settings: Settings, subject: str) -> str:
     try:
         async with Watchword.from_settings(settings) as ww:
             counted = [
-                f"{len(await ww.sessions.list(subject))} sessions",
-                f"{len(await ww.refresh.list(subject))} refresh families",
-                f"{len(await ww.api_keys.list(subject))} API keys",
+                f"sessions {len(await ww.sessions.list(subject))}",
+                f"refresh families {len(await ww.refresh.list(subject))}",
+                f"API keys {len(await ww.api_keys.list(subject))}",
             ]
     except WatchwordError:
         return f"known of {visible(subject)}: the store could not tell"

@@ -122,7 +122,11 @@ def test_a_handler_of_the_callers_own_stays() -> None:
 
 
 def test_a_signal_after_the_last_step_is_not_forgotten() -> None:
-    with pytest.raises(SystemExit) as ended, between_steps(None):
-        signal.raise_signal(signal.SIGTERM)
-    assert ended.value.code == 128 + signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended, between_steps(None):
+            signal.raise_signal(signal.SIGTERM)
+        assert ended.value.code == 128 + signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
