@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 import uvicorn
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class _Deaf(uvicorn.Server):
+    """One of several in a process: signals are the program's, which several that come and go would not put back."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
 
 
 class Server:
@@ -26,7 +34,7 @@ class Server:
         if self._listener.fileno() < 0:  # it was stopped, which closed it
             self._listener = socket.create_server(self._place)
         config = uvicorn.Config(self._make(), log_level="critical", proxy_headers=False, timeout_graceful_shutdown=0)
-        self._server = uvicorn.Server(config)
+        self._server = _Deaf(config)
         self._task = asyncio.create_task(self._server.serve([self._listener]))
         while not self._server.started:
             if self._task.done():

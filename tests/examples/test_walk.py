@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -34,8 +35,11 @@ def walked(*arguments: str) -> str:
 
 @pytest.fixture
 async def place() -> AsyncIterator[Stage]:
+    """Servers come and go in it, and what this process does at a signal stays as it was."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     async with stage() as made:
         yield made
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_what_the_page_quotes_is_what_the_program_prints() -> None:

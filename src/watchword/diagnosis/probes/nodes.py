@@ -90,7 +90,7 @@ FAMILY = Family(
     page="nodes",
     title="Nodes disagree, or a proxy cuts what passes",
     look="The same request to each node, past the load balancer: `curl -si http://NODE:8080/api/me -H 'Cookie: …'`.",
-    prevent="One store and one key file for all nodes, and room for 8 KiB of headers in every proxy.",
+    prevent="One store and one key file for all nodes, and room for 16 KiB of headers in every proxy.",
     ailments=(
         Ailment(
             id="node.session-lost",

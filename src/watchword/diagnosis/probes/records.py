@@ -149,7 +149,7 @@ FAMILY = Family(
             id="store.grows",
             level="warning",
             symptom="The disk fills, backups take longer each week.",
-            cause="The audit trail is kept for ever.",
+            cause="The audit trail is kept for ever: `audit_retention` is not set.",
             mend="audit_retention = 31536000   "
             "# at the top of watchword.toml, before any [table]; archive ww.events() first",
         ),
