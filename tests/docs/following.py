@@ -72,16 +72,20 @@ class Process:
     def __init__(self, command: str, folder: Path) -> None:
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "120"}
         environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self._process = subprocess.Popen(
-            ["bash", "-c", command],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+        try:
+            self._process = subprocess.Popen(
+                ["bash", "-c", command],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
         self.printed, self._news = "", Condition()
         self._reader = Thread(target=self._read)
         self._reader.start()
@@ -115,10 +119,12 @@ class Process:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(PATIENCE)
             raise
-        self._reader.join(PATIENCE)
-        self._process.stdin.close()
-        self._process.stdout.close()
+        finally:
+            self._reader.join(PATIENCE)
+            self._process.stdin.close()
+            self._process.stdout.close()
 
 
 class Follower:

@@ -87,7 +87,10 @@ class KeyServer:
             head, _, body = request.partition(b"\r\n\r\n")
             length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b":0")
             while len(body) < int(length.partition(b":")[2]):
-                body += client.recv(4096)
+                part = client.recv(4096)
+                if not part:
+                    return
+                body += part
             path = request.split(b" ", 2)[1].decode()
             with self._lock:
                 self.asked[path] += 1

@@ -69,6 +69,11 @@ class Target(Struct, frozen=True):
     least: bool = False
     over: tuple[str, ...] = ()
 
+    @property
+    def timed(self) -> bool:
+        """It is a time, or a ratio of times: other work of the machine makes it longer."""
+        return self.figure.endswith(("_ms", "_s", "_ratio"))
+
     def met(self, row: Row, *, slack: float = 1) -> bool:
         """``slack`` widens what is a time, for a machine that has other work."""
         found = row.figure(self.figure)
@@ -76,7 +81,7 @@ class Target(Struct, frozen=True):
             return False
         if self.least:
             return found >= self.most
-        return found <= self.most * (slack if self.figure.endswith(("_ms", "_s", "_ratio")) else 1)
+        return found <= self.most * (slack if self.timed else 1)
 
     def __str__(self) -> str:
         return f"{self.figure} {'≥' if self.least else '≤' if self.most else '='} {self.most:g}"

@@ -19,6 +19,7 @@ import pytest
 import redis
 
 from tests.conftest import require
+from tests.faults.in_time import in_time
 from tests.services.postgres import Postgres
 from tests.services.valkey import Server, program
 from watchword import Watchword
@@ -424,10 +425,15 @@ def node(place: tuple[str, str], keys: Path, max_staleness: float) -> Iterator[C
 
 
 @pytest.mark.parametrize("kind", ["access", "session"])
-async def test_a_revocation_reaches_the_other_process_over_the_carrier_p99(
+def test_a_revocation_reaches_the_other_process_over_the_carrier_p99(
     kind: str, valkey: Server, postgres: Postgres, tmp_path: Path
 ) -> None:
-    place, keys, delays = (postgres.fresh(), valkey.fresh()), tmp_path / "app.keys", []
+    place = (postgres.fresh(), valkey.fresh())
+    in_time(lambda: asyncio.run(delays_of_200(kind, place, tmp_path / "app.keys")), 0.05)
+
+
+async def delays_of_200(kind: str, place: tuple[str, str], keys: Path) -> list[float]:
+    delays = []
     async with Watchword(place[0], carrier=place[1], keys=keys, **OPTIONS) as ww:
         with node(place, keys, 5) as ask:
             for turn in range(200):
@@ -440,8 +446,7 @@ async def test_a_revocation_reaches_the_other_process_over_the_carrier_p99(
                 last, error = (await asyncio.to_thread(ask)).split()
                 assert error == "TokenRevokedError"
                 delays.append(max(0.0, float(last) - returned))
-    p99 = quantiles(delays, n=100)[98]
-    assert p99 <= 0.05, f"p99 {p99 * 1e3:.1f} ms, max {max(delays):.3f} s"
+    return delays
 
 
 async def test_a_rotated_session_is_refused_elsewhere_at_once_while_redis_is_well(

@@ -17,6 +17,8 @@ from tests.faults.setting import FOUND, SERVICES
 
 SLACK = 20
 """A machine that has other work may take so many times as long; counts are held as they are."""
+TURNS = 3
+"""A stall of the machine is one turn's; what is slow by itself is so in each. A count that is missed once is missed."""
 MISSED = re.compile(r"\| ([A-Z]-\w+) \|.*\*\*missed\*\*")
 CASES = [(fault, store) for fault in catalogue() for store in fault.stores]
 
@@ -26,15 +28,21 @@ CASES = [(fault, store) for fault in catalogue() for store in fault.stores]
 async def test_a_row_is_as_expected(fault: Fault, store: str, tmp_path: Path) -> None:
     for service in SERVICES.get(store, ()):
         require(service, FOUND[service](), f"{fault.id} over {store} starts one of its own")
-    row = await run(fault, store, folder=tmp_path)
-    if row.not_run is not None:
-        assert row.not_run  # the machine refuses, and its words are in the row
-        return
-    assert row.ops > 0
-    assert row.wrong_accepts == 0
     held = [target for target in fault.held(store) if target.figure not in fault.misses]
-    missed = {str(target): row.figure(target.figure) for target in held if not target.met(row, slack=SLACK)}
-    assert missed == {}, row
+    for turn in range(TURNS):
+        (folder := tmp_path / str(turn)).mkdir()
+        row = await run(fault, store, folder=folder)
+        if row.not_run is not None:
+            assert row.not_run  # the machine refuses, and its words are in the row
+            return
+        assert row.ops > 0
+        assert row.wrong_accepts == 0
+        late = [target for target in held if not target.met(row, slack=SLACK)]
+        missed = {str(target): row.figure(target.figure) for target in late}
+        assert all(target.timed for target in late), (missed, row)
+        if not late:
+            return
+    raise AssertionError(missed, row)
 
 
 def test_every_file_of_rows_is_in_the_catalogue() -> None:
